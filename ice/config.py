@@ -1,0 +1,52 @@
+"""What an application may choose about ICE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IceConfig:
+    """Policy of one ICE session.
+
+    Attributes:
+        udp: gather UDP candidates.
+        tcp: gather TCP candidates (RFC 6544 §4.1: switchable).
+        loopback: gather on loopback too (tests and the demo; RFC 8445 §5.1.1.1 forbids it otherwise).
+        interfaces: names of the interfaces to use; empty means all real ones.
+        pacing_ms: proposed Ta in ms; the larger value of both sides counts, 50 where the peer is silent.
+        max_candidates: most candidates in a description.
+        max_pairs: most pairs in a check list (RFC 8445 §6.1.2.5).
+        max_remote_candidates: remote candidates beyond this number are refused.
+        max_dials_per_address: connection attempts outstanding to one address (RFC 6544 §12).
+        max_unproved_connections: accepted connections per listener without a valid check.
+        unproved_timeout_s: seconds such a connection may stay.
+        unproved_bytes: bytes such a connection may send.
+        check_timeout_s: Ti, seconds from dialling or sending to giving up (RFC 8489 §6.2.2).
+        patience_s: PAC timer (RFC 8863 §4).
+        consent_interval_s: mean seconds between consent checks (RFC 7675 §5.1).
+        consent_timeout_s: seconds without an answer until sending stops.
+        keepalive_s: Tr, seconds of silence before a keepalive (RFC 8445 §11).
+        release_after_s: unused candidates are freed this long after completion (RFC 8445 §8.3.1).
+        queue_ms: media that may wait for a slow TCP connection, in ms.
+    """
+
+    udp: bool = True
+    tcp: bool = True
+    loopback: bool = False
+    interfaces: tuple[str, ...] = ()
+    pacing_ms: int = 20
+    max_candidates: int = 12
+    max_pairs: int = 100
+    max_remote_candidates: int = 32
+    max_dials_per_address: int = 5
+    max_unproved_connections: int = 16
+    unproved_timeout_s: float = 10.0
+    unproved_bytes: int = 2048
+    check_timeout_s: float = 39.5
+    patience_s: float = 39.5
+    consent_interval_s: float = 5.0
+    consent_timeout_s: float = 30.0
+    keepalive_s: float = 15.0
+    release_after_s: float = 3.0
+    queue_ms: int = 200

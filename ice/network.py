@@ -1,0 +1,94 @@
+"""The network as an object that is passed in.
+
+The same session runs on the real sockets of this host (`ice.sockets`), behind a simulated firewall
+(`ice.firewall`) or on a simulated network in tests: whoever owns the network decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ice.types import TransportAddress
+
+DatagramReceiver = Callable[[bytes, TransportAddress], None]
+FrameReceiver = Callable[[bytes], None]
+CloseReceiver = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostAddress:
+    """One IP address of an interface of this host."""
+
+    host: str
+    interface: str
+    loopback: bool = False
+
+
+class UdpSocket(Protocol):
+    """A bound UDP socket."""
+
+    @property
+    def local(self) -> TransportAddress:
+        """The bound address."""
+
+    def send(self, data: bytes, remote: TransportAddress) -> bool:
+        """Send one datagram; False where the system refused it (it never raises for that)."""
+
+    def close(self) -> None:
+        """Free the socket; nothing is delivered afterwards."""
+
+
+class TcpConnection(Protocol):
+    """An established TCP connection that carries RFC 4571 frames in both directions."""
+
+    @property
+    def local(self) -> TransportAddress:
+        """Our address."""
+
+    @property
+    def remote(self) -> TransportAddress:
+        """The peer's address."""
+
+    def start(self, on_frame: FrameReceiver, on_closed: CloseReceiver) -> None:
+        """Begin to deliver frames (without their length) and the end of the connection, once."""
+
+    def send(self, packet: bytes, *, droppable: bool) -> bool:
+        """Queue `packet` as one frame.
+
+        Media is `droppable`: when the queue is full the oldest whole droppable frames go first and False
+        is returned where one went; STUN and DTLS are never dropped. Raises FramingError above 65535 bytes.
+        """
+
+    def close(self) -> None:
+        """Close at once; `on_closed` is not called any more."""
+
+
+class TcpListener(Protocol):
+    """A listening TCP socket."""
+
+    @property
+    def local(self) -> TransportAddress:
+        """The bound address."""
+
+    def close(self) -> None:
+        """Stop listening; accepted connections stay."""
+
+
+class Network(Protocol):
+    """Where sockets come from. OSError is the only error these calls raise."""
+
+    def host_addresses(self) -> Sequence[HostAddress]:
+        """Addresses of all interfaces, loopback and virtual ones included; the caller chooses."""
+
+    async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> UdpSocket:
+        """Bind a UDP socket (port 0: any)."""
+
+    async def listen_tcp(
+        self, host: str, port: int, on_accept: Callable[[TcpConnection], None]
+    ) -> TcpListener:
+        """Listen for TCP connections (port 0: any)."""
+
+    async def connect_tcp(self, local_host: str, remote: TransportAddress) -> TcpConnection:
+        """Dial `remote` from `local_host`, any port. Cancelling gives the attempt up."""

@@ -1,0 +1,1 @@
+"""The phone: SIP user agent, calls, registration and the command line."""

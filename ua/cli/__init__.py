@@ -1,0 +1,1 @@
+"""The command line: `icephone demo`, `call`, `answer`, `register` and `config`."""

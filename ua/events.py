@@ -1,0 +1,101 @@
+"""The one event log: everything that happens in a call, in order, from all layers.
+
+Screen, JSON lines and report are views of this log; nothing prints on its own.
+
+Sources and names:
+
+=======  ==================================================================================================
+source   names
+=======  ==================================================================================================
+call     state (data: state, reason), media (data: negotiated codec, ptime_ms, transport), verdict
+sip      message (direction, transport, local, remote, size, text), refused (reason, remote), transaction,
+         connection (state, remote)
+sdp      offer, answer (direction, text), refused (line, reason)
+ice      the snake_case names of the classes in `ice.messages` with their fields
+media    counters every 200 ms (`MediaCounters` as a mapping), refused (reason)
+=======  ==================================================================================================
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Source = Literal["call", "sip", "sdp", "ice", "media"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One line of the log.
+
+    Attributes:
+        at: monotonic seconds (of the event loop).
+        party: who saw it, e.g. "alice"; tells the two phones of the demo apart.
+        source: layer.
+        name: what happened, see the module's table.
+        data: plain JSON values.
+    """
+
+    at: float
+    party: str
+    source: Source
+    name: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def plain(value: object) -> Any:  # noqa: ANN401  # JSON has no better type
+    """The JSON form of a frozen dataclass, enum, mapping or sequence; passwords are left out."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            f.name: plain(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if f.repr and f.name != "at"
+        }
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    return value
+
+
+def snake_case(name: str) -> str:
+    """`PathSelected` becomes `path_selected`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+class EventLog:
+    """An append-only log in memory with subscribers."""
+
+    def __init__(self) -> None:
+        self._entries: list[LogEntry] = []
+        self._subscribers: list[Callable[[LogEntry], None]] = []
+
+    @property
+    def entries(self) -> tuple[LogEntry, ...]:
+        """All entries so far, oldest first."""
+        return tuple(self._entries)
+
+    def subscribe(self, subscriber: Callable[[LogEntry], None]) -> Callable[[], None]:
+        """Call `subscriber` for each new entry; the returned function ends that."""
+        self._subscribers.append(subscriber)
+        return lambda: self._subscribers.remove(subscriber)
+
+    def record(self, at: float, party: str, source: Source, name: str, /, **data: object) -> None:
+        """Append an entry."""
+        entry = LogEntry(at=at, party=party, source=source, name=name, data=plain(data))
+        self._entries.append(entry)
+        for subscriber in tuple(self._subscribers):
+            subscriber(entry)
+
+    def record_event(self, party: str, source: Source, event: object) -> None:
+        """Append an event dataclass that holds `at`, under the snake_case name of its class."""
+        at: float = getattr(event, "at", 0.0)
+        self.record(at, party, source, snake_case(type(event).__name__), **plain(event))

@@ -1,0 +1,1 @@
+"""SIP: stream framing, transactions, dialogs, authentication and transports (RFC 3261)."""

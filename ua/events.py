@@ -47,7 +47,7 @@ class LogEntry:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def plain(value: object) -> Any:  # noqa: ANN401  # JSON has no better type
+def plain(value: object) -> Any:
     """The JSON form of a frozen dataclass, enum, mapping or sequence; passwords are left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {

@@ -1,0 +1,85 @@
+"""What a call is to do with media, and what a demo is to show."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ice.config import IceConfig
+
+PathChoice = Literal["auto", "udp", "tcp"]
+"""Which transport media may use: both, with a head start for UDP, or one alone."""
+
+UdpPolicy = Literal["blocked", "open"]
+"""What the firewall of the demo does with UDP between the two phones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WavFile:
+    """Plays a WAV file once, then silence."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tone:
+    """Plays a sine tone of `hz` Hz."""
+
+    hz: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Sends silence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Echo:
+    """Sends back what arrives."""
+
+
+MediaSource = WavFile | Tone | Silence | Echo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaPlan:
+    """The media side of one call.
+
+    Attributes:
+        source: what is sent.
+        record: WAV file that takes what arrives; None records nothing.
+        duration_s: seconds from the first media (or the answer) to hanging up; None waits for the peer.
+        path: transports that media may use.
+    """
+
+    source: MediaSource = Silence()
+    record: Path | None = None
+    duration_s: float | None = None
+    path: PathChoice = "auto"
+
+    def ice_config(self, config: IceConfig) -> IceConfig:
+        """`config` narrowed to the transports of this plan."""
+        match self.path:
+            case "auto":
+                return config
+            case "udp":
+                return dataclasses.replace(config, udp=True, tcp=False)
+            case "tcp":
+                return dataclasses.replace(config, udp=False, tcp=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What the demo shows.
+
+    Attributes:
+        udp: whether the firewall between the phones drops UDP.
+        wav: what the caller says; None plays the sample of the package.
+        timeout_s: seconds until the demo gives up.
+    """
+
+    udp: UdpPolicy = "blocked"
+    wav: Path | None = None
+    timeout_s: float = 30.0

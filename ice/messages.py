@@ -41,7 +41,7 @@ class OpenTcp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseFlow:
-    """Close the TCP connection `flow`, or give up its dialling."""
+    """Close the TCP connection `flow` or give up its dialling; free a UDP socket or listener not needed any more."""
 
     flow: FlowId
     reason: str
@@ -76,6 +76,15 @@ class CandidateAdded:
     at: float
     local: bool
     candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateRefused:
+    """A candidate of the peer is not used: over the limit, no IP address, or no address to send checks to."""
+
+    at: float
+    candidate: Candidate
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +217,7 @@ Event = (
     StateChanged
     | RoleChanged
     | CandidateAdded
+    | CandidateRefused
     | PairAdded
     | PairStateChanged
     | CheckSent

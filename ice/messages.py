@@ -41,7 +41,7 @@ class OpenTcp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseFlow:
-    """Close the TCP connection `flow` or give up its dialling; free a UDP socket or listener not needed any more."""
+    """Close the TCP connection `flow`, give up its dialling, or free a UDP socket or listener not needed."""
 
     flow: FlowId
     reason: str

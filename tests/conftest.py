@@ -1,3 +1,3 @@
 """Fixtures of all tests."""
 
-pytest_plugins = ["pytester", "tests.conformance.plugin"]
+pytest_plugins = ["pytester", "tests.conformance.plugin", "tests.leaks"]

@@ -1,0 +1,1 @@
+"""What the shape of the code must keep: cores without IO, who imports whom, small files."""

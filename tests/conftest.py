@@ -1,3 +1,3 @@
 """Fixtures of all tests."""
 
-pytest_plugins = ["pytester", "tests.conformance.plugin", "tests.leaks"]
+pytest_plugins = ["pytester", "tests.conformance.plugin", "tests.leaks", "tests.peers.registry"]

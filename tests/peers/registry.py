@@ -1,0 +1,93 @@
+"""Which real peers there are, and what becomes of a test whose peer is missing.
+
+`@pytest.mark.peer("kamailio", ...)` and `@pytest.mark.root` skip a test and name what it lacks. With
+ICEPHONE_REQUIRE_PEERS=1 such a test fails instead.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""The interpreter for which Debian packages GObject introspection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """A program that tests may ask for.
+
+    Attributes:
+        packages: Debian packages that hold it.
+        present: tells whether it can be used here.
+    """
+
+    packages: tuple[str, ...]
+    present: Callable[[], bool]
+
+
+def _programs(*names: str) -> Callable[[], bool]:
+    return lambda: all(find_program(name) for name in names)
+
+
+def find_program(name: str) -> str | None:
+    """Path of a program, also where the PATH of a user lacks the folders of root's programs."""
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
+
+
+@functools.cache
+def _libnice_answers() -> bool:
+    code = "import gi; gi.require_version('Nice', '0.1'); from gi.repository import Nice"
+    try:
+        return subprocess.run([SYSTEM_PYTHON, "-c", code], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+PEERS: dict[str, Peer] = {
+    "baresip": Peer(packages=("baresip-core",), present=_programs("baresip")),
+    "chromium": Peer(packages=("chromium",), present=_programs("chromium")),
+    "kamailio": Peer(packages=("kamailio",), present=_programs("kamailio", "kamcmd")),
+    "libnice": Peer(packages=("gir1.2-nice-0.1", "python3-gi"), present=_libnice_answers),
+    "netns": Peer(packages=("iproute2", "nftables"), present=_programs("ip", "nft")),
+    "sipp": Peer(packages=("sip-tester",), present=_programs("sipp")),
+    "tshark": Peer(packages=("tshark",), present=_programs("tshark", "dumpcap")),
+}
+
+PACKAGES = frozenset(package for peer in PEERS.values() for package in peer.packages)
+
+
+def required() -> bool:
+    """True where a missing peer is a failure."""
+    return os.environ.get("ICEPHONE_REQUIRE_PEERS", "") not in ("", "0")
+
+
+def missing(item: pytest.Item) -> str:
+    """What a test lacks, for people; empty where it can run. Raises UsageError for an unknown peer."""
+    lacks: list[str] = []
+    for mark in item.iter_markers("peer"):
+        for name in mark.args:
+            if name not in PEERS:
+                raise pytest.UsageError(
+                    f"{item.nodeid}: no peer is called {name!r}; there are {sorted(PEERS)}"
+                )
+            if not PEERS[name].present():
+                lacks.append(f"{name} (Debian: {' '.join(PEERS[name].packages)}; 'make peers' installs it)")
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        lacks.append("root")
+    return ", ".join(dict.fromkeys(lacks))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip or fail a test that lacks a peer."""
+    if lacks := missing(item):
+        if required():
+            pytest.fail(f"ICEPHONE_REQUIRE_PEERS is set and this is missing: {lacks}", pytrace=False)
+        pytest.skip(f"missing: {lacks}")

@@ -1,0 +1,200 @@
+"""`icephone answer`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ua.cli.live import LiveLine
+from ua.cli.options import checked_tone, one_of, wav_seconds, writable
+from ua.cli.session import follow, load_account, need_account, tell, with_password
+from ua.cli.trace import trace_log
+from ua.errors import ResultCode, TimedOut, UaError
+from ua.events import EventLog
+from ua.plan import Echo, MediaPlan, MediaSource, PathChoice, Silence, Tone, WavFile
+from ua.results import CallResult
+
+if TYPE_CHECKING:
+    from ua.cli.output import Output
+    from ua.cli.ports import CallPort, PhoneFactory, PhonePort, RegistrationPort
+    from ua.cli.runner import Stop
+    from ua.config import Account
+
+MEDIA_TIMEOUT_S = 60.0
+"""An accepted call that has no media path after this time is hung up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRequest:
+    """The arguments of the command, as typed."""
+
+    echo: bool = False
+    wav: Path | None = None
+    tone: float | None = None
+    record: Path | None = None
+    duration_s: float | None = None
+    path: PathChoice = "auto"
+    calls: int | None = None
+    listen: str | None = None
+    register: bool = False
+    timeout_s: float | None = None
+    config: Path | None = None
+    password_file: Path | None = None
+
+    def plan(self) -> MediaPlan:
+        """The media plan of the first call; UsageError where files or options do not fit."""
+        one_of(echo=self.echo, wav=self.wav, tone=self.tone)
+        hz = checked_tone(self.tone)
+        source: MediaSource = Silence()
+        if self.echo:
+            source = Echo()
+        elif self.wav is not None:
+            wav_seconds(self.wav)
+            source = WavFile(path=self.wav)
+        elif hz is not None:
+            source = Tone(hz=hz)
+        return MediaPlan(
+            source=source,
+            record=None if self.record is None else writable(self.record, "--record"),
+            duration_s=self.duration_s,
+            path=self.path,
+        )
+
+
+def numbered(plan: MediaPlan, number: int) -> MediaPlan:
+    """`plan` for call `number`: the second call records to out-2.wav, and so on."""
+    if plan.record is None or number == 1:
+        return plan
+    record = plan.record.with_stem(f"{plan.record.stem}-{number}")
+    return dataclasses.replace(plan, record=record)
+
+
+async def run_answer(
+    request: AnswerRequest, output: Output, stop: Stop, make_phone: PhoneFactory
+) -> ResultCode:
+    """Wait for calls, answer them, show the result of each."""
+    plan = request.plan()
+    account = load_account(request.config, request.password_file, listen=request.listen)
+    if request.register:
+        need_account(account, "answer --register")
+    log = EventLog()
+    stop_trace = trace_log(log, output)
+
+    async def serve(account: Account) -> ResultCode:
+        # With several calls at a time one line would mix them.
+        with LiveLine(log, output) if request.calls == 1 else contextlib.nullcontext():
+            async with make_phone(account, log) as phone:
+                registration = None
+                if request.register:
+                    registration = await phone.register(expires=account.expires_s)
+                    output.note(f"registered {account.uri} for {registration.expires_s:.0f} s")
+                for address in phone.addresses:
+                    output.note(f"listening on {address}")
+                return await _serve(request, plan, output, stop, phone, registration)
+
+    try:
+        return await with_password(account, serve)
+    finally:
+        stop_trace()
+
+
+async def _serve(
+    request: AnswerRequest,
+    plan: MediaPlan,
+    output: Output,
+    stop: Stop,
+    phone: PhonePort,
+    registration: RegistrationPort | None,
+) -> ResultCode:
+    running: set[asyncio.Task[CallResult]] = set()
+    results: list[CallResult] = []
+
+    def finished(task: asyncio.Task[CallResult]) -> None:
+        running.discard(task)
+        if not task.cancelled() and task.exception() is None:
+            results.append(task.result())
+
+    incoming = phone.incoming()
+    lost = None if registration is None else asyncio.ensure_future(registration.lost())
+    number = 0
+    try:
+        while request.calls is None or number < request.calls:
+            call = await _next_call(incoming, stop, lost, request.timeout_s, running)
+            if call is None:
+                break
+            number += 1
+            output.note(f"call {number} from {call.remote_uri}")
+            task = asyncio.ensure_future(_answer_one(call, numbered(plan, number), output, stop))
+            running.add(task)
+            task.add_done_callback(finished)
+        if running:
+            await asyncio.gather(*running)
+    finally:
+        for pending in (*running, *(() if lost is None else (lost,))):
+            pending.cancel()
+            with contextlib.suppress(asyncio.CancelledError, UaError):
+                await pending
+    if stop.requested:
+        return ResultCode.INTERRUPTED
+    return next((result.result for result in results if result.result is not ResultCode.OK), ResultCode.OK)
+
+
+async def _next_call(
+    incoming: AsyncIterator[CallPort],
+    stop: Stop,
+    lost: asyncio.Future[None] | None,
+    timeout_s: float | None,
+    running: set[asyncio.Task[CallResult]],
+) -> CallPort | None:
+    """The next call; None after a signal. Raises TimedOut, or what took the registration away."""
+    following: asyncio.Future[CallPort] = asyncio.ensure_future(_anext(incoming))
+    signalled = asyncio.ensure_future(stop.wait())
+    watched: set[asyncio.Future[CallPort] | asyncio.Future[None]] = {following, signalled}
+    if lost is not None:
+        watched.add(lost)
+    try:
+        while True:
+            # Patience with nobody calling begins when the last call has ended.
+            done, _ = await asyncio.wait(
+                {*watched, *running},
+                timeout=None if running else timeout_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if following in done:
+                return following.result()
+            if signalled in done:
+                return None
+            if lost is not None and lost in done:
+                lost.result()
+            if not done:
+                raise TimedOut(
+                    f"no call arrived within {timeout_s:g} s",
+                    hint="is the address that 'listening on' shows the one that is called?",
+                )
+    finally:
+        for future in (following, signalled):
+            if not future.done():
+                future.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await future
+
+
+async def _anext(incoming: AsyncIterator[CallPort]) -> CallPort:
+    return await anext(incoming)
+
+
+async def _answer_one(call: CallPort, plan: MediaPlan, output: Output, stop: Stop) -> CallResult:
+    try:
+        await call.accept(plan)
+    except UaError as error:
+        result, seen = await call.ended(), error
+        tell(output, result, seen)
+        return result
+    result, failure = await follow(call, stop, timeout_s=MEDIA_TIMEOUT_S)
+    tell(output, result, failure)
+    return result

@@ -1,0 +1,112 @@
+"""`icephone call`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ua.cli.live import LiveLine
+from ua.cli.options import (
+    checked_tone,
+    is_loopback,
+    one_of,
+    proxy_uri,
+    target_uri,
+    wav_seconds,
+    writable,
+)
+from ua.cli.session import follow, load_account, tell, with_loopback, with_password
+from ua.cli.trace import trace_log
+from ua.config import split_sip_uri
+from ua.errors import ResultCode, UaError
+from ua.events import EventLog
+from ua.plan import MediaPlan, MediaSource, PathChoice, Silence, Tone, WavFile
+
+if TYPE_CHECKING:
+    from ua.cli.output import Output
+    from ua.cli.ports import PhoneFactory
+    from ua.cli.runner import Stop
+    from ua.config import Account
+    from ua.results import CallResult
+
+TAIL_S = 0.5
+"""A call that plays a file goes on this long after its end, so that the last of it is heard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    """The arguments of the command, as typed."""
+
+    uri: str
+    wav: Path | None = None
+    tone: float | None = None
+    silence: bool = False
+    record: Path | None = None
+    duration_s: float | None = None
+    path: PathChoice = "auto"
+    proxy: str | None = None
+    listen: str | None = None
+    report: Path | None = None
+    timeout_s: float = 60.0
+    config: Path | None = None
+    password_file: Path | None = None
+
+    def plan(self) -> MediaPlan:
+        """The media plan; UsageError where files or options do not fit."""
+        one_of(wav=self.wav, tone=self.tone, silence=self.silence)
+        hz = checked_tone(self.tone)
+        source: MediaSource = Silence()
+        duration_s = self.duration_s
+        if self.wav is not None:
+            source = WavFile(path=self.wav)
+            seconds = wav_seconds(self.wav)
+            duration_s = seconds + TAIL_S if duration_s is None else duration_s
+        elif hz is not None:
+            source = Tone(hz=hz)
+        return MediaPlan(
+            source=source,
+            record=None if self.record is None else writable(self.record, "--record"),
+            duration_s=duration_s,
+            path=self.path,
+        )
+
+    def account(self) -> Account:
+        """The account to call from."""
+        account = load_account(self.config, self.password_file, listen=self.listen)
+        if self.proxy is not None:
+            account = dataclasses.replace(account, proxy=proxy_uri(self.proxy))
+        return account
+
+
+async def run_call(request: CallRequest, output: Output, stop: Stop, make_phone: PhoneFactory) -> ResultCode:
+    """Place the call, follow it to its end and show the result."""
+    plan = request.plan()
+    if request.report is not None:
+        writable(request.report, "--report")
+    account = request.account()
+    uri = target_uri(request.uri, account)
+    if any(is_loopback(split_sip_uri(hop).host) for hop in (uri, account.proxy) if hop is not None):
+        account = with_loopback(account)
+    log = EventLog()
+    stop_trace = trace_log(log, output)
+
+    async def place(account: Account) -> tuple[CallResult, UaError | None]:
+        with LiveLine(log, output):
+            async with make_phone(account, log) as phone:
+                output.note(f"calling {uri}")
+                call = await phone.place(uri, plan)
+                return await follow(call, stop, timeout_s=request.timeout_s)
+
+    try:
+        result, error = await with_password(account, place)
+    finally:
+        stop_trace()
+    if request.report is not None:
+        from ua.report.page import Report, write_report
+
+        write_report(request.report, Report(entries=log.entries, results=(result,), verdict=result.why))
+        output.note(f"report: {request.report}")
+    tell(output, result, error)
+    return result.result

@@ -1,0 +1,71 @@
+"""`icephone config check | show | path`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from ua.config import account_from
+from ua.config_file import default_path, find_config, load_settings, to_json, to_toml
+from ua.errors import ConfigurationError, ResultCode
+from ua.results import SCHEMA
+from ua.text import printable
+
+if TYPE_CHECKING:
+    from ua.cli.output import Output
+
+
+def check(file: Path | None, output: Output) -> ResultCode:
+    """Read the file, the password too, and say whether a phone could work with it."""
+    path = find_config(file, os.environ)
+    if path is None:
+        raise ConfigurationError(
+            f"there is no configuration file at {default_path(os.environ)}",
+            hint="call and answer work without one; register needs an [account]",
+        )
+    account = account_from(load_settings(path), environ=os.environ)
+    secret = "no password" if account.password is None else "password found"
+    output.text(Text(printable(f"{path}: fine, {account.uri}, {secret}")))
+    output.object(
+        {
+            "schema": SCHEMA,
+            "result": ResultCode.OK.value,
+            "path": str(path),
+            "uri": account.uri,
+            "password": account.password is not None,
+        }
+    )
+    return ResultCode.OK
+
+
+def show(file: Path | None, output: Output) -> ResultCode:
+    """All settings in force, defaults included; secrets are masked."""
+    path = find_config(file, os.environ)
+    settings = load_settings(path)
+    output.note(f"# {path or 'no file: these are the defaults'}")
+    output.text(Text(printable(to_toml(settings).rstrip(), lines=True)))
+    output.object(
+        {
+            "schema": SCHEMA,
+            "result": ResultCode.OK.value,
+            "path": None if path is None else str(path),
+            "settings": to_json(settings),
+        }
+    )
+    return ResultCode.OK
+
+
+def path(file: Path | None, output: Output) -> ResultCode:
+    """Where the file is, or would be looked for."""
+    found = find_config(file, os.environ)
+    place = found or default_path(os.environ)
+    if found is None:
+        output.note("there is no such file; defaults are in force")
+    output.text(Text(printable(str(place))))
+    output.object(
+        {"schema": SCHEMA, "result": ResultCode.OK.value, "path": str(place), "exists": found is not None}
+    )
+    return ResultCode.OK

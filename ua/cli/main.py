@@ -1,0 +1,268 @@
+"""The command line: arguments and help. What a command does stands in the module of its name.
+
+Modules that cost time are imported inside the commands, so that --help is quick.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+
+from ua.cli.options import (
+    ConfigFile,
+    For,
+    Json,
+    Listen,
+    PasswordFile,
+    Proxy,
+    Quiet,
+    Record,
+    ToneHz,
+    Verbose,
+    Wav,
+    parse_duration,
+)
+
+if TYPE_CHECKING:
+    from ua.cli.output import Output
+
+app = typer.Typer(
+    name="icephone",
+    help="A SIP phone whose media gets through: ICE over UDP and TCP.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+)
+config_app = typer.Typer(
+    help="Check and show the configuration.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(config_app, name="config")
+
+CallTimeout = Annotated[
+    float,
+    typer.Option(
+        "--timeout",
+        help="Give up where there is no media after this time.",
+        parser=parse_duration,
+        metavar="TIME",
+        show_default="60s",
+    ),
+]
+PathOption = Annotated[
+    Literal["auto", "udp", "tcp"], typer.Option(help="Transports that media may use.", show_default="auto")
+]
+
+
+def _output(json_results: bool, verbose: bool, quiet: bool) -> Output:
+    from ua.cli.output import Output
+
+    return Output(json_results=json_results, verbose=verbose, quiet=quiet)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"icephone {version('icephone')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """A SIP phone whose media gets through: ICE over UDP and TCP."""
+
+
+@app.command()
+def demo(
+    udp: Annotated[
+        Literal["blocked", "open"],
+        typer.Option(help="What the firewall does with UDP.", show_default="blocked"),
+    ] = "blocked",
+    wav: Annotated[
+        Path | None, typer.Option(help="What the caller says (default: a short sample).", metavar="FILE")
+    ] = None,
+    report: Annotated[Path, typer.Option(help="Where the report goes.", metavar="FILE")] = Path(
+        "report.html"
+    ),
+    timeout: Annotated[
+        float,
+        typer.Option(
+            help="Give up after this time.", parser=parse_duration, metavar="TIME", show_default="30s"
+        ),
+    ] = 30.0,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> NoReturn:
+    """Show it: two phones, one firewall, one report. Needs no account, server, root or sound card."""
+    from ua.cli.demo import run
+    from ua.cli.runner import run as run_command
+    from ua.demo import run_demo
+    from ua.plan import DemoOptions
+
+    output = _output(json, verbose, quiet)
+    options = DemoOptions(udp=udp, wav=wav, timeout_s=timeout)
+    run_command(output, lambda stop: run(options, report, output, stop, run_demo))
+
+
+@app.command()
+def call(
+    uri: Annotated[str, typer.Argument(help="Whom to call, e.g. sip:bob@example.com.", metavar="URI")],
+    wav: Wav = None,
+    tone: ToneHz = None,
+    silence: Annotated[bool, typer.Option("--silence", help="Send silence (the default).")] = False,
+    record: Record = None,
+    duration: For = None,
+    path: PathOption = "auto",
+    proxy: Proxy = None,
+    listen: Listen = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a report of the call (HTML).", metavar="FILE")
+    ] = None,
+    timeout: CallTimeout = 60.0,
+    config: ConfigFile = None,
+    password_file: PasswordFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> NoReturn:
+    """Place a call. It ends after --for, with the WAV file, by the other side or by Ctrl-C."""
+    from ua.cli.call import CallRequest, run_call
+    from ua.cli.ports import real_phone
+    from ua.cli.runner import run
+
+    output = _output(json, verbose, quiet)
+    request = CallRequest(
+        uri=uri,
+        wav=wav,
+        tone=tone,
+        silence=silence,
+        record=record,
+        duration_s=duration,
+        path=path,
+        proxy=proxy,
+        listen=listen,
+        report=report,
+        timeout_s=timeout,
+        config=config,
+        password_file=password_file,
+    )
+    run(output, lambda stop: run_call(request, output, stop, real_phone))
+
+
+@app.command()
+def answer(
+    echo: Annotated[bool, typer.Option("--echo", help="Send back what arrives.")] = False,
+    wav: Wav = None,
+    tone: ToneHz = None,
+    record: Record = None,
+    duration: For = None,
+    path: PathOption = "auto",
+    calls: Annotated[int | None, typer.Option(help="End after this many calls.", min=1, metavar="N")] = None,
+    listen: Listen = None,
+    register: Annotated[bool, typer.Option("--register", help="Register the account first.")] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(help="End where no call arrives for this time.", parser=parse_duration, metavar="TIME"),
+    ] = None,
+    config: ConfigFile = None,
+    password_file: PasswordFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> NoReturn:
+    """Answer calls until Ctrl-C, or --calls of them. With --json one object per call, one per line."""
+    from ua.cli.answer import AnswerRequest, run_answer
+    from ua.cli.ports import real_phone
+    from ua.cli.runner import run
+
+    output = _output(json, verbose, quiet)
+    request = AnswerRequest(
+        echo=echo,
+        wav=wav,
+        tone=tone,
+        record=record,
+        duration_s=duration,
+        path=path,
+        calls=calls,
+        listen=listen,
+        register=register,
+        timeout_s=timeout,
+        config=config,
+        password_file=password_file,
+    )
+    run(output, lambda stop: run_answer(request, output, stop, real_phone))
+
+
+@app.command()
+def register(
+    watch: Annotated[bool, typer.Option("--watch", help="Stay registered until Ctrl-C.")] = False,
+    proxy: Proxy = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            help="Give up after this time.", parser=parse_duration, metavar="TIME", show_default="32s"
+        ),
+    ] = 32.0,
+    config: ConfigFile = None,
+    password_file: PasswordFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> NoReturn:
+    """Register the account and remove it again, or stay registered with --watch."""
+    from ua.cli.ports import real_phone
+    from ua.cli.register import RegisterRequest, run_register
+    from ua.cli.runner import run
+
+    output = _output(json, verbose, quiet)
+    request = RegisterRequest(
+        watch=watch, proxy=proxy, timeout_s=timeout, config=config, password_file=password_file
+    )
+    run(output, lambda stop: run_register(request, output, stop, real_phone))
+
+
+@config_app.command("check")
+def config_check(config: ConfigFile = None, json: Json = False) -> NoReturn:
+    """Read the configuration and say what is wrong with it."""
+    from ua.cli import config as commands
+    from ua.cli.runner import guarded
+
+    output = _output(json, False, False)
+    guarded(output, lambda: commands.check(config, output))
+
+
+@config_app.command("show")
+def config_show(config: ConfigFile = None, json: Json = False) -> NoReturn:
+    """Show all settings in force, secrets masked."""
+    from ua.cli import config as commands
+    from ua.cli.runner import guarded
+
+    output = _output(json, False, False)
+    guarded(output, lambda: commands.show(config, output))
+
+
+@config_app.command("path")
+def config_path(config: ConfigFile = None, json: Json = False) -> NoReturn:
+    """Show where the configuration file is looked for."""
+    from ua.cli import config as commands
+    from ua.cli.runner import guarded
+
+    output = _output(json, False, False)
+    guarded(output, lambda: commands.path(config, output))
+
+
+def main() -> None:
+    """Run the command line; leaves the process with an exit code (`ua.errors.ResultCode`)."""
+    app()

@@ -1,0 +1,150 @@
+"""Arguments that several commands share, and how they are read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ua.errors import UsageError
+
+if TYPE_CHECKING:
+    from ua.config import Account
+
+_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>ms|s|m|min|h)?")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_MAX_SECONDS = 7 * 86400.0
+
+
+def parse_duration(text: str | float) -> float:
+    """Seconds of "5s", "500ms", "2m", "1h" or a bare number of seconds; BadParameter otherwise."""
+    if isinstance(text, int | float):
+        return float(text)
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no duration; write 500ms, 5s, 2m or 1h")
+    seconds = float(match["number"]) * _UNIT_SECONDS[match["unit"] or "s"]
+    if not 0 < seconds <= _MAX_SECONDS:
+        raise typer.BadParameter(f"{text!r} is not between 1 ms and 7 days")
+    return seconds
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print results as JSON on stdout.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the SIP messages and ICE events.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="Configuration file (default: $ICEPHONE_CONFIG or the XDG place).", metavar="FILE"
+    ),
+]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option("--password-file", help="File whose first line is the password.", metavar="FILE"),
+]
+Proxy = Annotated[
+    str | None, typer.Option(help="Outbound proxy, e.g. 'sip:192.0.2.1;transport=tcp'.", metavar="URI")
+]
+Listen = Annotated[
+    str | None, typer.Option(help="Address to receive SIP on (port 0: any).", metavar="HOST:PORT")
+]
+Record = Annotated[Path | None, typer.Option(help="Write what arrives to a WAV file.", metavar="FILE")]
+Wav = Annotated[Path | None, typer.Option(help="Send a WAV file (any rate, mono or stereo).", metavar="FILE")]
+ToneHz = Annotated[float | None, typer.Option("--tone", help="Send a tone of HZ.", metavar="HZ")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(help="Give up after this time, e.g. 30s.", parser=parse_duration, metavar="TIME"),
+]
+For = Annotated[
+    float | None,
+    typer.Option(
+        "--for", help="Hang up after this time, e.g. 5s or 2m.", parser=parse_duration, metavar="TIME"
+    ),
+]
+
+
+def checked_tone(hz: float | None) -> float | None:
+    """`hz` where a telephone can carry it; UsageError otherwise."""
+    if hz is not None and not 20 <= hz <= 3800:
+        raise UsageError(f"a tone of {hz:g} Hz cannot be sent", hint="between 20 and 3800 Hz")
+    return hz
+
+
+def one_of(**chosen: object) -> None:
+    """UsageError where more than one of the options is given."""
+    given = [f"--{name}" for name, value in chosen.items() if value not in (None, False)]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} cannot be used together", hint="choose one of them")
+
+
+def wav_seconds(path: Path) -> float:
+    """Length of a WAV file in seconds; UsageError where it cannot be read."""
+    import wave
+
+    try:
+        with wave.open(str(path), "rb") as file:
+            return file.getnframes() / file.getframerate()
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {path}", hint="check the path after --wav") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except (wave.Error, EOFError, ZeroDivisionError) as error:
+        raise UsageError(
+            f"{path} is not a PCM WAV file: {str(error) or 'it ends too early'}",
+            hint="convert it, e.g. with: sox in.mp3 out.wav",
+        ) from error
+
+
+def writable(path: Path, option: str) -> Path:
+    """`path` where a file can be written there; UsageError otherwise."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", hint=f"{option} wants the name of a file")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(
+            f"there is no folder {path.absolute().parent}", hint=f"create it, or change {option}"
+        )
+    return path
+
+
+def target_uri(text: str, account: Account) -> str:
+    """The SIP URI that was meant: "sip:bob@host", "bob@host", or "bob" at the account's own domain."""
+    from ua.config import split_sip_uri
+
+    uri = text.strip()
+    if not re.match(r"(?i)[a-z][a-z0-9+.\-]*:(?![0-9]+$)", uri):
+        if "@" in uri:
+            uri = f"sip:{uri}"
+        elif account.domain is not None and re.fullmatch(r"[\w.+*#\-]+", uri):
+            host = f"[{account.domain}]" if ":" in account.domain else account.domain
+            uri = f"sip:{uri}@{host}"
+    try:
+        split_sip_uri(uri)
+    except ValueError as error:
+        raise UsageError(
+            f"cannot call {text!r}: {error}", hint="write it as sip:user@host or sip:host:port"
+        ) from None
+    return uri
+
+
+def proxy_uri(text: str) -> str:
+    """The URI of a proxy, "sip:" added where it is missing; UsageError where it is none."""
+    from ua.config import split_sip_uri
+
+    uri = text if text.lower().startswith(("sip:", "sips:")) else f"sip:{text}"
+    try:
+        split_sip_uri(uri)
+    except ValueError as error:
+        raise UsageError(f"--proxy: {error}", hint="write it as sip:host:port;transport=tcp") from None
+    return uri
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address of the loopback interface and for the name localhost."""
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"

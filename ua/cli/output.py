@@ -1,0 +1,103 @@
+"""Where the command line writes: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from ua.errors import ResultCode, UaError
+from ua.results import SCHEMA
+from ua.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+class Output:
+    """The two streams of a command.
+
+    Attributes:
+        json: results are JSON.
+        verbose: show SIP messages and ICE events, and tracebacks of internal errors.
+        quiet: show no progress.
+    """
+
+    def __init__(self, *, json_results: bool = False, verbose: bool = False, quiet: bool = False) -> None:
+        self.json = json_results
+        self.verbose = verbose
+        self.quiet = quiet
+        self.stdout = Console(highlight=False)
+        self.stderr = Console(stderr=True, highlight=False)
+
+    def note(self, text: str, style: str = "") -> None:
+        """One line of progress on stderr; text from the wire is made harmless."""
+        if not self.quiet:
+            self.stderr.print(printable(text), style=style or None, markup=False, soft_wrap=True)
+
+    def trace(self, text: str, style: str = "") -> None:
+        """A log line, only with -v; may hold several lines."""
+        if self.verbose:
+            self.stderr.print(printable(text, lines=True), style=style or None, markup=False, soft_wrap=True)
+
+    def text(self, renderable: RenderableType) -> None:
+        """A result for people on stdout; nothing where results are JSON."""
+        if not self.json:
+            self.stdout.print(renderable, soft_wrap=isinstance(renderable, str))
+
+    def object(self, value: dict[str, Any]) -> None:
+        """A result as one line of JSON on stdout, where results are JSON."""
+        if self.json:
+            # Not through rich: it would wrap and colour.
+            sys.stdout.write(json.dumps(value, ensure_ascii=True, allow_nan=False) + "\n")
+            sys.stdout.flush()
+
+    def error(self, error: UaError) -> None:
+        """What happened, what was seen, what to try; on stderr, also when quiet."""
+        self.stderr.print(f"[bold red]error:[/] {escape(printable(error.what))}", soft_wrap=True)
+        if error.seen:
+            self.stderr.print(f"  [dim]seen:[/] {escape(printable(error.seen))}", soft_wrap=True)
+        if error.hint:
+            self.stderr.print(f"  [dim]try:[/]  {escape(printable(error.hint))}", soft_wrap=True)
+
+    def error_object(self, error: UaError) -> None:
+        """The JSON of a command that ended before it had a result."""
+        self.object(
+            {
+                "schema": SCHEMA,
+                "result": error.code.value,
+                "error": error.what,
+                "seen": error.seen or None,
+                "hint": error.hint or None,
+                "sip_code": getattr(error, "sip_code", None),
+            }
+        )
+
+    def internal_error(self, error: BaseException) -> None:
+        """A mistake of ours: how to report it; the traceback only with -v."""
+        self.stderr.print(
+            f"[bold red]internal error:[/] {escape(printable(f'{type(error).__name__}: {error}'))}",
+            soft_wrap=True,
+        )
+        if self.verbose:
+            text = "".join(traceback.format_exception(error))
+            self.stderr.print(printable(text, lines=True), markup=False, soft_wrap=True)
+        else:
+            self.stderr.print(
+                "  This is a mistake in icephone. Run the command again with -v", soft_wrap=True
+            )
+        self.stderr.print("  and report it with what it shows and 'icephone --version'.", soft_wrap=True)
+        self.object(
+            {
+                "schema": SCHEMA,
+                "result": ResultCode.INTERNAL.value,
+                "error": f"{type(error).__name__}: {error}",
+                "seen": None,
+                "hint": "run again with -v and report what it shows",
+                "sip_code": None,
+            }
+        )

@@ -1,0 +1,88 @@
+"""What the commands need of a phone; satisfied by `ua.phone` and by the phones of the tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from ua.config import Account
+from ua.events import EventLog
+from ua.plan import MediaPlan
+from ua.results import CallResult
+
+
+class CallPort(Protocol):
+    """One call."""
+
+    @property
+    def id(self) -> str:
+        """Call-ID."""
+
+    @property
+    def remote_uri(self) -> str:
+        """URI of the other side."""
+
+    async def accept(self, plan: MediaPlan) -> None:
+        """Answer an incoming call."""
+
+    def reject(self, code: int) -> None:
+        """Refuse an incoming call with a final response."""
+
+    async def established(self) -> None:
+        """Return once media may flow; raises the UaError that ended the call before that."""
+
+    async def ended(self) -> CallResult:
+        """Return once the call is over, however it ended; never raises UaError. May be awaited twice."""
+
+    def hang_up(self) -> None:
+        """CANCEL or BYE, whatever the state needs; a call that is over stays over."""
+
+
+class RegistrationPort(Protocol):
+    """A registration that keeps itself alive; the phone removes it when it closes."""
+
+    @property
+    def contact(self) -> str:
+        """The URI that the registrar knows us by."""
+
+    @property
+    def expires_s(self) -> float:
+        """Seconds that the registrar granted."""
+
+    async def lost(self) -> None:
+        """Never return while the registration stands; raises the UaError that ended it."""
+
+
+class PhonePort(Protocol):
+    """A phone."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """URIs that reach this phone directly, e.g. "sip:192.0.2.1:5060"."""
+
+    async def register(self, *, expires: int) -> RegistrationPort:
+        """Register for `expires` seconds and keep it up; raises UaError."""
+
+    async def place(self, uri: str, plan: MediaPlan) -> CallPort:
+        """Start a call; raises UaError where not even an INVITE can be sent."""
+
+    def incoming(self) -> AsyncIterator[CallPort]:
+        """The calls that arrive, ringing."""
+
+
+PhoneFactory = Callable[[Account, EventLog], PhonePort]
+"""Makes the phone of an account."""
+
+
+def real_phone(account: Account, log: EventLog) -> PhonePort:
+    """The phone on the network of this host."""
+    from ua.phone import Phone
+
+    return Phone(account, log)

@@ -1,0 +1,166 @@
+"""What the commands that need a phone have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from rich.text import Text
+
+from ua.cli.tables import result_table
+from ua.config import Account, account_from
+from ua.config_file import find_config, load_settings
+from ua.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    Interrupted,
+    ResultCode,
+    TimedOut,
+    UaError,
+    UsageError,
+)
+from ua.results import CallResult
+from ua.text import printable
+
+if TYPE_CHECKING:
+    from ua.cli.output import Output
+    from ua.cli.ports import CallPort
+    from ua.cli.runner import Stop
+
+GOODBYE_S = 5.0
+"""Seconds that a call gets to end cleanly once it was hung up."""
+
+
+def load_account(config: Path | None, password_file: Path | None, *, listen: str | None = None) -> Account:
+    """The account of the configuration file, with what the command line says on top."""
+    from ua.cli.options import is_loopback
+    from ua.config import split_listen
+
+    account = account_from(
+        load_settings(find_config(config, os.environ)), environ=os.environ, password_file=password_file
+    )
+    if listen is not None:
+        try:
+            host, port = split_listen(listen)
+        except ValueError as error:
+            raise UsageError(f"--listen: {error}") from None
+        account = dataclasses.replace(account, listen_host=host, listen_port=port)
+    if is_loopback(account.listen_host):
+        account = with_loopback(account)
+    return account
+
+
+def with_loopback(account: Account) -> Account:
+    """`account` with ICE candidates on loopback too: asked for by a loopback address."""
+    return dataclasses.replace(account, ice=dataclasses.replace(account.ice, loopback=True))
+
+
+def need_account(account: Account, what: str) -> None:
+    """ConfigurationError where `account` is the anonymous one."""
+    if account.anonymous:
+        raise ConfigurationError(
+            f"{what} needs an account, and none is configured",
+            hint="write one, 'icephone config path' shows where, or name a file with --config",
+        )
+
+
+Value = TypeVar("Value")
+
+
+async def with_password(account: Account, work: Callable[[Account], Awaitable[Value]]) -> Value:
+    """`work(account)`; asks for a password the server wants, if a person is there, and tries again."""
+    try:
+        return await work(account)
+    except AuthenticationError as error:
+        if not error.password_wanted or not sys.stdin.isatty():
+            raise
+        password = await asyncio.to_thread(_ask_password, account)
+        if not password:
+            raise
+    return await work(dataclasses.replace(account, password=password))
+
+
+def _ask_password(account: Account) -> str:
+    import getpass
+
+    with contextlib.suppress(EOFError):
+        return getpass.getpass(f"password of {printable(account.auth_user)}: ")
+    return ""
+
+
+async def follow(call: CallPort, stop: Stop, *, timeout_s: float | None) -> tuple[CallResult, UaError | None]:
+    """Follow a call to its end: its result, and the error that explains it where it never got media.
+
+    A signal hangs up. So do `timeout_s` seconds without media. AuthenticationError is raised only where a
+    person can be asked for the password.
+    """
+    established = asyncio.ensure_future(call.established())
+    try:
+        async with asyncio.timeout(timeout_s):
+            going_on = await stop.first(established)
+    except TimeoutError:
+        late = TimedOut(
+            f"no call with {call.remote_uri} within {timeout_s:g} s",
+            hint="a longer --timeout, or look with -v at what the other side answers",
+        )
+        return _ended_by(late, call, await goodbye(call)), late
+    except UaError as error:
+        if isinstance(error, AuthenticationError) and error.password_wanted and sys.stdin.isatty():
+            raise
+        return await call.ended(), error
+    finally:
+        if not established.done():
+            established.cancel()
+            with contextlib.suppress(asyncio.CancelledError, UaError):
+                await established
+    if going_on:
+        ended = asyncio.ensure_future(call.ended())
+        try:
+            if await stop.first(ended):
+                return ended.result(), None
+        finally:
+            ended.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ended
+    return _ended_by(Interrupted("interrupted"), call, await goodbye(call)), None
+
+
+def _ended_by(error: UaError, call: CallPort, result: CallResult | None) -> CallResult:
+    """`result` under the name of `error`; where there is none, one that says just that."""
+    if result is None:
+        return CallResult.failed(error, call_id=call.id, remote=call.remote_uri)
+    return dataclasses.replace(result, result=error.code, error=error.what)
+
+
+_HINTS = {
+    ResultCode.NO_MEDIA_PATH: "look at the pairs in --json or in a --report: which checks were answered?",
+    ResultCode.MEDIA_ONE_WAY: "a firewall or NAT may let packets through in one direction only",
+}
+
+
+def tell(output: Output, result: CallResult, error: UaError | None) -> None:
+    """Show how a call ended: the error if any, the table or the JSON object."""
+    if error is not None:
+        output.error(error)
+    elif result.result not in (ResultCode.OK, ResultCode.INTERRUPTED):
+        output.error(UaError(result.error or result.result.value, hint=_HINTS.get(result.result, "")))
+    if result.why and not output.json:
+        output.text(Text(printable(result.why)))
+    if not output.json:
+        output.text(result_table([result]))
+    output.object(result.to_json())
+
+
+async def goodbye(call: CallPort) -> CallResult | None:
+    """Hang up and wait for the result; None where the other side does not let go in GOODBYE_S seconds."""
+    call.hang_up()
+    try:
+        return await asyncio.wait_for(call.ended(), GOODBYE_S)
+    except TimeoutError:
+        return None

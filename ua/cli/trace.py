@@ -1,0 +1,81 @@
+"""What -v shows: SIP messages and the milestones of ICE, as lines. A view of the event log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ua.cli.output import Output
+    from ua.events import EventLog, LogEntry
+
+SENT = frozenset({"sent", "out"})
+"""Words for the direction of a message that we sent."""
+
+_MILESTONES = frozenset(
+    {
+        ("ice", "state_changed"),
+        ("ice", "role_changed"),
+        ("ice", "pair_nominated"),
+        ("ice", "path_selected"),
+        ("ice", "path_lost"),
+        ("ice", "flow_opened"),
+        ("ice", "flow_closed"),
+        ("ice", "packet_refused"),
+        ("sip", "refused"),
+        ("sip", "connection"),
+        ("sip", "registration"),
+        ("sdp", "refused"),
+        ("media", "refused"),
+        ("call", "state"),
+        ("call", "media"),
+    }
+)
+
+
+def trace_log(log: EventLog, output: Output) -> Callable[[], None]:
+    """Print entries as they come; the returned function ends that. Times are ms since the first entry."""
+    start: float | None = None
+
+    def show(entry: LogEntry) -> None:
+        nonlocal start
+        if start is None:
+            start = entry.at
+        text = format_entry(entry, start)
+        if text is not None:
+            output.trace(text, "cyan" if entry.source == "sip" else "dim")
+
+    if not output.verbose:
+        return lambda: None
+    return log.subscribe(show)
+
+
+def format_entry(entry: LogEntry, start: float) -> str | None:
+    """The text of an entry, None where it is not worth a line."""
+    head = f"{(entry.at - start) * 1000:9.1f} ms  {entry.party:<6} {entry.source}"
+    data = entry.data
+    if (entry.source, entry.name) == ("sip", "message"):
+        arrow = "-->" if data.get("direction") in SENT else "<--"
+        title = (
+            f"{head}  {data.get('local', '')} {arrow} {data.get('remote', '')}"
+            f"  {data.get('transport', '')}, {data.get('size', '?')} bytes"
+        )
+        body = "\n".join("    " + line for line in str(data.get("text", "")).replace("\r", "").split("\n"))
+        return f"{title}\n{body.rstrip()}"
+    if (entry.source, entry.name) not in _MILESTONES:
+        return None
+    return f"{head}  {entry.name}  {_fields(data)}".rstrip()
+
+
+def _fields(data: Mapping[str, object]) -> str:
+    shown = []
+    for key, value in data.items():
+        if isinstance(value, dict):
+            if {"host", "port"} <= value.keys():
+                shown.append(f"{key}={value['host']}:{value['port']}")
+            elif "id" in value:
+                shown.append(f"{key}={value['id']}")
+        elif value not in ("", None):
+            shown.append(f"{key}={value}")
+    return " ".join(shown)

@@ -1,0 +1,28 @@
+"""Text from the wire, made safe for a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""`text` without anything that moves the cursor or changes the terminal; `lines` keeps line feeds.
+
+    Control, format and surrogate characters become escapes such as `\x1b`.
+    """
+    return "".join(
+        character
+        if (lines and character == "\n")
+        or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def milliseconds(value: float | None) -> str:
+    """`value` ms for people: "0.4 ms", "21 ms", "1.24 s", "-" where unknown."""
+    if value is None:
+        return "-"
+    if abs(value) >= 1000:
+        return f"{value / 1000:.2f} s"
+    return f"{value:.1f} ms" if abs(value) < 10 else f"{value:.0f} ms"

@@ -51,8 +51,18 @@ class TcpConnection(Protocol):
     def remote(self) -> TransportAddress:
         """The peer's address."""
 
-    def start(self, on_frame: FrameReceiver, on_closed: CloseReceiver) -> None:
-        """Begin to deliver frames (without their length) and the end of the connection, once."""
+    @property
+    def dropped(self) -> int:
+        """Droppable frames that were dropped because they waited too long or the queue was full."""
+
+    def start(self, on_frame: FrameReceiver, on_closed: CloseReceiver, *, queue_ms: int) -> None:
+        """Begin to deliver frames (without their length) and the end of the connection, once.
+
+        Droppable frames wait at most `queue_ms` ms for a peer that reads too slowly.
+        """
+
+    def limit_received(self, most: int | None) -> None:
+        """End the connection once more than `most` bytes came in all; None lifts that."""
 
     def send(self, packet: bytes, *, droppable: bool) -> bool:
         """Queue `packet` as one frame.

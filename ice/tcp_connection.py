@@ -1,0 +1,360 @@
+"""A TCP connection that carries RFC 4571 frames, and the listener that accepts such connections.
+
+What waits for a slow peer waits here and not in the kernel, where nothing can be taken back: as soon as the
+kernel holds unsent bytes, frames queue up, and media that grew old is dropped whole. Never is a frame begun
+before the one under way is finished, and never is STUN or DTLS dropped.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable
+
+from ice.clock import LoopClock
+from ice.framing import Deframer, frame
+from ice.network import CloseReceiver, FrameReceiver, TcpConnection
+from ice.types import TransportAddress
+from ice.udp_socket import address_of, family_of, require_literal
+
+if sys.platform == "linux":
+    import fcntl
+
+READ_SIZE = 16384
+DRAIN_LIMIT = 4
+"""Reads per wake-up, so that one busy connection does not starve the others."""
+
+ACCEPT_LIMIT = 64
+BACKLOG = 128
+ACCEPT_PAUSE_S = 1.0
+"""Seconds without accepting when the system has no descriptor left."""
+
+USER_TIMEOUT_MS = 30_000
+"""Sent bytes may stay unacknowledged this long; consent ends after the same time (RFC 7675 §5.1)."""
+
+MAX_UNSENT = 1024
+"""Unsent bytes that the kernel may hold before frames wait here: about five frames of G.711."""
+
+MAX_DROPPABLE_BYTES = 256 * 1024
+MAX_OTHER_BYTES = 256 * 1024
+"""A peer that lets more than this of STUN and DTLS pile up does not read: the connection ends."""
+
+_WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+# linux/sockios.h, linux/tcp.h and linux/in.h; the socket module does not name them on all versions.
+_SIOCOUTQNSD = 0x894B
+_TCP_NOTSENT_LOWAT = 25
+_IP_BIND_ADDRESS_NO_PORT = 24
+
+
+def describe_error(error: OSError) -> str:
+    """A reason for people: "connection refused", not "[Errno 111] Connect call failed (...)"."""
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return "timed out"
+    if error.errno is not None and error.errno in errno.errorcode:
+        return os.strerror(error.errno).lower()
+    return str(error) or type(error).__name__
+
+
+def prepare(sock: socket.socket) -> None:
+    """Options of every media connection; those that the system lacks are left out."""
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, MAX_UNSENT)
+
+
+class HostTcpConnection:
+    """An established connection (`ice.network.TcpConnection`); reading begins with `start`."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Take over an established, non-blocking socket; raises OSError where it is already gone."""
+        self._socket = sock
+        self._loop = asyncio.get_running_loop()
+        self._clock = LoopClock()
+        self._local = address_of(sock.getsockname())
+        self._remote = address_of(sock.getpeername())
+        self._deframer = Deframer()
+        self._queue: deque[tuple[float, bool, bytes]] = deque()
+        self._queued_droppable = 0
+        self._queued_other = 0
+        self._partial = b""
+        self._writing = False
+        self._queue_s = 0.0
+        self._dropped = 0
+        self._received = 0
+        self._limit: int | None = None
+        self._open = True
+        self._on_frame: FrameReceiver | None = None
+        self._on_closed: CloseReceiver | None = None
+
+    @property
+    def local(self) -> TransportAddress:
+        """Our address."""
+        return self._local
+
+    @property
+    def remote(self) -> TransportAddress:
+        """The peer's address."""
+        return self._remote
+
+    @property
+    def dropped(self) -> int:
+        """Droppable frames dropped so far."""
+        return self._dropped
+
+    def start(self, on_frame: FrameReceiver, on_closed: CloseReceiver, *, queue_ms: int) -> None:
+        """Begin to read; droppable frames wait at most `queue_ms` ms."""
+        self._on_frame = on_frame
+        self._on_closed = on_closed
+        self._queue_s = queue_ms / 1000
+        if self._open:
+            self._loop.add_reader(self._socket.fileno(), self._readable)
+
+    def limit_received(self, most: int | None) -> None:
+        """End the connection once more than `most` bytes came in all; None lifts that."""
+        self._limit = most
+
+    def close(self) -> None:
+        """Close at once; `on_closed` is not called any more."""
+        if not self._open:
+            return
+        self._open = False
+        descriptor = self._socket.fileno()
+        self._loop.remove_reader(descriptor)
+        self._loop.remove_writer(descriptor)
+        self._socket.close()
+        self._queue.clear()
+        self._partial = b""
+        self._on_frame = self._on_closed = None
+
+    # --- sending ---
+
+    def send(self, packet: bytes, *, droppable: bool) -> bool:
+        """Send or queue one frame; False where it was not taken or an older one was dropped for it."""
+        framed = frame(packet)
+        if not self._open:
+            return False
+        if not self._writing:
+            if self._kernel_is_free():
+                return self._write(framed)
+            self._watch_writable()
+        now = self._clock.now()
+        self._queue.append((now, droppable, framed))
+        if droppable:
+            self._queued_droppable += len(framed)
+            return not self._drop_stale(now)
+        self._queued_other += len(framed)
+        if self._queued_other > MAX_OTHER_BYTES:
+            self._end("the peer does not read")
+        return self._open
+
+    def _kernel_is_free(self) -> bool:
+        if sys.platform != "linux":
+            return True
+        unsent = array.array("i", [0])
+        try:
+            fcntl.ioctl(self._socket.fileno(), _SIOCOUTQNSD, unsent)
+        except OSError:
+            return True
+        return unsent[0] < MAX_UNSENT
+
+    def _write(self, framed: bytes) -> bool:
+        """Write a frame in one call; what the kernel does not take is finished before anything else."""
+        try:
+            sent = self._socket.send(framed)
+        except OSError as error:
+            if error.errno not in _WOULD_BLOCK:
+                # The reader reports the end: a send inside a call of the application must not call it back.
+                self._loop.call_soon(self._end, describe_error(error))
+                return False
+            sent = 0
+        if sent < len(framed):
+            self._partial = framed[sent:]
+            self._watch_writable()
+        return True
+
+    def _watch_writable(self) -> None:
+        if not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._socket.fileno(), self._writable)
+
+    def _writable(self) -> None:
+        self._drop_stale(self._clock.now())
+        while self._partial or self._queue:
+            if self._partial:
+                framed, self._partial = self._partial, b""
+            elif self._kernel_is_free():
+                _, droppable, framed = self._queue.popleft()
+                if droppable:
+                    self._queued_droppable -= len(framed)
+                else:
+                    self._queued_other -= len(framed)
+            else:
+                return
+            if not self._write(framed) or self._partial:
+                return
+        self._writing = False
+        self._loop.remove_writer(self._socket.fileno())
+
+    def _drop_stale(self, now: float) -> bool:
+        """Drop whole droppable frames that are too old or too many, oldest first; True where one went."""
+        oldest = now - self._queue_s
+        kept: list[tuple[float, bool, bytes]] = []
+        dropped = 0
+        queue = self._queue
+        while queue and (queue[0][0] < oldest or self._queued_droppable > MAX_DROPPABLE_BYTES):
+            entry = queue.popleft()
+            if entry[1]:
+                self._queued_droppable -= len(entry[2])
+                dropped += 1
+            else:
+                kept.append(entry)
+        queue.extendleft(reversed(kept))
+        self._dropped += dropped
+        return dropped > 0
+
+    # --- receiving ---
+
+    def _readable(self) -> None:
+        for _ in range(DRAIN_LIMIT):
+            try:
+                data = self._socket.recv(READ_SIZE)
+            except OSError as error:
+                if error.errno not in _WOULD_BLOCK:
+                    self._end(describe_error(error))
+                return
+            if not data:
+                # A half-close counts as the end: nobody waits for media that cannot be answered.
+                self._end("closed by the peer")
+                return
+            self._received += len(data)
+            for packet in self._deframer.feed(data):
+                if self._on_frame is None:
+                    return
+                self._on_frame(packet)
+            if not self._open:
+                return
+            if self._limit is not None and self._received > self._limit:
+                self._end(f"sent {self._received} bytes before a valid check")
+                return
+            if len(data) < READ_SIZE:
+                return
+
+    def _end(self, reason: str) -> None:
+        if self._open:
+            on_closed = self._on_closed
+            self.close()
+            if on_closed is not None:
+                on_closed(reason)
+
+
+class HostTcpListener:
+    """A listening socket (`ice.network.TcpListener`), bound to one address, never to the wildcard."""
+
+    def __init__(self, sock: socket.socket, on_accept: Callable[[TcpConnection], None]) -> None:
+        self._socket = sock
+        self._on_accept = on_accept
+        self._loop = asyncio.get_running_loop()
+        self._local = address_of(sock.getsockname())
+        self._open = True
+        self._pause: asyncio.TimerHandle | None = None
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    @classmethod
+    def bind(cls, host: str, port: int, on_accept: Callable[[TcpConnection], None]) -> HostTcpListener:
+        """Bind to an IP literal and listen; raises OSError."""
+        require_literal(host)
+        sock = socket.socket(family_of(host), socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if sock.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind((host, port))
+            sock.listen(BACKLOG)
+            return cls(sock, on_accept)
+        except BaseException:
+            sock.close()
+            raise
+
+    @property
+    def local(self) -> TransportAddress:
+        """The bound address."""
+        return self._local
+
+    def close(self) -> None:
+        """Stop listening; accepted connections stay."""
+        if self._open:
+            self._open = False
+            if self._pause is not None:
+                self._pause.cancel()
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()
+
+    def _readable(self) -> None:
+        for _ in range(ACCEPT_LIMIT):
+            try:
+                accepted, _name = self._socket.accept()
+            except OSError as error:
+                if error.errno in _OUT_OF_DESCRIPTORS:
+                    self._loop.remove_reader(self._socket.fileno())
+                    self._pause = self._loop.call_later(ACCEPT_PAUSE_S, self._resume)
+                    return
+                if error.errno in _WOULD_BLOCK:
+                    return
+                # The connection died in the backlog (ECONNABORTED and the like): on to the next.
+                continue
+            try:
+                prepare(accepted)
+                connection = HostTcpConnection(accepted)
+            except OSError:
+                accepted.close()
+                continue
+            if connection.local == connection.remote:
+                connection.close()
+                continue
+            self._on_accept(connection)
+            if not self._open:
+                return
+
+    def _resume(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._socket.fileno(), self._readable)
+
+
+async def connect(local_host: str, remote: TransportAddress) -> HostTcpConnection:
+    """Dial `remote` from `local_host`, any port; raises OSError with a readable text. May be cancelled."""
+    require_literal(local_host)
+    require_literal(remote.host)
+    sock = socket.socket(family_of(local_host), socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if sys.platform == "linux":
+            # The port is chosen when the destination is known: many calls do not run out of ports.
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+        sock.bind((local_host, 0))
+        await asyncio.get_running_loop().sock_connect(sock, (remote.host, remote.port))
+        prepare(sock)
+        connection = HostTcpConnection(sock)
+    except OSError as error:
+        sock.close()
+        raise type(error)(error.errno, describe_error(error)) from error
+    except BaseException:
+        sock.close()
+        raise
+    # A port may connect to itself (simultaneous open with one end).
+    if connection.local == connection.remote:
+        connection.close()
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "connected to itself")
+    return connection

@@ -1,0 +1,194 @@
+"""The offers and answers of one session, one after the other (RFC 3264 §4, §8).
+
+State kept between exchanges: our last description with its version, the peer's, the open offer, and the
+payload types in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ice.types import Description
+from sdp import offer_answer, remote_audio, rtp_attr, section
+from sdp.errors import ExchangeError
+from sdp.model import Media, SessionDescription
+from sdp.negotiated import Answer, LocalMedia, NegotiatedMedia
+from sdp.rtp_attr import AudioFormat
+
+# RFC 3551 §3, table 5: the dynamic range; RFC 5761 §5.1.1: then free numbers below 64.
+_DYNAMIC = (*range(96, 128), *range(35, 64))
+
+
+class MediaExchange:
+    """Offer and answer for the audio stream of one dialog.
+
+    At most one offer is open at a time; answering while ours is open is glare, which SIP resolves (491).
+    """
+
+    def __init__(self, *, session_id: int, version: int = 0) -> None:
+        """Start a session.
+
+        Args:
+            session_id: random, below 2^63; unique to the session.
+            version: of the first description; below 2^62.
+        """
+        self._session_id = session_id
+        self._next_version = version
+        self._open: SessionDescription | None = None
+        self._local: SessionDescription | None = None
+        self._remote: SessionDescription | None = None
+        self._negotiated: NegotiatedMedia | None = None
+        self._numbers: dict[int, tuple[str, int, int]] = {}
+
+    @property
+    def open_offer(self) -> SessionDescription | None:
+        """Our offer that waits for its answer."""
+        return self._open
+
+    @property
+    def local(self) -> SessionDescription | None:
+        """Our description in force, None before the first exchange has ended."""
+        return self._local
+
+    @property
+    def remote(self) -> SessionDescription | None:
+        """The peer's description in force."""
+        return self._remote
+
+    @property
+    def negotiated(self) -> NegotiatedMedia | None:
+        """The result in force."""
+        return self._negotiated
+
+    # --- our offers ---------------------------------------------------------------------------------------
+
+    def offer(self, local: LocalMedia) -> SessionDescription:
+        """The next offer: the first one, or one that keeps all m= lines of the session in place.
+
+        An unchanged description keeps its version and is the same text; a changed one counts one up
+        (RFC 3264 §8).
+
+        Raises:
+            ExchangeError: an offer of ours is open.
+        """
+        if self._open is not None:
+            raise ExchangeError("our last offer is not answered yet")
+        local = replace(local, formats=self._stable(local.formats))
+        if self._local is None:
+            built = offer_answer.build_offer(local, session_id=self._session_id, version=self._next_version)
+        else:
+            built = self._further_offer(local, self._local)
+        self._open = self._versioned(built)
+        return self._open
+
+    def _further_offer(self, local: LocalMedia, last: SessionDescription) -> SessionDescription:
+        live = self._negotiated.index if self._negotiated is not None else 0
+        sections: list[Media] = [section.refused(media) for media in last.media]
+        sections[live : live + 1] = [offer_answer.offered_section(local)]
+        return section.description(sections, origin=last.origin, ice=local.ice)
+
+    def accept(self, answer: SessionDescription) -> NegotiatedMedia:
+        """Take the answer to our open offer.
+
+        Raises:
+            NegotiationError: the answer leaves nothing to talk with; the state is as before the offer.
+            ExchangeError: no offer is open.
+        """
+        if self._open is None:
+            raise ExchangeError("there is no open offer")
+        offer, self._open = self._open, None
+        negotiated = offer_answer.accept_answer(offer, answer)
+        self._commit(offer, answer, negotiated)
+        return negotiated
+
+    def reject(self) -> None:
+        """Our open offer failed: everything is as before it (RFC 3264 §4, RFC 8839 §4.4)."""
+        self._open = None
+
+    # --- the peer's offers --------------------------------------------------------------------------------
+
+    def answer(self, offer: SessionDescription, local: LocalMedia) -> Answer:
+        """Answer an offer; where nothing is acceptable the state stays as it is.
+
+        Raises:
+            ExchangeError: an offer of ours is open.
+        """
+        if self._open is not None:
+            raise ExchangeError("glare: our own offer is open")
+        answered = offer_answer.answer(
+            offer,
+            local,
+            session_id=self._session_id,
+            version=self._next_version,
+            previous=self._local,
+            refusal=self._ice_fault(offer),
+        )
+        if answered.negotiated is None:
+            return answered
+        description = self._versioned(answered.description)
+        self._commit(description, offer, answered.negotiated)
+        return replace(answered, description=description)
+
+    def _ice_fault(self, offer: SessionDescription) -> str:
+        """Why a further offer cannot go on with the running ICE session; empty where it can."""
+        running = self._negotiated.ice if self._negotiated is not None else None
+        if running is None or self._negotiated is None or self._negotiated.index >= len(offer.media):
+            return ""
+        media = offer.media[self._negotiated.index]
+        given = remote_audio.read(offer, media, is_answer=False).ice.description
+        if given is None or media.port == 0:
+            return ""
+        return _change_of_ice(running, given)
+
+    # --- common -------------------------------------------------------------------------------------------
+
+    def _commit(
+        self, ours: SessionDescription, theirs: SessionDescription, negotiated: NegotiatedMedia
+    ) -> None:
+        self._local, self._remote, self._negotiated = ours, theirs, negotiated
+        for description in (ours, theirs):
+            for audio in rtp_attr.formats(description.media[negotiated.index])[0]:
+                # The first meaning of a number stays (RFC 3264 §8.3.2).
+                self._numbers.setdefault(audio.payload_type, audio.key)
+
+    def _versioned(self, built: SessionDescription) -> SessionDescription:
+        last = self._local
+        if last is not None and replace(built, origin=last.origin) == last:
+            return last
+        version = self._next_version
+        self._next_version += 1
+        return replace(built, origin=replace(built.origin, version=version))
+
+    def _stable(self, formats: Iterable[AudioFormat]) -> tuple[AudioFormat, ...]:
+        """The formats under the numbers that the session gave them; numbers of others are not reused."""
+        result: list[AudioFormat] = []
+        used: set[int] = set()
+        for audio in formats:
+            number = self._number(audio, used)
+            if number is not None:
+                used.add(number)
+                result.append(replace(audio, payload_type=number))
+        return tuple(result)
+
+    def _number(self, audio: AudioFormat, used: set[int]) -> int | None:
+        wishes = [number for number, key in self._numbers.items() if key == audio.key]
+        wishes.append(audio.payload_type)
+        if audio.payload_type not in rtp_attr.STATIC_FORMATS:
+            wishes += _DYNAMIC
+        for number in wishes:
+            if number not in used and self._numbers.get(number, audio.key) == audio.key:
+                return number
+        return None
+
+
+def _change_of_ice(running: Description, given: Description) -> str:
+    """RFC 8839 §4.4.1.1.1: what must not change within an ICE session."""
+    if running.credentials != given.credentials:
+        changed_ufrag = running.credentials.ufrag != given.credentials.ufrag
+        if changed_ufrag and running.credentials.password != given.credentials.password:
+            return "the offer restarts ICE, which is not supported"
+        return "the offer changes only one of ice-ufrag and ice-pwd"
+    if (running.options, running.pacing_ms, running.lite) != (given.options, given.pacing_ms, given.lite):
+        return "the offer changes ice-options, ice-pacing or ice-lite without an ICE restart"
+    return ""

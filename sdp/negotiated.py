@@ -1,0 +1,117 @@
+"""What goes into an offer or answer, and what comes out of the exchange."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ice.types import Candidate, Description, TransportAddress
+from sdp.connection_attr import Agreement
+from sdp.diagnostics import Diagnostic
+from sdp.direction import Direction
+from sdp.ice_attr import RemoteCandidate
+from sdp.model import SessionDescription
+from sdp.rtp_attr import AudioFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectedPair:
+    """The nominated pair of one component; `local` of a TCP pair holds the real port."""
+
+    component: int
+    local: Candidate
+    remote: Candidate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalMedia:
+    """Our side of one audio stream.
+
+    Attributes:
+        formats: what we are able to send and receive, best first.
+        direction: what we wish; every offer says it again (RFC 6337 §5.3).
+        ptime_ms: packet time that we want to receive, in ms.
+        ice: our description; None goes without ICE.
+        address: default address of RTP (UDP); None where there is none: 0.0.0.0 port 9 is written.
+        rtcp_address: default address of RTCP (UDP), None for the next higher port.
+        rtcp_mux: RTP and RTCP may share a port.
+        selected: the nominated pairs once ICE has completed; they replace candidates and defaults in
+            further offers and answers (RFC 8839 §4.4.1.2.2).
+        controlling: our ICE role; the controlling side writes a=remote-candidates.
+    """
+
+    formats: tuple[AudioFormat, ...]
+    direction: Direction = Direction.SENDRECV
+    ptime_ms: int = 20
+    ice: Description | None = None
+    address: TransportAddress | None = None
+    rtcp_address: TransportAddress | None = None
+    rtcp_mux: bool = True
+    selected: tuple[SelectedPair, ...] = ()
+    controlling: bool = False
+
+    def selected_for(self, component: int) -> SelectedPair | None:
+        """The nominated pair of a component, None before there is one."""
+        return next((pair for pair in self.selected if pair.component == component), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NegotiatedMedia:
+    """The agreed audio stream, seen from our side.
+
+    Attributes:
+        index: number of its m= line, from 0.
+        format: what we send, with the payload type that the peer wrote (RFC 3264 §5.1).
+        formats: what may arrive at any time, with the payload types that we wrote.
+        telephone_event: the format for DTMF that we may send, None where the peer takes none.
+        ptime_ms: packet time that we send with, in ms: the peer's wish, clipped to its maxptime.
+        direction: ours in force.
+        held: the peer receives nothing from us (c=0.0.0.0 or a direction that says so).
+        remote_address: where plain RTP goes; None where the peer named no IP address to send to.
+        remote_rtcp_address: where plain RTCP goes; None where there is none.
+        rtcp_mux: RTP and RTCP share a port.
+        rtcp: RTCP is used (no RS:0 with RR:0, and the peer has somewhere to receive it).
+        components: components that ICE runs, 1 or 2.
+        ice: the peer's description; None for plain RTP.
+        ice_reason: why there is no ICE; empty with ICE.
+        peer_ice2: the peer is an RFC 8445 agent; without it RFC 5245 (RFC 8839 §4.2.1.5).
+        remote_candidates: a=remote-candidates of a peer that has concluded ICE.
+        tcp: what a=setup and a=connection came to where the default transport is TCP.
+        diagnostics: lines that were refused, and other remarks.
+    """
+
+    index: int
+    format: AudioFormat
+    formats: tuple[AudioFormat, ...]
+    telephone_event: AudioFormat | None
+    ptime_ms: int
+    direction: Direction
+    held: bool
+    remote_address: TransportAddress | None
+    remote_rtcp_address: TransportAddress | None
+    rtcp_mux: bool
+    rtcp: bool
+    components: int
+    ice: Description | None
+    ice_reason: str
+    peer_ice2: bool
+    remote_candidates: tuple[RemoteCandidate, ...] = ()
+    tcp: Agreement | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer to an offer.
+
+    Attributes:
+        description: the answer; where nothing was acceptable all its ports are 0 (for an offer that came
+            in a response and cannot be refused, RFC 6337 §2.3).
+        negotiated: None where nothing was acceptable: 488 Not Acceptable Here.
+        reason: why nothing was acceptable, for the Warning header; empty otherwise.
+        diagnostics: lines that were refused, and other remarks.
+    """
+
+    description: SessionDescription
+    negotiated: NegotiatedMedia | None
+    reason: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()

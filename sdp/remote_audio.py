@@ -1,0 +1,79 @@
+"""Everything that a peer's audio section says, read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sdp import connection_attr, direction, ice_attr, protocols, rtcp_attr, rtp_attr
+from sdp.connection_attr import TcpSetup
+from sdp.diagnostics import Diagnostic
+from sdp.direction import Direction
+from sdp.ice_attr import IceReading
+from sdp.model import Media, SessionDescription
+from sdp.protocols import RtpProtocol
+from sdp.rtcp_attr import Rtcp
+from sdp.rtp_attr import AudioFormat, PacketTimes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteAudio:
+    """One audio section of the peer.
+
+    Attributes:
+        session: the description that it stands in.
+        media: the section.
+        protocol: of its m= line, None for one that carries no RTP.
+        formats: usable formats in its order.
+        times: ptime and maxptime.
+        direction: as the peer sees it.
+        rtcp: everything about RTCP.
+        ice: everything about ICE.
+        tcp: a=setup and a=connection with their defaults.
+        diagnostics: lines that were refused.
+    """
+
+    session: SessionDescription
+    media: Media
+    protocol: RtpProtocol | None
+    formats: tuple[AudioFormat, ...]
+    times: PacketTimes
+    direction: Direction
+    rtcp: Rtcp
+    ice: IceReading
+    tcp: TcpSetup
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def holds_by_address(self) -> bool:
+        """True for c=0.0.0.0 or :: outside ICE's "no default": the hold of RFC 2543 (RFC 3264 §8.4)."""
+        connection = self.session.connection_of(self.media)
+        return connection is not None and connection.literal in ("0.0.0.0", "::")  # noqa: S104 - compared
+
+
+def read(session: SessionDescription, media: Media, *, is_answer: bool) -> RemoteAudio:
+    """Read one audio section of an offer or answer; faults become diagnostics."""
+    rtcp, rtcp_remarks = rtcp_attr.read(session, media)
+    formats, format_remarks = rtp_attr.formats(media, muxed=rtcp.mux)
+    times, time_remarks = rtp_attr.packet_times(media)
+    ice = ice_attr.read(session, media, is_answer=is_answer)
+    protocol = protocols.lookup(media.proto)
+    tcp, tcp_remarks = connection_attr.read(session, media, is_answer=is_answer)
+    remarks = [*rtcp_remarks, *format_remarks, *time_remarks, *ice.diagnostics, *tcp_remarks]
+    if rtcp.mux_only and is_answer:
+        # RFC 8858 §4.3
+        remarks.append(media.diagnostic("a=rtcp-mux-only means nothing in an answer; ignored"))
+    way = direction.read(session, media)
+    if way is Direction.INACTIVE and ice.description is None and media.first("candidate") is not None:
+        remarks.append(media.diagnostic("a=inactive in an old draft's description may mean passive"))
+    return RemoteAudio(
+        session=session,
+        media=media,
+        protocol=protocol,
+        formats=formats,
+        times=times,
+        direction=way,
+        rtcp=rtcp,
+        ice=ice,
+        tcp=tcp,
+        diagnostics=tuple(remarks),
+    )

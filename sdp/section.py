@@ -1,0 +1,183 @@
+"""Builds one m= section of ours, and the session level around the sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ice.types import Candidate, CandidateType, Description, TcpType, Transport, TransportAddress
+from sdp import connection_attr, ice_attr, protocols, rtcp_attr, rtp_attr
+from sdp.candidate_attr import DISCARD_PORT
+from sdp.connection_attr import ConnectionUse, Setup, TcpSetup
+from sdp.default_destination import UNSPECIFIED_IPV4, UNSPECIFIED_IPV6
+from sdp.direction import Direction
+from sdp.grammar import is_ipv6
+from sdp.ice_attr import RemoteCandidate
+from sdp.model import Attribute, Connection, Media, Origin, SessionDescription, Time
+from sdp.negotiated import LocalMedia, SelectedPair
+from sdp.rtcp_attr import RtcpPort
+from sdp.rtp_attr import AudioFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionPlan:
+    """What an audio section is to say.
+
+    Attributes:
+        proto: as written on the m= line.
+        formats: in order.
+        direction: to write.
+        ice: our description as this section shows it, None for no ICE attribute at all.
+        mux: write a=rtcp-mux.
+        components: components whose candidates are written.
+        is_offer: fallback RTCP port and remote-candidates stand in offers only.
+        tcp: a=setup and a=connection, where the proto is over TCP.
+    """
+
+    proto: str
+    formats: tuple[AudioFormat, ...]
+    direction: Direction
+    ice: Description | None
+    mux: bool
+    components: int
+    is_offer: bool
+    tcp: TcpSetup | None = None
+
+
+def audio_section(local: LocalMedia, plan: SectionPlan) -> Media:
+    """The m= section of an accepted or offered audio stream, with its own c= line."""
+    protocol = protocols.lookup(plan.proto)
+    transport = protocol.transport if protocol is not None else Transport.UDP
+    rtp, rtcp = _defaults(local, plan, transport)
+    lines = [
+        *rtp_attr.format_attributes(plan.formats),
+        Attribute(name="ptime", value=str(local.ptime_ms)),
+        Attribute(name=plan.direction.value),
+        *_rtcp(rtp, rtcp, plan),
+    ]
+    if plan.tcp is not None:
+        lines += connection_attr.attributes(plan.tcp)
+    if plan.ice is not None:
+        shown = replace(plan.ice, candidates=_candidates(local, plan))
+        lines += ice_attr.media_attributes(shown, remote_candidates=_remote_candidates(local, plan))
+    return Media(
+        media="audio",
+        port=rtp.port,
+        proto=plan.proto,
+        formats=tuple(str(audio.payload_type) for audio in plan.formats),
+        connections=(Connection.of(rtp.host),),
+        attributes=tuple(lines),
+    )
+
+
+def _uses_ice(plan: SectionPlan) -> bool:
+    return plan.ice is not None and not plan.ice.mismatch
+
+
+def _defaults(
+    local: LocalMedia, plan: SectionPlan, transport: Transport
+) -> tuple[TransportAddress, TransportAddress | None]:
+    """Default addresses of RTP and RTCP in this section."""
+    if _uses_ice(plan) and local.selected:
+        # RFC 8839 §4.4.1.2.2: the nominated pair, if it speaks the transport of the m= line.
+        chosen = [_of_transport(local.selected_for(component), transport) for component in (1, 2)]
+        first, second = chosen
+        if first is not None:
+            return first, second
+        return _nowhere(local), None
+    has_candidate = plan.ice is not None and any(
+        candidate.transport is transport and candidate.component == 1 for candidate in plan.ice.candidates
+    )
+    if local.address is None or transport is Transport.TCP or (_uses_ice(plan) and not has_candidate):
+        # RFC 8839 §4.3.2: rather no default than another transport.
+        return _nowhere(local), None
+    return local.address, local.rtcp_address
+
+
+def _of_transport(pair: SelectedPair | None, transport: Transport) -> TransportAddress | None:
+    return pair.local.address if pair is not None and pair.local.transport is transport else None
+
+
+def _nowhere(local: LocalMedia) -> TransportAddress:
+    hosts = [candidate.address.host for candidate in local.ice.candidates] if local.ice is not None else []
+    ipv6_only = bool(hosts) and all(is_ipv6(host) for host in hosts)
+    return TransportAddress(host=UNSPECIFIED_IPV6 if ipv6_only else UNSPECIFIED_IPV4, port=DISCARD_PORT)
+
+
+def _rtcp(rtp: TransportAddress, rtcp: TransportAddress | None, plan: SectionPlan) -> list[Attribute]:
+    lines: list[Attribute] = []
+    muxed_answer = plan.mux and not plan.is_offer
+    if rtcp is not None and not muxed_answer and plan.components == 2:
+        adjacent = rtcp == TransportAddress(host=rtp.host, port=rtp.port + 1)
+        # RFC 5761 §5.1.3: beside rtcp-mux an ICE offer names the fallback port in any case.
+        if not adjacent or (plan.mux and _uses_ice(plan)):
+            lines.append(
+                rtcp_attr.port_attribute(
+                    RtcpPort(port=rtcp.port, host=None if rtcp.host == rtp.host else rtcp.host)
+                )
+            )
+    if plan.mux:
+        lines.append(rtcp_attr.MUX)
+    return lines
+
+
+def _candidates(local: LocalMedia, plan: SectionPlan) -> tuple[Candidate, ...]:
+    if local.selected:
+        pairs = [pair for pair in local.selected if pair.component <= plan.components]
+        return tuple(_shown(pair.local) for pair in pairs)
+    offered = plan.ice.candidates if plan.ice is not None else ()
+    return tuple(candidate for candidate in offered if candidate.component <= plan.components)
+
+
+def _shown(candidate: Candidate) -> Candidate:
+    """A nominated candidate as it is written: a peer-reflexive one names its base."""
+    if candidate.related is not None or candidate.type is CandidateType.HOST:
+        return candidate
+    return replace(candidate, related=candidate.base)
+
+
+def _remote_candidates(local: LocalMedia, plan: SectionPlan) -> tuple[RemoteCandidate, ...]:
+    if not (plan.is_offer and local.controlling):
+        return ()
+    return tuple(
+        RemoteCandidate(component=pair.component, address=pair.remote.address)
+        for pair in local.selected
+        if pair.component <= plan.components
+    )
+
+
+def existing_connection(local: LocalMedia) -> TcpSetup | None:
+    """a=setup and a=connection for a nominated TCP pair: who opened it, and that it stays (RFC 6544 §9.1)."""
+    pair = local.selected_for(1)
+    if pair is None or pair.local.transport is not Transport.TCP:
+        return None
+    opened = pair.local.tcptype is TcpType.ACTIVE
+    return TcpSetup(setup=Setup.ACTIVE if opened else Setup.PASSIVE, connection=ConnectionUse.EXISTING)
+
+
+def refused(media: Media) -> Media:
+    """The same stream with port 0: media, proto and one format are repeated (RFC 3264 §6)."""
+    return Media(media=media.media, port=0, proto=media.proto, formats=media.formats[:1])
+
+
+def description(
+    sections: Sequence[Media],
+    *,
+    origin: Origin,
+    ice: Description | None,
+    times: tuple[Time, ...] = (Time(),),
+) -> SessionDescription:
+    """A whole description; the c= line of the first live section moves to the session level."""
+    live = next((section for section in sections if section.connections), None)
+    connection = live.connections[0] if live is not None else Connection.of(origin.address)
+    sections = [
+        replace(section, connections=()) if section.connections[:1] == (connection,) else section
+        for section in sections
+    ]
+    return SessionDescription(
+        origin=origin,
+        connection=connection,
+        times=times,
+        attributes=() if ice is None else ice_attr.session_attributes(ice),
+        media=tuple(sections),
+    )

@@ -1,0 +1,127 @@
+"""Kamailio as registrar and proxy: digest, location in memory, Record-Route, UDP and TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.peers.process import PeerError, Program, Programs, free_ports, until
+from tests.peers.registry import find_program
+
+PASSWORD = "open-sesame"
+"""The password of every user."""
+
+_TEMPLATE = Path(__file__).with_suffix(".cfg")
+_ANSWER_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kamailio:
+    """A running proxy.
+
+    Attributes:
+        host: address that it listens on.
+        port: port for UDP and TCP.
+        program: its process.
+        control: path of its control socket, reachable from every network namespace.
+    """
+
+    host: str
+    port: int
+    program: Program
+    control: Path
+
+    def uri(self, user: str) -> str:
+        """The address of record of `user`; any name is a user."""
+        return f"sip:{user}@{self.host}:{self.port}"
+
+    async def ask(self, method: str, *arguments: str) -> Any:
+        """Call one of its management commands; raises PeerError where it reports an error."""
+        own = self.control.with_name(f"ask-{secrets.token_hex(4)}")
+        loop = asyncio.get_running_loop()
+        question = {"jsonrpc": "2.0", "method": method, "params": arguments, "id": 1}
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
+            asking.setblocking(False)
+            asking.bind(str(own))
+            try:
+                asking.connect(str(self.control))
+                await loop.sock_sendall(asking, json.dumps(question).encode())
+                answer = json.loads(await asyncio.wait_for(loop.sock_recv(asking, 1 << 16), _ANSWER_S))
+            finally:
+                own.unlink()
+        if "error" in answer:
+            raise PeerError(f"Kamailio on {method}: {answer['error']}")
+        return answer["result"]
+
+    async def location(self, user: str) -> list[str]:
+        """Contact URIs under which `user` is registered."""
+        try:
+            found = await self.ask("ul.lookup", "location", user)
+        except PeerError as error:
+            if "AOR not found" in str(error):
+                return []
+            raise
+        return [entry["Contact"]["Address"] for entry in found["Contacts"]]
+
+    async def registered(self, user: str, timeout_s: float = 10.0) -> str:
+        """Wait until `user` has a contact; that contact."""
+
+        async def found() -> bool:
+            return bool(await self.location(user))
+
+        await until(found, f"{user} is registered", timeout_s)
+        return (await self.location(user))[0]
+
+
+@asynccontextmanager
+async def kamailio(
+    programs: Programs, *, host: str = "127.0.0.1", port: int | None = None, prefix: Sequence[str] = ()
+) -> AsyncIterator[Kamailio]:
+    """Run a proxy.
+
+    Args:
+        programs: of the test.
+        host: address to listen on.
+        port: for UDP and TCP; None takes a free one.
+        prefix: command that runs it elsewhere, e.g. in a network namespace.
+    """
+    chosen = free_ports(1, host)[0] if port is None else port
+    # The path of a socket has at most about 100 characters: not in the folder of the test.
+    with tempfile.TemporaryDirectory(prefix="kamailio-") as name:
+        folder = Path(name)
+        control = folder / "control"
+        values = {"HOST": host, "PORT": str(chosen), "PASSWORD": PASSWORD, "SOCKET": str(control)}
+        text = _TEMPLATE.read_text(encoding="utf-8")
+        for key, value in values.items():
+            text = text.replace(f"@{key}@", value)
+        config = folder / "kamailio.cfg"
+        config.write_text(text, encoding="utf-8")
+        command = [find_program("kamailio") or "kamailio", "-DD", "-E", "-m", "64", "-M", "8"]
+        program = await programs.start(
+            "kamailio",
+            [*prefix, *command, "-f", str(config), "-Y", name, "-P", str(folder / "pid")],
+            cwd=folder,
+        )
+        proxy = Kamailio(host=host, port=chosen, program=program, control=control)
+
+        async def answers() -> bool:
+            if program.exit_code is not None:
+                raise PeerError(f"Kamailio ended with {program.exit_code}: {program.text()[-2000:]}")
+            try:
+                return bool(await proxy.ask("core.version"))
+            except (OSError, TimeoutError):
+                return False
+
+        try:
+            await until(answers, "Kamailio answers")
+            yield proxy
+        finally:
+            await program.stop()

@@ -1,0 +1,65 @@
+"""Tones in WAV files: written for a phone to play, found in what another one recorded."""
+
+from __future__ import annotations
+
+import array
+import math
+import sys
+import wave
+from pathlib import Path
+
+_BLOCK_S = 0.1
+
+
+def write_tone(path: Path, hz: float, *, seconds: float = 60.0, rate: int = 8000) -> Path:
+    """Write a sine of half the full amplitude, mono, 16 bit; returns `path`."""
+    samples = array.array("h", (round(16000 * math.sin(2 * math.pi * hz * n / rate)) for n in range(rate)))
+    if hz != int(hz):
+        raise ValueError("one second must hold whole periods")
+    if sys.byteorder == "big":
+        samples.byteswap()
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        second = samples.tobytes()
+        for _ in range(math.ceil(seconds)):
+            file.writeframes(second)
+    return path
+
+
+def read_samples(path: Path) -> tuple[list[int], int]:
+    """Samples of the first channel of a 16 bit WAV file, and its rate in Hz."""
+    with wave.open(str(path), "rb") as file:
+        if file.getsampwidth() != 2:
+            raise ValueError(f"{path} has {file.getsampwidth()} bytes per sample")
+        samples = array.array("h", file.readframes(file.getnframes()))
+        if sys.byteorder == "big":
+            samples.byteswap()
+        return list(samples[:: file.getnchannels()]), file.getframerate()
+
+
+def tone_share(path: Path, hz: float) -> float:
+    """Share (0 to 1) of a recording's power that is at `hz`; 0 for silence or an empty file.
+
+    Goertzel's algorithm over blocks of 100 ms, so silence before and after a call does not count.
+    """
+    samples, rate = read_samples(path)
+    total = sum(sample * sample for sample in samples)
+    if not total:
+        return 0.0
+    size = round(rate * _BLOCK_S)
+    factor = 2 * math.cos(2 * math.pi * hz / rate)
+    power = 0.0
+    for start in range(0, len(samples) - size + 1, size):
+        last = before = 0.0
+        for sample in samples[start : start + size]:
+            last, before = factor * last - before + sample, last
+        power += (last * last + before * before - factor * last * before) * 2 / size
+    return power / total
+
+
+def seconds(path: Path) -> float:
+    """Length of a WAV file in seconds."""
+    with wave.open(str(path), "rb") as file:
+        return file.getnframes() / file.getframerate()

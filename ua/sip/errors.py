@@ -1,0 +1,72 @@
+"""Errors of the SIP stack; all are `UaError`s with an exit code.
+
+    SipError
+     ├─ SipParseError     bytes or text that are no SIP (raised by the wire door and the value parsers only)
+     ├─ SipTimeout        no final response in time (RFC 3261 §8.1.3.1: as a 408)
+     ├─ SipUnreachable    no address, connection refused, transport broken (as a 503)
+     ├─ SipRejected       a final response of 300 to 699
+     └─ SipStateError     misuse by our own caller: answering twice, using what is closed
+
+What a peer sends never raises out of a core: `SipParseError` is caught by the shell, counted and logged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ua.errors import CallRejected, TimedOut, UaError, Unreachable
+
+if TYPE_CHECKING:
+    from ua.sip.message import Response
+
+
+class SipError(UaError):
+    """Root of the errors of this package."""
+
+
+class SipParseError(SipError):
+    """What was read is not SIP.
+
+    Attributes:
+        reason: what is wrong, in a few words.
+        answer: the 4xx or 505 that the sender should get, without a To tag; None where nothing can be
+            answered: a response, an ACK, or a request without a usable top Via (RFC 3261 §8.2.6, §18.3).
+    """
+
+    def __init__(self, reason: str, *, answer: Response | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.answer = answer
+
+
+class SipTimeout(SipError, TimedOut):
+    """No final response came in 64*T1 (RFC 3261 §17.1.1.2, §17.1.2.2)."""
+
+    code = TimedOut.code
+
+
+class SipUnreachable(SipError, Unreachable):
+    """The request could not be handed to the other side (RFC 3261 §8.1.3.1)."""
+
+    code = Unreachable.code
+
+
+class SipRejected(SipError, CallRejected):
+    """The other side answered with a final response that is no success.
+
+    Attributes:
+        response: that response, 300 to 699.
+        sip_code: its status code.
+    """
+
+    code = CallRejected.code
+
+    def __init__(self, response: Response) -> None:
+        CallRejected.__init__(
+            self, f"rejected: {response.status} {response.reason}".rstrip(), sip_code=response.status
+        )
+        self.response = response
+
+
+class SipStateError(SipError):
+    """The caller asked for something that the state does not allow."""

@@ -1,0 +1,10 @@
+"""The one place of this package that reads a clock."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+def now() -> float:
+    """Monotonic seconds of the running event loop."""
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,337 @@
+"""The media of one call: offers and answers in and out, the path from ICE, RTP over it.
+
+This is where the layers meet: `sdp.ice_binding` drives ICE by the descriptions, the path that ICE selects
+carries a `media.session.MediaSession`, and all of them write to the event log.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Literal
+
+from ice.errors import GatheringFailed, IceFailed
+from ice.messages import PathLost, PathSelected
+from ice.network import Network
+from ice.types import Role, Transport
+from media.engine import MediaEngine
+from media.session import MediaSession
+from media.statistics import DirectionStatistics, MediaStatistics
+from sdp import parser, writer
+from sdp.diagnostics import Diagnostic
+from sdp.direction import Direction
+from sdp.errors import ExchangeError, NegotiationError, SdpError
+from sdp.ice_binding import IceBinding
+from sdp.negotiated import AudioWish, NegotiatedMedia
+from ua import clock, codec_mapping
+from ua.audio import open_audio
+from ua.config import Account
+from ua.errors import NoMediaPath, UaError
+from ua.events import EventLog
+from ua.plan import MediaPlan
+from ua.results import IceSummary, PathChange, Traffic
+
+CONTENT_TYPE = "application/sdp"
+"""MIME type of the bodies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why an offer cannot be answered: the status code that says so, and the reason for people."""
+
+    code: int
+    reason: str
+
+
+class MediaLeg:
+    """Owns the sockets, the files and the media session of one call.
+
+    Args:
+        binding: the gathered audio stream.
+        plan: what to send and where to record.
+        account: codecs and packet time.
+        engine: the clock of all media.
+        log: event log.
+        party: our name in it.
+    """
+
+    def __init__(
+        self,
+        binding: IceBinding,
+        *,
+        plan: MediaPlan,
+        account: Account,
+        engine: MediaEngine,
+        log: EventLog,
+        party: str,
+    ) -> None:
+        self._binding = binding
+        self._engine = engine
+        self._log = log
+        self._party = party
+        self._wish = AudioWish(formats=codec_mapping.formats(account.codecs), ptime_ms=account.ptime_ms)
+        self._rate = codec_mapping.codec_of(self._wish.formats[0]).sample_rate
+        self._audio = open_audio(plan, rate=self._rate)
+        self._unsubscribe = binding.session.subscribe(lambda event: log.record_event(party, "ice", event))
+        self._negotiated: NegotiatedMedia | None = None
+        self._answered: NegotiatedMedia | None = None
+        self._session: MediaSession | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        *,
+        role: Role,
+        plan: MediaPlan,
+        account: Account,
+        network: Network,
+        engine: MediaEngine,
+        log: EventLog,
+        party: str,
+    ) -> MediaLeg:
+        """Gather candidates and open the files of the plan.
+
+        Raises:
+            NoMediaPath: no local address can be used.
+            UsageError: a file of the plan cannot be used.
+        """
+        try:
+            binding = await IceBinding.gather(
+                network=network,
+                config=plan.ice_config(account.ice),
+                role=role,
+                session_id=secrets.randbits(62),
+            )
+        except GatheringFailed as error:
+            raise NoMediaPath(
+                f"no local address for media: {error}", hint="look at [ice] in 'icephone config show'"
+            ) from error
+        try:
+            return cls(binding, plan=plan, account=account, engine=engine, log=log, party=party)
+        except UaError:
+            await binding.close()
+            raise
+
+    # --- offers and answers -------------------------------------------------------------------------------
+
+    def offer(self) -> bytes:
+        """The body of our next offer."""
+        return self._told("offer", "out", writer.write(self._binding.offer(self._wish)))
+
+    def apply_answer(self, body: bytes) -> None:
+        """Take the answer to our offer and start ICE.
+
+        Raises:
+            NoMediaPath: it is no SDP, or it leaves nothing to talk with.
+        """
+        self._told("answer", "in", body)
+        try:
+            answer = parser.parse(body)
+            self._diagnose(answer.diagnostics)
+            self._adopt(self._binding.apply_answer(answer))
+        except SdpError as error:
+            self._record("sdp", "refused", line=error.line, reason=error.reason)
+            raise NoMediaPath(
+                f"the answer leaves no media: {error}",
+                hint="the other side answered the call but accepted none of its audio",
+            ) from error
+
+    def offer_failed(self) -> None:
+        """Our offer was refused: everything stays as it was."""
+        self._binding.offer_failed()
+
+    def answer(self, body: bytes) -> bytes | Refusal:
+        """The answer to the peer's offer, first or later; `answer_sent` is to follow."""
+        self._told("offer", "in", body)
+        try:
+            offer = parser.parse(body)
+        except SdpError as error:
+            self._record("sdp", "refused", line=error.line, reason=error.reason)
+            return Refusal(code=400, reason=f"malformed SDP, {error}")
+        try:
+            answer = self._binding.answer(offer, self._wish)
+        except ExchangeError as error:
+            return Refusal(code=491, reason=str(error))
+        self._diagnose(answer.diagnostics)
+        if answer.negotiated is None:
+            self._record("sdp", "refused", line=None, reason=answer.reason)
+            return Refusal(code=488, reason=answer.reason)
+        self._answered = answer.negotiated
+        return self._told("answer", "out", writer.write(answer.description))
+
+    def answer_sent(self) -> None:
+        """Our answer is on its way: ICE may begin, or a hold takes effect."""
+        try:
+            self._binding.answer_sent()
+        except NegotiationError as error:
+            self._record("sdp", "refused", line=None, reason=error.reason)
+            return
+        if self._answered is not None:
+            self._adopt(self._answered)
+
+    def _adopt(self, negotiated: NegotiatedMedia) -> None:
+        self._negotiated = negotiated
+        self._diagnose(negotiated.diagnostics)
+        if self._session is not None:
+            self._session.sending = negotiated.direction.sends and not negotiated.held
+            self._session.receiving = negotiated.direction.receives
+
+    def _diagnose(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        for diagnostic in diagnostics:
+            self._record(
+                "sdp", "refused", line=diagnostic.line, text=diagnostic.text, reason=diagnostic.reason
+            )
+
+    def _told(
+        self, name: Literal["offer", "answer"], direction: Literal["in", "out"], text: str | bytes
+    ) -> bytes:
+        body = text.encode() if isinstance(text, str) else text
+        self._record("sdp", name, direction=direction, text=body.decode(errors="replace"))
+        return body
+
+    def _record(self, source: Literal["sdp", "call"], name: str, **data: object) -> None:
+        self._log.record(clock.now(), self._party, source, name, **data)
+
+    # --- media --------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Wait for the path and begin to talk.
+
+        Raises:
+            NoMediaPath: ICE found none; the text says why.
+        """
+        negotiated = self._negotiated
+        if negotiated is None:
+            raise RuntimeError("offer and answer come first")
+        try:
+            rtp, rtcp = await self._binding.paths()
+        except IceFailed as error:
+            raise NoMediaPath(
+                f"no media path: {error}",
+                hint="a firewall drops UDP and refuses TCP between the two hosts",
+            ) from error
+        codec = codec_mapping.codec_of(negotiated.format)
+        session = MediaSession(
+            rtp=rtp,
+            rtcp=rtcp if negotiated.rtcp else None,
+            codec=codec,
+            payload_type=negotiated.format.payload_type,
+            receive=codec_mapping.receivable(negotiated.formats),
+            ptime_ms=negotiated.ptime_ms,
+            source=self._audio.source,
+            sink=self._audio.sink,
+            random=secrets.token_bytes,
+            keepalive=negotiated.ice is None,
+            sending=negotiated.direction.sends and not negotiated.held,
+            receiving=negotiated.direction.receives,
+            on_counters=lambda counters: self._log.record_event(self._party, "media", counters),
+            on_event=lambda event: self._log.record_event(self._party, "media", event),
+        )
+        pair = rtp.pair
+        if pair is not None:
+            session.path_round_trip_ms = pair.rtt_ms
+        self._session = session
+        self._record(
+            "call",
+            "media",
+            codec=negotiated.format.name,
+            ptime_ms=negotiated.ptime_ms,
+            transport=rtp.transport or Transport.UDP,
+            ice=negotiated.ice is not None,
+            reason=self.why,
+        )
+        self._engine.add(session)
+
+    # --- figures ------------------------------------------------------------------------------------------
+
+    @property
+    def codec(self) -> str | None:
+        """Codec (rtpmap name) that we send, None before the answer."""
+        return None if self._negotiated is None else self._negotiated.format.name
+
+    @property
+    def wants_media(self) -> tuple[bool, bool]:
+        """Whether we send and whether we expect to receive."""
+        direction = Direction.INACTIVE if self._negotiated is None else self._negotiated.direction
+        return direction.sends, direction.receives
+
+    @property
+    def statistics(self) -> MediaStatistics | None:
+        """Figures of the media session, None before it began."""
+        return None if self._session is None else self._session.statistics
+
+    @property
+    def why(self) -> str:
+        """One sentence: which path media takes and why."""
+        if self._negotiated is not None and self._negotiated.ice is None:
+            return f"plain RTP over UDP without ICE: {self._negotiated.ice_reason}"
+        return self._binding.session.report().reason
+
+    def ice_summary(self) -> IceSummary:
+        """What ICE did."""
+        report = self._binding.session.report()
+        if self._negotiated is not None and self._negotiated.ice is None:
+            path = self._binding.session.path(1)
+            return IceSummary(
+                state="off",
+                remote=None if path.remote is None else str(path.remote),
+                local=str(self._binding.session.default_address(1)),
+                transport=Transport.UDP.value,
+                reason=self.why,
+            )
+        return IceSummary.from_pairs(
+            report.pairs,
+            state=report.state.value,
+            role=report.role.value,
+            nominated_ms=report.nominated_ms,
+            selected=report.selected,
+            reason=report.reason,
+        )
+
+    def path_changes(self, origin: float) -> tuple[PathChange, ...]:
+        """When media moved, in ms after `origin` (monotonic seconds)."""
+        changes: list[PathChange] = []
+        for change in self._binding.session.report().path_changes:
+            at_ms = (change.at - origin) * 1000
+            match change:
+                case PathSelected(pair=pair):
+                    changes.append(
+                        PathChange(
+                            at_ms=at_ms,
+                            component=change.component,
+                            transport=pair.local.transport.value,
+                            local=str(pair.local.address),
+                            remote=str(pair.remote.address),
+                            reason=change.reason,
+                        )
+                    )
+                case PathLost():
+                    changes.append(PathChange(at_ms=at_ms, component=change.component, reason=change.reason))
+        return tuple(changes)
+
+    # --- end ----------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Say BYE by RTCP, close files and sockets. Does nothing twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._session is not None:
+            self._engine.remove(self._session)
+        else:
+            self._audio.source.close()
+            self._audio.sink.close()
+        await self._binding.close()
+        self._unsubscribe()
+
+
+def traffic(direction: DirectionStatistics) -> Traffic:
+    """One direction of the media as the results show it."""
+    return Traffic(
+        packets=direction.packets,
+        bytes=direction.bytes,
+        lost=direction.lost,
+        dropped_stale=direction.dropped_stale,
+        jitter_ms=direction.jitter_ms,
+    )

@@ -1,0 +1,150 @@
+"""How long arriving audio must wait so that nearly all of it comes in time.
+
+All times are *transits*: arrival less media time of a packet, in seconds. Their zero is unknown (the two
+clocks have nothing in common), so only differences count: the least transit of the last seconds is the
+path itself, and what a packet has above it is the delay that the network added.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from media.config import JitterConfig
+
+WINDOW: Final = 500
+"""Packets looked back upon: 10 s of 20 ms packets, short enough to follow drifting clocks."""
+
+_UPDATE_EVERY: Final = 50
+_LATE_MEMORY_S: Final = 2.0
+_ROUTE_CHANGE_S: Final = 0.5
+_GUARD_S: Final = 0.005
+
+_IN_TIME: Final = 0.98
+"""Share of packets to wait for."""
+
+_TCP_RECOVERY_S: Final = 0.06
+"""A lost TCP segment is repeated a round trip and about this much later."""
+
+
+class PlayoutDelay:
+    """The playout delay that the last packets ask for.
+
+    `target` is absolute: audio of media time t should be played at t + `target`.
+    """
+
+    __slots__ = (
+        "_beyond_since",
+        "_config",
+        "_floor",
+        "_late",
+        "_late_until",
+        "_maximum",
+        "_reliable",
+        "_round_trip",
+        "_since",
+        "_transits",
+        "base",
+        "target",
+    )
+
+    def __init__(self, config: JitterConfig, *, reliable: bool, round_trip: float | None = None) -> None:
+        self._config = config
+        self._reliable = reliable
+        self._round_trip = round_trip
+        self._transits: deque[float] = deque(maxlen=WINDOW)
+        self._since = 0
+        self._beyond_since: float | None = None
+        self._late, self._late_until = 0.0, float("-inf")
+        self._floor = self._maximum = 0.0
+        self.base = 0.0
+        """Least transit of the window: the path without queues."""
+        self.target = 0.0
+        self._bounds()
+
+    @property
+    def delay(self) -> float:
+        """The target above the path, seconds."""
+        return self.target - self.base
+
+    @property
+    def ceiling(self) -> float:
+        """The transit above which audio is too old to be played."""
+        return self.base + self._maximum
+
+    def describe_path(self, *, reliable: bool, round_trip: float | None) -> None:
+        """Tell what is known of the path now: whether it is reliable, and its round trip in seconds."""
+        if (reliable, round_trip) != (self._reliable, self._round_trip):
+            self._reliable, self._round_trip = reliable, round_trip
+            self._bounds()
+            if self._transits:
+                self._update(float("-inf"))
+
+    def restart(self) -> None:
+        """Forget all transits; the media time has a new zero."""
+        self._transits.clear()
+        self._since = 0
+        self._beyond_since = None
+        self._late_until = float("-inf")
+
+    def _bounds(self) -> None:
+        config = self._config
+        if self._reliable:
+            floor = config.reliable_minimum_ms / 1000
+            if self._round_trip is not None:
+                floor = max(floor, self._round_trip + _TCP_RECOVERY_S)
+            self._maximum = config.reliable_maximum_ms / 1000
+            self._floor = min(floor, self._maximum)
+        else:
+            self._maximum = config.maximum_ms / 1000
+            self._floor = config.minimum_ms / 1000
+
+    def observe(self, transit: float, now: float) -> None:
+        """Take the transit of one arriving packet into account."""
+        unusual = self._beyond_since is not None or transit > self.ceiling
+        if unusual and self._transits and self._in_stall(transit, now):
+            return
+        self._transits.append(transit)
+        self._since += 1
+        if self._since >= _UPDATE_EVERY or len(self._transits) == 1:
+            self._update(now)
+        elif transit < self.base:
+            self.base = transit  # the target follows with the next update
+
+    def _in_stall(self, transit: float, now: float) -> bool:
+        """Whether this packet belongs to a stall beyond the limit, which no buffer should be sized for.
+
+        On TCP the end of a stall brings a burst of packets, each a little less late than the one before.
+        """
+        if transit <= self.target:
+            self._beyond_since = None
+            return False
+        if transit <= self.ceiling:
+            return True
+        if self._beyond_since is None:
+            self._beyond_since = now
+        if now - self._beyond_since < _ROUTE_CHANGE_S:
+            return True
+        # this is no burst: the path itself has become longer
+        self.restart()
+        return False
+
+    def late(self, transit: float, now: float) -> None:
+        """A packet had to be waited for: grow at once, for the next seconds at least."""
+        if transit <= self.base + self._maximum:
+            self._late = max(self._late, transit) if now < self._late_until else transit
+            self._late_until = now + _LATE_MEMORY_S
+            self._update(now)
+
+    def _update(self, now: float) -> None:
+        self._since = 0
+        ordered = sorted(self._transits)
+        self.base = base = ordered[0]
+        usable = [transit for transit in ordered if transit <= base + self._maximum]
+        wanted = usable[int(_IN_TIME * (len(usable) - 1))] - base + _GUARD_S
+        if now < self._late_until:
+            wanted = max(wanted, self._late - base + _GUARD_S)
+        floor = self._floor
+        if len(ordered) < _UPDATE_EVERY:
+            floor = max(floor, self._config.start_ms / 1000)
+        self.target = base + min(max(wanted, floor), self._maximum)

@@ -1,0 +1,27 @@
+"""Errors that media raises: only for misuse and for files that cannot be read or written.
+
+::
+
+    MediaError
+     ├── PacketError     a packet from the wire is malformed (caught and counted inside the package)
+     ├── CodecError      no such codec
+     └── AudioFileError  a file cannot be read, written or understood
+"""
+
+from __future__ import annotations
+
+
+class MediaError(Exception):
+    """Root of all errors of this package."""
+
+
+class PacketError(MediaError):
+    """An RTP or RTCP packet breaks the rules of RFC 3550; never leaves a session, which counts it."""
+
+
+class CodecError(MediaError):
+    """The codec is not known here."""
+
+
+class AudioFileError(MediaError):
+    """An audio file is missing, unreadable, not audio, or cannot be written."""

@@ -1,0 +1,96 @@
+"""What a session tells its owner: counters every 200 ms, and single events.
+
+Each holds `at`, the monotonic time in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from media.audio import SILENCE_DBFS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaCounters:
+    """State of the media every 200 ms (RTP packets and payload bytes since the start).
+
+    Attributes:
+        at: monotonic seconds.
+        sent_packets: RTP packets handed to the path.
+        received_packets: RTP packets accepted.
+        lost: packets that should have come and did not (RFC 3550 A.3); negative with duplicates.
+        dropped_stale: packets that the path dropped instead of sending late.
+        late: packets that came too late to be played.
+        jitter_ms: interarrival jitter (RFC 3550 A.8).
+        buffer_ms: playout delay aimed at, above the fastest packet of the path.
+        round_trip_ms: None until known.
+        level_sent_dbfs: level of the last 200 ms sent, -127 for silence.
+        level_received_dbfs: level of the last 200 ms played.
+        refused: packets refused since the start, by reason.
+    """
+
+    at: float
+    sent_packets: int = 0
+    received_packets: int = 0
+    lost: int = 0
+    dropped_stale: int = 0
+    late: int = 0
+    jitter_ms: float = 0.0
+    buffer_ms: float = 0.0
+    round_trip_ms: float | None = None
+    level_sent_dbfs: float = SILENCE_DBFS
+    level_received_dbfs: float = SILENCE_DBFS
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaStarted:
+    """The first RTP packet was accepted."""
+
+    at: float
+    ssrc: int
+    payload_type: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamChanged:
+    """Another SSRC of the peer is played from now on."""
+
+    at: float
+    ssrc: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SsrcChanged:
+    """Somebody else used our SSRC; we use `ssrc` from now on (RFC 3550 §8.2)."""
+
+    at: float
+    ssrc: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerLeft:
+    """The peer sent BYE for its stream (RFC 3550 §6.6); this does not end the call."""
+
+    at: float
+    ssrc: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRefused:
+    """A packet was dropped; the first of each reason is told, all are counted in `MediaCounters`."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioFailed:
+    """Source or sink failed and was replaced by silence or nothing, e.g. because the disk is full."""
+
+    at: float
+    reason: str
+
+
+MediaEvent = MediaStarted | StreamChanged | SsrcChanged | PeerLeft | MediaRefused | AudioFailed

@@ -1,0 +1,402 @@
+"""One call's media: RTP and RTCP over the paths it is given, audio from a source and to a sink.
+
+A session is a core: it has no clock and no sockets. `MediaEngine` (or a test) calls `tick` once for each
+frame; the paths call in with arriving packets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from media import audio
+from media.codecs.codec import Codec
+from media.config import MediaConfig
+from media.errors import MediaError
+from media.events import AudioFailed, MediaCounters, MediaEvent, MediaRefused, SsrcChanged
+from media.path import PacketPath
+from media.quality import mos, r_factor
+from media.receiver import RtpReceiver
+from media.rtcp_session import RtcpSession, new_cname
+from media.rtp import BARRED_PAYLOAD_TYPES, is_rtcp
+from media.sender import RtpSender
+from media.sinks import NullSink, Sink
+from media.sources import SilenceSource, Source
+from media.statistics import DelayStatistics, DirectionStatistics, MediaStatistics, percentile
+
+_COLLISION_MEMORY_S: Final = 50.0
+"""About ten RTCP intervals (RFC 3550 §8.2): a loop of our packets changes our SSRC only once."""
+
+
+class MediaSession:
+    """Sends what `source` gives and plays to `sink` what arrives.
+
+    Args:
+        rtp: carries RTP, and RTCP too where both are multiplexed (RFC 5761).
+        rtcp: carries RTCP: `rtp` itself when multiplexed, None to send none.
+        codec: what we send.
+        payload_type: of `codec`, as negotiated: 0 to 63 or 96 to 127.
+        ptime_ms: length of our packets, 10 to 200 ms.
+        source: where our audio comes from.
+        sink: where the peer's audio goes.
+        random: `random(n)` gives n unpredictable bytes.
+        ssrc: our source identifier, drawn where None.
+        cname: our canonical name, the same for all streams of a call; drawn where None.
+        receive: further codecs that the peer may send, by payload type; of the same sample rate.
+        config: bounds and periods.
+        keepalive: send a keepalive after 15 s without RTP (RFC 6263); for paths without ICE or RTCP.
+        sending: whether we send; RTCP goes on in any case (RFC 3264 §5.1).
+        receiving: whether arriving audio is played; it is counted in any case.
+        on_counters: called every 200 ms.
+        on_event: called with single events.
+
+    Raises:
+        ValueError: payload type, packet length or sample rates that cannot be.
+    """
+
+    def __init__(
+        self,
+        *,
+        rtp: PacketPath,
+        rtcp: PacketPath | None,
+        codec: Codec,
+        payload_type: int,
+        source: Source,
+        sink: Sink,
+        random: Callable[[int], bytes],
+        ptime_ms: int = 20,
+        ssrc: int | None = None,
+        cname: str | None = None,
+        receive: Mapping[int, Codec] | None = None,
+        config: MediaConfig | None = None,
+        keepalive: bool = False,
+        sending: bool = True,
+        receiving: bool = True,
+        on_counters: Callable[[MediaCounters], None] | None = None,
+        on_event: Callable[[MediaEvent], None] | None = None,
+    ) -> None:
+        if not 0 <= payload_type <= 127 or payload_type in BARRED_PAYLOAD_TYPES:
+            raise ValueError(f"payload type {payload_type} is not allowed (RFC 3551 §6, RFC 5761 §4)")
+        if not 10 <= ptime_ms <= 200:
+            raise ValueError(f"packets of {ptime_ms} ms are not supported, 10 to 200 are (RFC 3551 §4.2)")
+        codecs = {payload_type: codec, **(receive or {})}
+        if any(other.sample_rate != codec.sample_rate for other in codecs.values()):
+            raise ValueError("all codecs of a session need the same sample rate")
+        self.codec = codec
+        self.ptime_ms = ptime_ms
+        self.source: Source = source
+        """Where our audio comes from; may be exchanged at any time."""
+        self.sink: Sink = sink
+        """Where the peer's audio goes; may be exchanged at any time."""
+        self.sending = sending
+        """Whether RTP is sent; switch it for hold."""
+        self._rtp = rtp
+        self._rtcp_path = rtcp
+        self._config = config or MediaConfig()
+        self._random = random
+        self._cname = cname or new_cname(random)
+        self._on_counters = on_counters
+        self._on_event = on_event
+        self._refused: dict[str, int] = {}
+        self._collided_at = float("-inf")
+        self._path_round_trip: float | None = None
+        self._keepalive_s = self._config.keepalive_ms / 1000 - ptime_ms / 1000 if keepalive else float("inf")
+        self._keepalive_type = next(number for number in range(127, 95, -1) if number not in codecs)
+        frame_samples = codec.sample_rate * ptime_ms // 1000
+        self._frame_bytes = audio.BYTES_PER_SAMPLE * frame_samples
+        self._sender = RtpSender(
+            path=rtp,
+            codec=codec,
+            payload_type=payload_type,
+            frame_samples=frame_samples,
+            ssrc=self._draw(4) if ssrc is None else ssrc,
+            # below 32768: an early loss must not hide the first wrap from SRTP (RFC 4568 §6.4)
+            sequence=self._draw(2) & 0x7FFF,
+            timestamp=self._draw(4),
+        )
+        self._receiver = RtpReceiver(
+            codecs=codecs,
+            frame_samples=frame_samples,
+            config=self._config,
+            refuse=self._refuse,
+            collision=self._on_collision,
+            on_event=self._emit,
+            reliable=rtp.reliable,
+        )
+        self._receiver.own_ssrc = self._sender.ssrc
+        self._receiver.playing = receiving
+        self._rtcp: RtcpSession | None = None
+        self._ended = False
+        self._frames_per_count = max(1, self._config.counters_ms // ptime_ms)
+        self._frames = 0
+        self._skipped = 0
+        self._square_sent = self._square_received = 0.0
+        self._level_sent = self._level_received = audio.SILENCE_DBFS
+
+    # --- life -------------------------------------------------------------------------------------------
+
+    def start(self, now: float, *, wall_clock: float) -> None:
+        """Begin to receive; `tick` sends.
+
+        Args:
+            now: monotonic seconds.
+            wall_clock: Unix time at `now` in seconds, for sender reports.
+        """
+        if self._rtcp is not None:
+            raise RuntimeError("a media session starts only once")
+        self._rtcp = RtcpSession(
+            path=self._rtcp_path,
+            sender=self._sender,
+            receiver=self._receiver,
+            cname=self._cname,
+            config=self._config,
+            uniform=lambda: self._draw(4) / (1 << 32),
+            refuse=self._refuse,
+            collision=self._on_collision,
+            on_event=self._emit,
+            now=now,
+            wall_clock=wall_clock,
+        )
+        self._sender.pause(now)
+        if self._rtcp_path is self._rtp:
+            self._rtp.set_receiver(self.receive)
+        else:
+            self._rtp.set_receiver(self.receive_rtp)
+            if self._rtcp_path is not None:
+                self._rtcp_path.set_receiver(self.receive_rtcp)
+
+    def stop(self, now: float) -> None:
+        """Say BYE (RFC 3550 §6.6), let go of the paths and close source and sink. Does nothing twice."""
+        if self._ended:
+            return
+        self._ended = True
+        if self._rtcp is not None:
+            self._rtcp.bye(now)
+            self._rtp.set_receiver(None)
+            if self._rtcp_path is not None:
+                self._rtcp_path.set_receiver(None)
+        self._guard(now, self.source.close, self.sink.close)
+
+    def tick(self, now: float) -> None:
+        """One frame: play what is due, then send the next. Call every `ptime_ms`.
+
+        Args:
+            now: the time this frame stands for, monotonic seconds; evenly spaced, even if the call is late.
+        """
+        receiver, sender = self._receiver, self._sender
+        heard = receiver.frame(now)
+        try:
+            self.sink.write(heard)
+            if self.sending:
+                spoken = self.source.read(self._frame_bytes)
+                sender.frame(spoken, now)
+                self._square_sent += audio.rms(spoken) ** 2
+            else:
+                sender.pause(now)
+                if now - sender.last_sent_at >= self._keepalive_s:
+                    sender.keepalive(self._keepalive_type, now)
+        except (MediaError, OSError) as error:
+            self._replace_audio(error, now)
+        self._square_received += audio.rms(heard) ** 2
+        rtcp = self._rtcp
+        if rtcp is not None and now >= rtcp.next_at:
+            rtcp.handle_timer(now)
+        self._frames += 1
+        if self._frames % self._frames_per_count == 0:
+            self._count(now)
+
+    def skip(self, frames: int, now: float) -> None:
+        """The process stood still: leave `frames` frames out; media time goes on (RFC 3550 §5.1)."""
+        self._skipped += frames
+        self._sender.pause(now, frames)
+
+    # --- packets ----------------------------------------------------------------------------------------
+
+    def receive(self, packet: bytes, now: float) -> None:
+        """Take an RTP or RTCP packet from a path that carries both (RFC 5761 §4)."""
+        if is_rtcp(packet):
+            self.receive_rtcp(packet, now)
+        else:
+            self._receiver.receive(packet, now)
+
+    def receive_rtp(self, packet: bytes, now: float) -> None:
+        """Take a packet from the RTP path."""
+        self._receiver.receive(packet, now)
+
+    def receive_rtcp(self, packet: bytes, now: float) -> None:
+        """Take a packet from the RTCP path."""
+        if self._rtcp is not None:
+            self._rtcp.receive(packet, now)
+
+    def _refuse(self, reason: str, now: float) -> None:
+        count = self._refused.get(reason, 0)
+        self._refused[reason] = count + 1
+        if not count:
+            self._emit(MediaRefused(at=now, reason=reason))
+
+    def _on_collision(self, now: float) -> None:
+        """RFC 3550 §8.2: BYE for the old SSRC and a new one, once; later ones are a loop."""
+        first = now - self._collided_at > _COLLISION_MEMORY_S
+        self._collided_at = now
+        if not first:
+            return
+        if self._rtcp is not None:
+            self._rtcp.bye(now)
+        ssrc = self._draw(4)
+        while ssrc in self._receiver.streams or ssrc == self._sender.ssrc:
+            ssrc = self._draw(4)
+        self._sender.use_ssrc(ssrc)
+        self._receiver.own_ssrc = ssrc
+        self._emit(SsrcChanged(at=now, ssrc=ssrc))
+
+    # --- what the owner may know and do -------------------------------------------------------------------
+
+    @property
+    def receiving(self) -> bool:
+        """Whether arriving audio is played; switch it for hold."""
+        return self._receiver.playing
+
+    @receiving.setter
+    def receiving(self, receiving: bool) -> None:
+        self._receiver.playing = receiving
+
+    @property
+    def ssrc(self) -> int:
+        """Our source identifier."""
+        return self._sender.ssrc
+
+    @property
+    def cname(self) -> str:
+        """Our canonical name."""
+        return self._cname
+
+    @property
+    def first_received_at(self) -> float | None:
+        """Arrival of the first accepted RTP packet, monotonic seconds; None before."""
+        return self._receiver.first_received_at
+
+    @property
+    def path_round_trip_ms(self) -> float | None:
+        """A round trip known from elsewhere (ICE checks), ms; used until RTCP has measured one."""
+        return None if self._path_round_trip is None else self._path_round_trip * 1000
+
+    @path_round_trip_ms.setter
+    def path_round_trip_ms(self, ms: float | None) -> None:
+        self._path_round_trip = None if ms is None else ms / 1000
+
+    @property
+    def round_trip_ms(self) -> float | None:
+        """Last known round trip, ms."""
+        measured = self._rtcp.round_trip if self._rtcp is not None else None
+        seconds = self._path_round_trip if measured is None else measured
+        return None if seconds is None else seconds * 1000
+
+    @property
+    def statistics(self) -> MediaStatistics:
+        """All figures as they are now."""
+        sender, receiver, rtcp = self._sender, self._receiver, self._rtcp
+        figures, active = receiver.figures, receiver.active
+        report = rtcp.peer_report if rtcp is not None else None
+        rate = self.codec.clock_rate
+        delay = self._delay()
+        lost = receiver.lost
+        return MediaStatistics(
+            sent=DirectionStatistics(
+                packets=sender.packets,
+                bytes=sender.bytes,
+                lost=None if report is None else report.packets_lost,
+                dropped_stale=sender.dropped,
+                jitter_ms=None if report is None else report.jitter * 1000 / rate,
+            ),
+            received=DirectionStatistics(
+                packets=receiver.packets,
+                bytes=receiver.bytes,
+                lost=lost,
+                dropped_stale=figures.late + figures.skipped,
+                jitter_ms=None if active is None else active.jitter_ms,
+            ),
+            round_trip_ms=self.round_trip_ms,
+            delay_ms=delay,
+            mos=self._mos(delay, lost),
+            concealed_ms=figures.concealed * 1000 / self.codec.sample_rate,
+            late=figures.late,
+            duplicates=figures.duplicates,
+            waits=figures.waits,
+            stretched=figures.stretched,
+            buffer_ms=0.0 if active is None else active.buffer.delay.delay * 1000,
+            level_sent_dbfs=self._level_sent,
+            level_received_dbfs=self._level_received,
+            first_received_at=receiver.first_received_at,
+            refused=dict(self._refused),
+            skipped_frames=self._skipped,
+            peer_cname=None if rtcp is None else rtcp.peer_cname,
+        )
+
+    def _delay(self) -> DelayStatistics | None:
+        delays = self._receiver.figures.delays
+        half, most = percentile(delays, 0.5), percentile(delays, 0.99)
+        if half is None or most is None:
+            return None
+        fixed = self.ptime_ms + (self.round_trip_ms or 0.0) / 2
+        return DelayStatistics(p50=half + fixed, p99=most + fixed)
+
+    def _mos(self, delay: DelayStatistics | None, lost: int) -> float | None:
+        if delay is None:
+            return None
+        figures = self._receiver.figures
+        missing = max(0, lost) + figures.late + figures.skipped
+        percent = 100 * missing / (figures.played + missing)
+        return mos(r_factor(delay_ms=delay.p50, loss_percent=percent, impairment=self.codec.impairment))
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _count(self, now: float) -> None:
+        """Every 200 ms: levels, what the jitter buffer should know of the path, and the counters."""
+        frames = self._frames_per_count
+        self._level_sent = audio.dbfs((self._square_sent / frames) ** 0.5)
+        self._level_received = audio.dbfs((self._square_received / frames) ** 0.5)
+        self._square_sent = self._square_received = 0.0
+        round_trip_ms = self.round_trip_ms
+        receiver = self._receiver
+        receiver.describe_path(
+            reliable=self._rtp.reliable, round_trip=None if round_trip_ms is None else round_trip_ms / 1000
+        )
+        if self._on_counters is None:
+            return
+        active = receiver.active
+        self._on_counters(
+            MediaCounters(
+                at=now,
+                sent_packets=self._sender.packets,
+                received_packets=receiver.packets,
+                lost=receiver.lost,
+                dropped_stale=self._sender.dropped,
+                late=receiver.figures.late,
+                jitter_ms=0.0 if active is None else active.jitter_ms,
+                buffer_ms=0.0 if active is None else active.buffer.delay.delay * 1000,
+                round_trip_ms=round_trip_ms,
+                level_sent_dbfs=self._level_sent,
+                level_received_dbfs=self._level_received,
+                refused=dict(self._refused),
+            )
+        )
+
+    def _replace_audio(self, error: Exception, now: float) -> None:
+        """A disk that is full or a file that vanished must not end the call."""
+        self._guard(now, self.source.close, self.sink.close)
+        self.source, self.sink = SilenceSource(), NullSink()
+        self._emit(AudioFailed(at=now, reason=str(error)))
+
+    def _guard(self, now: float, *closing: Callable[[], None]) -> None:
+        for close in closing:
+            try:
+                close()
+            except (MediaError, OSError) as error:
+                self._emit(AudioFailed(at=now, reason=str(error)))
+
+    def _emit(self, event: MediaEvent) -> None:
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def _draw(self, size: int) -> int:
+        return int.from_bytes(self._random(size), "big")

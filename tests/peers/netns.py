@@ -1,0 +1,130 @@
+"""Two network namespaces with a router between them that drops UDP.
+
+    caller (192.0.2.2) -- (192.0.2.1) router (198.51.100.1) -- (198.51.100.2) callee
+
+The router forwards between the two, and a proxy may run in it: what the two exchange with the proxy itself
+is not forwarded, so it is not filtered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.peers.process import PeerError
+from tests.peers.registry import find_program
+
+_TABLE = "icephone_test"
+
+_DROP_UDP = f"""
+table inet {_TABLE} {{
+    counter dropped {{
+    }}
+    chain forwarding {{
+        type filter hook forward priority filter; policy accept;
+        meta l4proto udp counter name dropped drop
+    }}
+}}
+"""
+
+
+async def run(*command: str, text: str = "") -> str:
+    """Run a command to its end with `text` as input; what it printed. Raises PeerError where it fails."""
+    process = await asyncio.create_subprocess_exec(
+        find_program(command[0]) or command[0],
+        *command[1:],
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, error = await process.communicate(text.encode())
+    if process.returncode:
+        raise PeerError(f"{' '.join(command)}: {error.decode(errors='replace').strip()}")
+    return out.decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """A network namespace with one interface towards the router, or the router itself.
+
+    Attributes:
+        name: unique on this host.
+        host: its address.
+    """
+
+    name: str
+    host: str
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What to put before a command to run it inside."""
+        return (find_program("ip") or "ip", "netns", "exec", self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwoNetworks:
+    """The three namespaces."""
+
+    caller: Namespace
+    router: Namespace
+    callee: Namespace
+
+    async def drop_udp(self) -> None:
+        """Let the router drop UDP; raises PeerError unless the kernel then shows the rule."""
+        await self._nft("-f", "-", text=_DROP_UDP)
+        rules = [
+            entry["rule"]["expr"]
+            for entry in await self._listed("list", "table", "inet", _TABLE)
+            if "rule" in entry
+        ]
+        if not any({"drop": None} in rule and {"counter": "dropped"} in rule for rule in rules):
+            raise PeerError(f"the rule that drops UDP is not there: {rules}")
+
+    async def drops(self) -> int:
+        """How many packets the rule has dropped; raises PeerError where there is no such rule."""
+        listed = await self._listed("list", "counter", "inet", _TABLE, "dropped")
+        return next(int(entry["counter"]["packets"]) for entry in listed if "counter" in entry)
+
+    async def _listed(self, *arguments: str) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = json.loads(await self._nft("--json", *arguments))["nftables"]
+        return entries
+
+    async def _nft(self, *arguments: str, text: str = "") -> str:
+        return await run(*self.router.prefix, find_program("nft") or "nft", *arguments, text=text)
+
+
+@asynccontextmanager
+async def two_networks() -> AsyncIterator[TwoNetworks]:
+    """Make the namespaces and remove them; nothing is dropped yet."""
+    mark = f"icephone-{secrets.token_hex(3)}"
+    networks = TwoNetworks(
+        caller=Namespace(name=f"{mark}-caller", host="192.0.2.2"),
+        router=Namespace(name=f"{mark}-router", host="192.0.2.1"),
+        callee=Namespace(name=f"{mark}-callee", host="198.51.100.2"),
+    )
+    router = networks.router
+    made: list[Namespace] = []
+    try:
+        for namespace in (networks.caller, router, networks.callee):
+            await run("ip", "netns", "add", namespace.name)
+            made.append(namespace)
+            await run("ip", "-n", namespace.name, "link", "set", "lo", "up")
+        for number, side in enumerate((networks.caller, networks.callee)):
+            gateway = side.host.rpartition(".")[0] + ".1"
+            link = f"eth{number}"
+            peer = ("peer", "name", link, "netns", router.name)
+            await run("ip", "link", "add", "eth0", "netns", side.name, "type", "veth", *peer)
+            for name, interface, address in ((side.name, "eth0", side.host), (router.name, link, gateway)):
+                await run("ip", "-n", name, "address", "add", f"{address}/24", "dev", interface)
+                await run("ip", "-n", name, "link", "set", interface, "up")
+            await run("ip", "-n", side.name, "route", "add", "default", "via", gateway)
+        await run(*router.prefix, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+        yield networks
+    finally:
+        for namespace in made:
+            await run("ip", "netns", "delete", namespace.name)

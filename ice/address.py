@@ -1,0 +1,52 @@
+"""What an IP address may be used for (RFC 8445 §6.1.2.2, RFC 6544 §12)."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ice.types import TransportAddress
+
+
+def normalised(address: TransportAddress) -> TransportAddress:
+    """The address in its one canonical spelling; raises ValueError where the host is no IP literal."""
+    return TransportAddress(host=str(ipaddress.ip_address(address.host)), port=address.port)
+
+
+def version(host: str) -> int:
+    """4 or 6; raises ValueError where `host` is no IP literal."""
+    return ipaddress.ip_address(host).version
+
+
+def can_reach(local: str, remote: str) -> bool:
+    """True where checks from `local` to `remote` make sense: one family, link-local with link-local only."""
+    here, there = ipaddress.ip_address(local), ipaddress.ip_address(remote)
+    if here.version != there.version:
+        return False
+    return here.version == 4 or here.is_link_local is there.is_link_local
+
+
+def target_refusal(address: TransportAddress, *, port_matters: bool, loopback: bool) -> str:
+    """Why nothing is ever sent to `address`, empty where it may be.
+
+    Descriptions come from strangers: they must not aim our checks at many hosts at once or at this one.
+
+    Args:
+        address: the peer's address; its host may be any text.
+        port_matters: False for active TCP candidates, which are never dialled.
+        loopback: True where loopback addresses are allowed (tests, the demo).
+    """
+    try:
+        ip = ipaddress.ip_address(address.host)
+    except ValueError:
+        return "not an IP address"
+    if ip.is_unspecified:
+        return "unspecified address"
+    if ip.is_multicast:
+        return "multicast address"
+    if ip == ipaddress.IPv4Address("255.255.255.255"):
+        return "broadcast address"
+    if ip.is_loopback and not loopback:
+        return "loopback address"
+    if port_matters and not 0 < address.port < 65536:
+        return f"port {address.port}"
+    return ""

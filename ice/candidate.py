@@ -1,0 +1,131 @@
+"""Local candidates: building, foundations, redundancy, the cap, the default (RFC 8445 §5.1, RFC 6544 §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ice.priority import interleaved, local_priority
+from ice.types import Candidate, CandidateType, TcpType, Transport, TransportAddress
+
+ACTIVE_PORT = 9
+"""Port of an active TCP candidate: it has no socket yet (RFC 6544 §4.5)."""
+
+_DEFAULT_ORDER = (CandidateType.RELAY, CandidateType.SRFLX, CandidateType.HOST, CandidateType.PRFLX)
+
+
+class Foundations:
+    """Numbers the foundations of one session (RFC 8445 §5.1.1.3).
+
+    Two candidates share one exactly where type, base IP address, server, transport and, for TCP, the
+    direction are equal; the direction counts in the examples of RFC 6544 (appendix C).
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
+        self._numbers: dict[tuple[object, ...], str] = {}
+
+    def of(
+        self,
+        kind: CandidateType,
+        base_host: str,
+        transport: Transport,
+        tcptype: TcpType | None = None,
+        server: str = "",
+    ) -> str:
+        """The foundation; `server` is the IP address of the STUN or TURN server, empty without one."""
+        key = (kind, base_host, transport, tcptype, server)
+        return self._numbers.setdefault(key, f"{self._prefix}{len(self._numbers) + 1}")
+
+
+class HostCandidates:
+    """Makes the host candidates of one session (RFC 8445 §5.1.1.1, RFC 6544 §5.1).
+
+    Args:
+        hosts: the IP addresses of this host that are used, best first within each family.
+    """
+
+    def __init__(self, hosts: Sequence[str]) -> None:
+        self._ranks = {host: rank for rank, host in enumerate(interleaved(hosts))}
+        self._foundations = Foundations()
+
+    def udp(self, address: TransportAddress, component: int) -> Candidate:
+        """The candidate of a bound UDP socket; KeyError where its host is none of ours."""
+        return self._candidate(address, component, None)
+
+    def passive(self, address: TransportAddress, component: int) -> Candidate:
+        """The candidate of a listening TCP socket; KeyError where its host is none of ours."""
+        return self._candidate(address, component, TcpType.PASSIVE)
+
+    def active(self, host: str, component: int) -> Candidate:
+        """The placeholder of connections that will leave from `host`; KeyError where it is none of ours."""
+        return self._candidate(TransportAddress(host=host, port=ACTIVE_PORT), component, TcpType.ACTIVE)
+
+    def _candidate(self, address: TransportAddress, component: int, tcptype: TcpType | None) -> Candidate:
+        transport = Transport.UDP if tcptype is None else Transport.TCP
+        kind = CandidateType.HOST
+        return Candidate(
+            foundation=self._foundations.of(kind, address.host, transport, tcptype),
+            component=component,
+            transport=transport,
+            priority=local_priority(kind, tcptype, self._ranks[address.host], component),
+            address=address,
+            type=kind,
+            tcptype=tcptype,
+        )
+
+
+def base_of(candidate: Candidate) -> TransportAddress:
+    """The local address that checks of this candidate leave from (RFC 8445 §5.1.1.2)."""
+    return candidate.base or candidate.address
+
+
+def without_redundant(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Highest priority first, without those that repeat address and base of a better one (RFC 8445 §5.1.3).
+
+    An active and a passive TCP candidate are never redundant with each other.
+    """
+    best: dict[tuple[object, ...], Candidate] = {}
+    for candidate in sorted(candidates, key=lambda c: -c.priority):
+        key = (
+            candidate.component,
+            candidate.transport,
+            candidate.tcptype,
+            candidate.address,
+            base_of(candidate),
+        )
+        best.setdefault(key, candidate)
+    return tuple(best.values())
+
+
+def capped(candidates: Iterable[Candidate], limit: int) -> tuple[Candidate, ...]:
+    """At most `limit` candidates, highest priority first.
+
+    As far as they fit, the best of every component, transport and direction comes before second ones: a
+    description full of UDP candidates would be of no use behind a firewall that drops UDP.
+    """
+    ranked = sorted(candidates, key=lambda c: -c.priority)
+    first: dict[tuple[object, ...], Candidate] = {}
+    for candidate in ranked:
+        first.setdefault((candidate.component, candidate.transport, candidate.tcptype), candidate)
+    leaders = list(first.values())
+    others = [candidate for candidate in ranked if candidate not in leaders]
+    return tuple(sorted((leaders + others)[:limit], key=lambda c: -c.priority))
+
+
+def default_candidate(candidates: Iterable[Candidate], component: int) -> Candidate | None:
+    """Where a peer without ICE sends to (RFC 8445 §5.1.4, RFC 6544 §4.3); None without candidates.
+
+    UDP where there is any, the type most likely to be reached first; of TCP an active one, never `so`.
+    """
+    ours = [c for c in candidates if c.component == component and c.tcptype is not TcpType.SO]
+    if not ours:
+        return None
+    return min(
+        ours,
+        key=lambda c: (
+            c.transport is not Transport.UDP,
+            c.tcptype is not TcpType.ACTIVE,
+            _DEFAULT_ORDER.index(c.type),
+            -c.priority,
+        ),
+    )

@@ -1,0 +1,89 @@
+"""All check lists of a session: shared foundations, one pacing (RFC 8445 §6.1.2.6, §6.1.4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from ice.checklist import CheckList
+from ice.pair import Pair
+from ice.types import PairState
+
+Foundation = tuple[str, str]
+
+# RFC 8445 §14.3, in seconds.
+_MIN_RTO_S = 0.5
+
+_ACTIVE = (PairState.WAITING, PairState.IN_PROGRESS)
+
+
+class CheckListSet:
+    """Check lists in the order that the using protocol gives them; one check of all of them per Ta."""
+
+    def __init__(self, lists: Sequence[CheckList]) -> None:
+        self._lists = tuple(lists)
+        self._turn = 0
+
+    def __iter__(self) -> Iterator[CheckList]:
+        return iter(self._lists)
+
+    def _pairs(self) -> Iterator[tuple[CheckList, Pair]]:
+        for checks in self._lists:
+            for pair in checks:
+                yield checks, pair
+
+    def activate(self, added: Iterable[Pair], now: float) -> None:
+        """Set the state of new Frozen pairs (RFC 8445 §6.1.2.6, RFC 8838 §12).
+
+        Waiting is the topmost pair of each foundation: in the first list that has it, of the lowest
+        component, of the highest priority; and every pair of whose foundation one has succeeded.
+        """
+        new = set(added)
+        topmost: dict[Foundation, Pair] = {}
+        proved: set[Foundation] = set()
+        for checks in self._lists:
+            for pair in sorted(checks, key=lambda pair: (pair.component, -pair.priority)):
+                topmost.setdefault(pair.foundation, pair)
+                if pair.state is PairState.SUCCEEDED:
+                    proved.add(pair.foundation)
+        for checks, pair in self._pairs():
+            if pair in new and (topmost[pair.foundation] is pair or pair.foundation in proved):
+                checks.set_state(pair, PairState.WAITING, now)
+
+    def unfreeze(self, foundation: Foundation, now: float) -> None:
+        """A pair of this foundation succeeded: the Frozen ones of all lists are worth trying (§7.2.5.3.3)."""
+        for checks, pair in self._pairs():
+            if pair.state is PairState.FROZEN and pair.foundation == foundation:
+                checks.set_state(pair, PairState.WAITING, now)
+
+    def next_check(self, may_start: Callable[[Pair], bool], now: float) -> Pair | None:
+        """The pair whose check is sent at this tick, None where there is nothing to do (RFC 8445 §6.1.4.2).
+
+        The lists take turns; a list with nothing to do passes the tick on to the next one.
+        """
+        for step in range(len(self._lists)):
+            checks = self._lists[(self._turn + step) % len(self._lists)]
+            pair = checks.next_triggered(may_start)
+            if pair is None:
+                if not any(pair.state is PairState.WAITING for pair in checks):
+                    self._thaw(checks, now)
+                pair = checks.next_waiting(may_start)
+            if pair is not None:
+                self._turn = (self._turn + step + 1) % len(self._lists)
+                return pair
+        return None
+
+    def _thaw(self, checks: CheckList, now: float) -> None:
+        busy = {pair.foundation for _, pair in self._pairs() if pair.state in _ACTIVE}
+        for pair in sorted(checks, key=lambda pair: (pair.component, -pair.priority)):
+            if pair.state is PairState.FROZEN and pair.foundation not in busy:
+                busy.add(pair.foundation)
+                checks.set_state(pair, PairState.WAITING, now)
+
+    def rto_s(self, ta_s: float) -> float:
+        """First retransmission time of a check that starts now, in seconds (RFC 8445 §14.3).
+
+        The time that one round over the active checks takes. The RFC's own formula multiplies by the number
+        of all checks besides, which leaves a lost datagram unrepaired for many seconds; it allows others.
+        """
+        active = sum(pair.state in _ACTIVE for _, pair in self._pairs())
+        return max(_MIN_RTO_S, ta_s * active)

@@ -1,0 +1,187 @@
+"""All sockets and connections of an agent: dialling, accepting, limits (RFC 6544 §7, §12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ice.candidate import base_of
+from ice.config import IceConfig
+from ice.connection import Connection, ConnectionState, LocalSocket
+from ice.messages import CloseFlow, FlowClosed, FlowOpened, FlowOpening, OpenTcp
+from ice.outbox import Outbox
+from ice.pair import Pair
+from ice.types import Candidate, FlowId, Transport, TransportAddress
+
+
+class ConnectionTable:
+    """Finds sockets by FlowId, opens and closes connections, says from where media may come."""
+
+    def __init__(self, *, config: IceConfig, outbox: Outbox) -> None:
+        self._config = config
+        self._outbox = outbox
+        self._last_flow = 0
+        self._sockets: dict[FlowId, LocalSocket] = {}
+        self._connections: dict[FlowId, Connection] = {}
+        self._sources: dict[tuple[FlowId, TransportAddress], int] = {}
+
+    def new_flow(self) -> FlowId:
+        """A FlowId that was never used."""
+        self._last_flow += 1
+        return FlowId(self._last_flow)
+
+    # --- looking up -----------------------------------------------------------------------------------------
+
+    @property
+    def sockets(self) -> tuple[LocalSocket, ...]:
+        """UDP sockets and listeners."""
+        return tuple(self._sockets.values())
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Connections that are dialled or open."""
+        return tuple(self._connections.values())
+
+    def find(self, flow: FlowId) -> LocalSocket | Connection | None:
+        """The socket or connection of that id, None where it is gone."""
+        return self._connections.get(flow) or self._sockets.get(flow)
+
+    def connection(self, flow: FlowId | None) -> Connection | None:
+        """The connection of that id, None where it is gone or was never one."""
+        return None if flow is None else self._connections.get(flow)
+
+    def dials_to(self, host: str) -> int:
+        """How many connection attempts to an IP address are outstanding."""
+        return sum(
+            connection.state is ConnectionState.DIALLING and connection.remote.host == host
+            for connection in self._connections.values()
+        )
+
+    def may_dial(self, host: str) -> bool:
+        """RFC 6544 §12: no more than five attempts to one address at once."""
+        return self.dials_to(host) < self._config.max_dials_per_address
+
+    # --- local sockets --------------------------------------------------------------------------------------
+
+    def add_socket(self, candidate: Candidate, flow: FlowId) -> None:
+        """A UDP socket or listener of the shell; ValueError where the id is taken."""
+        known = self._sockets.get(flow)
+        if flow in self._connections or (
+            known is not None and base_of(known.candidate) != base_of(candidate)
+        ):
+            raise ValueError(f"flow {flow} is in use")
+        self._sockets.setdefault(flow, LocalSocket(flow=flow, candidate=candidate))
+
+    def free_socket(self, flow: FlowId, reason: str) -> None:
+        """Give a UDP socket or listener back to the shell, which closes it."""
+        del self._sockets[flow]
+        self._sources = {key: number for key, number in self._sources.items() if key[0] != flow}
+        self._outbox.command(CloseFlow(flow=flow, reason=reason))
+
+    # --- connections ----------------------------------------------------------------------------------------
+
+    def dial(self, pair: Pair, now: float) -> Connection:
+        """Open a connection for a pair from its base address, any port (RFC 6544 §7.1)."""
+        flow = self.new_flow()
+        local = TransportAddress(host=base_of(pair.local).host, port=0)
+        connection = Connection(
+            flow=flow,
+            candidate=pair.local,
+            local=local,
+            remote=pair.remote.address,
+            listener=None,
+            pair=pair,
+            now=now,
+            deadline=None,
+        )
+        self._connections[flow] = connection
+        self._outbox.command(OpenTcp(flow=flow, local=local, remote=connection.remote))
+        self._outbox.event(FlowOpening(at=now, flow=flow, local=local, remote=connection.remote))
+        return connection
+
+    def opened(self, connection: Connection, local: TransportAddress, now: float) -> None:
+        """A dialled connection is established."""
+        connection.local = local
+        connection.state = ConnectionState.OPEN
+        connection.opened_at = now
+        self._outbox.event(
+            FlowOpened(at=now, flow=connection.flow, local=local, remote=connection.remote, accepted=False)
+        )
+
+    def accept(
+        self,
+        flow: FlowId,
+        listener: LocalSocket,
+        local: TransportAddress,
+        remote: TransportAddress,
+        now: float,
+    ) -> Connection:
+        """A listener accepted a connection; where too many prove nothing, the oldest of them makes room."""
+        unproved = [
+            connection
+            for connection in self._connections.values()
+            if connection.listener == listener.flow and not connection.proved
+        ]
+        if len(unproved) >= self._config.max_unproved_connections:
+            self._outbox.counters["unproved_evicted"] += 1
+            self.close(unproved[0], "too many connections without a valid check", now)
+        connection = Connection(
+            flow=flow,
+            candidate=listener.candidate,
+            local=local,
+            remote=remote,
+            listener=listener.flow,
+            pair=None,
+            now=now,
+            deadline=now + self._config.unproved_timeout_s,
+        )
+        self._connections[flow] = connection
+        self._outbox.event(FlowOpened(at=now, flow=flow, local=local, remote=remote, accepted=True))
+        return connection
+
+    def close(self, connection: Connection, reason: str, now: float) -> None:
+        """Close a connection of ours or give up its dialling."""
+        self._outbox.command(CloseFlow(flow=connection.flow, reason=reason))
+        self.gone(connection, reason, now)
+
+    def gone(self, connection: Connection, reason: str, now: float) -> None:
+        """A connection ended: forget it."""
+        connection.state = ConnectionState.CLOSED
+        self._connections.pop(connection.flow, None)
+        self._sources.pop((connection.flow, connection.remote), None)
+        if connection.pair is not None and connection.pair.flow == connection.flow:
+            connection.pair.flow = None
+        self._outbox.event(FlowClosed(at=now, flow=connection.flow, reason=reason))
+
+    def prove(self, connection: Connection) -> None:
+        """An authenticated check came in over it: it is the peer's."""
+        connection.proved = True
+        connection.deadline = None
+
+    # --- where media may come from --------------------------------------------------------------------------
+
+    def validate_source(self, flow: FlowId, remote: TransportAddress, component: int) -> None:
+        """Media is taken from there from now on: an authenticated check or answer came from it."""
+        self._sources[flow, remote] = component
+
+    def accepts_data(self, flow: FlowId, remote: TransportAddress) -> int | None:
+        """The component whose media may come from there, else None (RFC 6544 §3)."""
+        return self._sources.get((flow, remote))
+
+    # --- time -----------------------------------------------------------------------------------------------
+
+    @property
+    def next_timer(self) -> float | None:
+        """When the next connection without proof is closed."""
+        deadlines = (connection.deadline for connection in self._connections.values())
+        return min((at for at in deadlines if at is not None), default=None)
+
+    def expired(self, now: float) -> Iterator[Connection]:
+        """Connections that proved nothing in time."""
+        for connection in self.connections:
+            if connection.deadline is not None and now >= connection.deadline:
+                yield connection
+
+    @staticmethod
+    def is_listener(socket: LocalSocket) -> bool:
+        """True of a TCP listener, False of a UDP socket."""
+        return socket.candidate.transport is Transport.TCP

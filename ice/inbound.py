@@ -1,0 +1,154 @@
+"""What an authenticated check of the peer sets in motion (RFC 8445 §7.3.1.3 to §7.3.1.5, RFC 6544 §7.2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ice.check_client import CheckClient
+from ice.check_server import InboundCheck
+from ice.checklist import CheckList
+from ice.connection import Connection
+from ice.connection_table import ConnectionTable
+from ice.messages import CheckReceived
+from ice.outbox import Outbox
+from ice.pair import Pair
+from ice.paths import Paths
+from ice.remote_candidates import RemoteCandidates
+from ice.role import RoleKeeper
+from ice.types import Candidate, Credentials, FlowId, PairState, TransportAddress
+
+_MAX_EARLY = 64
+"""Sources of checks that are remembered until the peer's description arrives."""
+
+
+class InboundChecks:
+    """Learns the peer's addresses, triggers checks of ours, notes its nominations."""
+
+    def __init__(
+        self,
+        *,
+        table: ConnectionTable,
+        remotes: RemoteCandidates,
+        checks: CheckList,
+        client: CheckClient,
+        paths: Paths,
+        roles: RoleKeeper,
+        outbox: Outbox,
+    ) -> None:
+        self._table = table
+        self._remotes = remotes
+        self._checks = checks
+        self._client = client
+        self._paths = paths
+        self._roles = roles
+        self._outbox = outbox
+        self._remote: Credentials | None = None
+        self._aggressive = False
+        self._early: dict[tuple[FlowId, TransportAddress], InboundCheck] = {}
+        self.answered = 0
+        """Checks of the peer that were answered with success."""
+
+    def set_remote(self, remote: Credentials, *, aggressive: bool, now: float) -> list[Pair]:
+        """The peer's description is known: act on the checks that came before it (RFC 8445 §7.3).
+
+        Args:
+            remote: the peer's credentials.
+            aggressive: the peer may nominate several pairs (RFC 5245).
+            now: monotonic seconds.
+
+        Returns:
+            Pairs that are nominated by that.
+        """
+        self._remote = remote
+        self._aggressive = aggressive
+        early, self._early = self._early, {}
+        nominated = [self._act(inbound, now) for inbound in early.values()]
+        return [pair for pair in nominated if pair is not None]
+
+    def receive(self, inbound: InboundCheck, component: int, now: float) -> Pair | None:
+        """A check was answered; gives the pair that is nominated by it, if any."""
+        self.answered += 1
+        self._table.validate_source(inbound.flow, inbound.remote, component)
+        connection = self._table.connection(inbound.flow)
+        if connection is not None:
+            self._table.prove(connection)
+        self._outbox.event(
+            CheckReceived(
+                at=now,
+                component=component,
+                flow=inbound.flow,
+                remote=inbound.remote,
+                use_candidate=inbound.use_candidate,
+            )
+        )
+        if self._remote is not None:
+            return self._act(inbound, now)
+        key = (inbound.flow, inbound.remote)
+        earlier = self._early.get(key)
+        if earlier is not None:
+            self._early[key] = replace(inbound, use_candidate=inbound.use_candidate or earlier.use_candidate)
+        elif len(self._early) < _MAX_EARLY:
+            self._early[key] = inbound
+        else:
+            reason = "too many checks before the peer's description"
+            self._outbox.refuse(inbound.flow, inbound.remote, "early_checks_over_limit", reason, now)
+        return None
+
+    def _act(self, inbound: InboundCheck, now: float) -> Pair | None:
+        flow, remote = inbound.flow, inbound.remote
+        socket = self._table.find(flow)
+        if socket is None:
+            return None
+        if self._remote is not None and inbound.ufrag != self._remote.ufrag:
+            reason = f"check of another peer: ufrag {inbound.ufrag!r}"
+            self._outbox.refuse(flow, remote, "unknown_peers", reason, now)
+            return None
+        nominates = inbound.use_candidate and not self._roles.controlling
+        connection = socket if isinstance(socket, Connection) else None
+        pair = self._checks.find(flow, remote) if connection is None else connection.pair
+        selected = self._paths.pair(socket.component)
+        replaces = connection is not None and self._paths.replaced_by(connection, nominates=nominates)
+        concluded = selected is not None and pair is not selected
+        if concluded and not replaces and not (nominates and self._aggressive):
+            # Late checks are answered and change nothing (RFC 8445 §11); but an RFC 5245 peer may nominate
+            # several pairs, and a lost connection may come back.
+            return None
+        if pair is None or pair not in self._checks:
+            pair = self._new_pair(inbound, socket.candidate, pair, now)
+            if pair is None:
+                return None
+            if connection is not None:
+                connection.pair = pair
+        pair.peer_checked = True
+        pair.peer_nominates = pair.peer_nominates or nominates
+        pair.replaces = pair.replaces or replaces
+        if pair is selected:
+            return None
+        return self._trigger(pair, now)
+
+    def _new_pair(
+        self, inbound: InboundCheck, local: Candidate, known: Pair | None, now: float
+    ) -> Pair | None:
+        if known is None:
+            source = self._remotes.source_of(local, inbound.remote, inbound.priority, now)
+        else:
+            source = known.remote
+        pair = self._checks.insert(local, source, inbound.flow, now)
+        if pair is None:
+            self._outbox.refuse(
+                inbound.flow, inbound.remote, "pairs_over_limit", "no room for another pair", now
+            )
+        return pair
+
+    def _trigger(self, pair: Pair, now: float) -> Pair | None:
+        match pair.state:
+            case PairState.SUCCEEDED:
+                return pair if pair.peer_nominates else None
+            case PairState.IN_PROGRESS:
+                # Over TCP the request out cannot be lost; over UDP the peer's check may have opened a NAT.
+                if not pair.is_tcp:
+                    self._client.cancel(pair)
+                    self._checks.trigger(pair, now)
+            case PairState.FROZEN | PairState.WAITING | PairState.FAILED:
+                self._checks.trigger(pair, now)
+        return None

@@ -1,0 +1,250 @@
+"""The selected path of each component: chosen, kept alive, lost, found again (RFC 8445 §11, RFC 6544 §11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ice.checklist import CheckList
+from ice.config import IceConfig
+from ice.connection import Connection
+from ice.connection_table import ConnectionTable
+from ice.consent import Consent, ConsentAnswer
+from ice.messages import ConsentAnswered, PathLost, PathSelected, SendDatagram, SendFrame
+from ice.outbox import Outbox
+from ice.pair import Pair
+from ice.priority import peer_reflexive_priority
+from ice.reasons import why_selected
+from ice.role import RoleKeeper
+from ice.stun_message import StunMessage
+from ice.types import Credentials, FlowId, TcpType, TransportAddress
+
+# Seconds until a lost connection is dialled again: at once, then with growing patience.
+_REDIAL_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0)
+
+
+class Path:
+    """What one component sends its media on."""
+
+    __slots__ = ("consent", "lost", "pair", "redial_at", "redials", "selected_at")
+
+    def __init__(self, pair: Pair, consent: Consent, now: float) -> None:
+        self.pair = pair
+        self.consent = consent
+        self.selected_at = now
+        self.lost = False
+        """Its TCP connection is gone; the consent timer runs on (RFC 7675 §5.2)."""
+        self.redial_at: float | None = None
+        self.redials = 0
+
+
+class Paths:
+    """The selected paths of all components.
+
+    Args:
+        local: our credentials.
+        checks: the check list, for the sentences.
+        table: sockets and connections.
+        roles: role and tie-breaker.
+        config: intervals.
+        random: random(n) gives n unpredictable bytes.
+        outbox: takes commands and events.
+    """
+
+    def __init__(
+        self,
+        *,
+        local: Credentials,
+        checks: CheckList,
+        table: ConnectionTable,
+        roles: RoleKeeper,
+        config: IceConfig,
+        random: Callable[[int], bytes],
+        outbox: Outbox,
+    ) -> None:
+        self._local = local
+        self._checks = checks
+        self._table = table
+        self._roles = roles
+        self._config = config
+        self._random = random
+        self._outbox = outbox
+        self._remote: Credentials | None = None
+        self._started_at = 0.0
+        self._paths: dict[int, Path] = {}
+
+    def set_remote(self, remote: Credentials, now: float) -> None:
+        """The peer's credentials; checks begin now."""
+        self._remote = remote
+        self._started_at = now
+
+    def pair(self, component: int) -> Pair | None:
+        """The selected pair of a component, None before there is one."""
+        path = self._paths.get(component)
+        return None if path is None else path.pair
+
+    def pairs(self) -> Iterator[Pair]:
+        """All selected pairs."""
+        for path in self._paths.values():
+            yield path.pair
+
+    def is_selected(self, pair: Pair) -> bool:
+        """True of a pair that carries its component's media."""
+        return self.pair(pair.component) is pair
+
+    def forget(self, component: int) -> None:
+        """The component is not used any more."""
+        self._paths.pop(component, None)
+
+    # --- choosing -------------------------------------------------------------------------------------------
+
+    def select(self, pair: Pair, now: float) -> None:
+        """Media of the pair's component takes this valid pair from now on."""
+        if self._remote is None or pair.valid is None:
+            raise ValueError("only a valid pair can be selected")
+        consent = Consent(
+            local=self._local,
+            remote=self._remote,
+            roles=self._roles,
+            priority=peer_reflexive_priority(pair.local),
+            config=self._config,
+            random=self._random,
+            now=now,
+        )
+        self._paths[pair.component] = Path(pair, consent, now)
+        ours = [other for other in self._checks.history if other.component == pair.component]
+        self._tell(pair, why_selected(pair, ours, elapsed_s=now - self._started_at), now)
+
+    def _tell(self, pair: Pair, reason: str, now: float) -> None:
+        if pair.valid is None:
+            raise ValueError("the path is not proved")
+        pair.reason = reason
+        self._outbox.event(
+            PathSelected(
+                at=now,
+                component=pair.component,
+                flow=pair.valid.flow,
+                remote=pair.remote.address,
+                pair=pair.view(selected=True),
+                reason=reason,
+            )
+        )
+
+    def replaced_by(self, connection: Connection, *, nominates: bool) -> bool:
+        """True where an accepted connection is the peer's new dial of the selected pair (RFC 6544 §11.1).
+
+        It came from the same host to the same listener, and either we lost the old one, or the peer
+        nominates it, or it was opened long after all other dialling has ended.
+        """
+        path = self._paths.get(connection.component)
+        if path is None or connection.dialled or connection.pair is path.pair:
+            return False
+        pair = path.pair
+        if pair.local != connection.candidate or pair.remote.address.host != connection.remote.host:
+            return False
+        late = connection.started_at > path.selected_at + self._config.release_after_s
+        return path.lost or nominates or late
+
+    # --- losing and finding again (RFC 6544 §11.1) ----------------------------------------------------------
+
+    def connection_lost(self, pair: Pair, reason: str, now: float) -> None:
+        """The connection of a selected pair is gone: tell, and dial again where it was us who dialled."""
+        path = self._paths[pair.component]
+        if not path.lost:
+            self._outbox.event(PathLost(at=now, component=pair.component, reason=reason))
+        path.lost = True
+        if pair.local.tcptype is TcpType.ACTIVE:
+            delay = _REDIAL_DELAYS_S[min(path.redials, len(_REDIAL_DELAYS_S) - 1)]
+            path.redial_at = now + delay
+            path.redials += 1
+
+    def found_again(self, pair: Pair, now: float) -> None:
+        """A check on the selected pair succeeded: a lost path may carry media again (RFC 6544 §11.1)."""
+        path = self._paths[pair.component]
+        path.consent.refresh(now)
+        if path.lost:
+            path.lost = False
+            path.redials = 0
+            path.redial_at = None
+            self._tell(pair, "the TCP connection was lost and opened again", now)
+
+    def redials(self, now: float) -> list[Pair]:
+        """The pairs whose connection is to be dialled now."""
+        due = []
+        for path in self._paths.values():
+            if path.redial_at is not None and now >= path.redial_at:
+                path.redial_at = None
+                due.append(path.pair)
+        return due
+
+    # --- consent (RFC 7675) ---------------------------------------------------------------------------------
+
+    def handle_response(
+        self, message: StunMessage, flow: FlowId, remote: TransportAddress, now: float
+    ) -> tuple[bool, str]:
+        """Read an answer to a consent check.
+
+        Gives whether it was one, and why the session ends where the peer revoked its consent.
+        """
+        for component, path in self._paths.items():
+            if not path.consent.expects(message.transaction_id):
+                continue
+            if flow != path.pair.flow or remote != path.pair.remote.address:
+                return False, ""
+            answer, rtt_s = path.consent.handle_response(message, now)
+            match answer:
+                case ConsentAnswer.GIVEN:
+                    path.pair.rtt_s = rtt_s
+                    self._outbox.event(ConsentAnswered(at=now, component=component, rtt_ms=rtt_s * 1000))
+                    return True, ""
+                case ConsentAnswer.REVOKED:
+                    reason = "the peer revoked its consent"
+                    self._outbox.event(PathLost(at=now, component=component, reason=reason))
+                    return True, reason
+                case ConsentAnswer.WORTHLESS:
+                    return False, ""
+        return False, ""
+
+    @property
+    def next_timer(self) -> float | None:
+        """When `handle_timer` or `redials` has something to do."""
+        times: list[float] = []
+        for path in self._paths.values():
+            times.append(path.consent.expires_at if path.lost else path.consent.next_timer)
+            if path.redial_at is not None:
+                times.append(path.redial_at)
+        return min(times, default=None)
+
+    def handle_timer(self, now: float) -> str:
+        """Send consent checks and keepalives; gives why the session ends where a consent ran out."""
+        for component, path in self._paths.items():
+            if path.consent.expired(now):
+                silence = f"no answer of the peer for {self._config.consent_timeout_s:.0f} s"
+                reason = f"the connection was lost and {silence}" if path.lost else silence
+                self._outbox.event(PathLost(at=now, component=component, reason=reason))
+                return reason
+            flow = path.pair.flow
+            if path.lost or flow is None:
+                continue
+            data = path.consent.due(now)
+            if data is None:
+                continue
+            if path.pair.is_tcp:
+                self._outbox.command(SendFrame(flow=flow, data=data))
+            else:
+                remote = path.pair.remote.address
+                self._outbox.command(SendDatagram(flow=flow, remote=remote, data=data))
+        return ""
+
+    @property
+    def flows(self) -> frozenset[FlowId]:
+        """Sockets and connections that the selected paths need, the listener of an accepted one included."""
+        needed: set[FlowId] = set()
+        for path in self._paths.values():
+            if path.pair.flow is not None:
+                needed.add(path.pair.flow)
+            if path.pair.local.tcptype is TcpType.PASSIVE:
+                # The peer comes back to it when the connection is lost (RFC 6544 §11.1).
+                needed.update(
+                    socket.flow for socket in self._table.sockets if socket.candidate == path.pair.local
+                )
+        return frozenset(needed)

@@ -1,0 +1,98 @@
+"""The candidates of the peer: signalled ones, sifted, and those its checks reveal (RFC 8445 §7.3.1.3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ice.address import normalised, target_refusal
+from ice.config import IceConfig
+from ice.messages import CandidateAdded, CandidateRefused
+from ice.outbox import Outbox
+from ice.types import Candidate, CandidateType, TcpType, Transport, TransportAddress
+
+
+class RemoteCandidates:
+    """What the peer has; nobody but these is ever sent a check."""
+
+    def __init__(self, *, config: IceConfig, outbox: Outbox) -> None:
+        self._config = config
+        self._outbox = outbox
+        self._signalled: list[Candidate] = []
+        self._learned: dict[tuple[int, Transport, TransportAddress], Candidate] = {}
+
+    @property
+    def signalled(self) -> tuple[Candidate, ...]:
+        """What the peer told us and we use, in its order."""
+        return tuple(self._signalled)
+
+    @property
+    def components(self) -> int:
+        """The highest component that the peer has a candidate for, 0 without any."""
+        return max((candidate.component for candidate in self._signalled), default=0)
+
+    def add(self, candidate: Candidate, now: float) -> Candidate | None:
+        """Take a signalled candidate; None where it is refused or was known."""
+        reason = target_refusal(
+            candidate.address,
+            port_matters=candidate.tcptype is not TcpType.ACTIVE,
+            loopback=self._config.loopback,
+        )
+        if not reason and len(self._signalled) >= self._config.max_remote_candidates:
+            reason = f"over the limit of {self._config.max_remote_candidates} candidates"
+        if reason:
+            self._outbox.counters["candidates_refused"] += 1
+            self._outbox.event(CandidateRefused(at=now, candidate=candidate, reason=reason))
+            return None
+        candidate = replace(candidate, address=normalised(candidate.address), base=None)
+        if any(_same_place(candidate, known) for known in self._signalled):
+            return None
+        self._signalled.append(candidate)
+        self._outbox.event(CandidateAdded(at=now, local=False, candidate=candidate))
+        return candidate
+
+    def source_of(self, local: Candidate, remote: TransportAddress, priority: int, now: float) -> Candidate:
+        """Whose check came from `remote` to `local`: a known candidate, else a new peer-reflexive one.
+
+        An accepted connection never comes from a signalled active candidate, whose port means nothing.
+        """
+        if local.transport is Transport.UDP:
+            for candidate in self._signalled:
+                if (candidate.component, candidate.transport, candidate.address) == (
+                    local.component,
+                    local.transport,
+                    remote,
+                ):
+                    return candidate
+        key = (local.component, local.transport, remote)
+        known = self._learned.get(key)
+        if known is not None:
+            return known
+        learned = Candidate(
+            foundation=self._fresh_foundation(),
+            component=local.component,
+            transport=local.transport,
+            priority=priority,
+            address=remote,
+            type=CandidateType.PRFLX,
+            tcptype=None if local.transport is Transport.UDP else TcpType.ACTIVE,
+        )
+        self._learned[key] = learned
+        self._outbox.event(CandidateAdded(at=now, local=False, candidate=learned))
+        return learned
+
+    def _fresh_foundation(self) -> str:
+        # RFC 8445 §7.3.1.3: different from all other remote candidates.
+        taken = {candidate.foundation for candidate in (*self._signalled, *self._learned.values())}
+        number = len(taken) + 1
+        while f"r{number}" in taken:
+            number += 1
+        return f"r{number}"
+
+
+def _same_place(one: Candidate, other: Candidate) -> bool:
+    return (one.component, one.transport, one.tcptype, one.address) == (
+        other.component,
+        other.transport,
+        other.tcptype,
+        other.address,
+    )

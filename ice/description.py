@@ -88,7 +88,7 @@ def description_from_json(value: object) -> Description:
     description = Description(
         credentials=Credentials(
             ufrag=entry.take("ufrag", _matching(_UFRAG)),
-            password=entry.take("password", _matching(_PASSWORD)),
+            password=entry.take("password", _password),
         ),
         candidates=entry.take("candidates", _list(candidate_from_json, MAX_CANDIDATES)),
         options=frozenset(entry.take("options", _list(_matching(_OPTION), MAX_CANDIDATES))),
@@ -199,6 +199,13 @@ def _matching(pattern: re.Pattern[str]) -> _Reader[str]:
         return text
 
     return read
+
+
+def _password(value: object, path: str) -> str:
+    # What is refused may be the right password with a slip: the error does not repeat it.
+    if not isinstance(value, str) or not _PASSWORD.fullmatch(value):
+        raise DescriptionError(f"{path}: {_PASSWORD.pattern} expected")
+    return value
 
 
 def _enum(kind: type[_E]) -> _Reader[_E]:

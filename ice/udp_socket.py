@@ -55,6 +55,7 @@ class HostUdpSocket:
         self._loop = asyncio.get_running_loop()
         self._local = address_of(sock.getsockname())
         self._remotes: dict[tuple[str, int], TransportAddress] = {}
+        self._literals: set[str] = set()
         self._open = True
         self.send_errors = 0
         self.receive_errors = 0
@@ -88,9 +89,16 @@ class HostUdpSocket:
         """
         if not self._open:
             return False
+        host = remote.host
         try:
-            self._socket.sendto(data, (remote.host, remote.port))
-        except (OSError, UnicodeError, OverflowError):
+            if host not in self._literals:
+                # Sending to a name would wait for a name server, in the middle of the event loop.
+                require_literal(host)
+                if len(self._literals) >= _KNOWN_REMOTES:
+                    self._literals.clear()
+                self._literals.add(host)
+            self._socket.sendto(data, (host, remote.port))
+        except (OSError, OverflowError):
             self.send_errors += 1
             return False
         return True

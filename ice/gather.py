@@ -1,0 +1,202 @@
+"""Gathering of host candidates: which addresses, and a socket for each (RFC 8445 §5.1.1.1, RFC 6544 §5.1)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ice.candidate import HostCandidates
+from ice.config import IceConfig
+from ice.errors import GatheringFailed
+from ice.network import DatagramReceiver, HostAddress, Network, TcpConnection, TcpListener, UdpSocket
+from ice.priority import interleaved
+from ice.tcp_connection import describe_error
+from ice.types import Candidate, FlowId
+
+VIRTUAL_INTERFACES = ("docker", "veth", "br-", "virbr", "lxcbr", "lxdbr", "cni", "flannel", "podman", "vnet")
+"""Interfaces with these prefixes lead to containers and virtual machines of this host, to nobody else."""
+
+PORT_PAIR_ATTEMPTS = 4
+"""Tries to get an even port and the one above it for two components."""
+
+_IPV6_EXCLUDED = (
+    # RFC 8445 §5.1.1.1: no site-local and no IPv4-compatible addresses; IPv4-mapped ones are IPv4's.
+    ipaddress.IPv6Network("fec0::/10"),
+    ipaddress.IPv6Network("::/96"),
+    ipaddress.IPv6Network("::ffff:0:0/96"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """One local candidate and its socket.
+
+    Attributes:
+        candidate: host candidate.
+        flow: id of the socket; None for an active TCP candidate, which has none yet.
+        udp: socket of a UDP candidate.
+        listener: socket of a passive TCP candidate.
+    """
+
+    candidate: Candidate
+    flow: FlowId | None = None
+    udp: UdpSocket | None = None
+    listener: TcpListener | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathering:
+    """What came of gathering.
+
+    Attributes:
+        gathered: at least one candidate.
+        problems: addresses that could not be used, with the reason.
+    """
+
+    gathered: tuple[Gathered, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receivers:
+    """How the owner of the sockets is called, by flow.
+
+    Attributes:
+        new_flow: takes a fresh id.
+        datagrams: receiver of the UDP socket with this id.
+        connections: receiver of what the listener with this id accepts.
+    """
+
+    new_flow: Callable[[], FlowId]
+    datagrams: Callable[[FlowId], DatagramReceiver]
+    connections: Callable[[FlowId], Callable[[TcpConnection], None]]
+
+
+def usable_hosts(addresses: Sequence[HostAddress], config: IceConfig) -> tuple[str, ...]:
+    """The IP addresses to gather on, best first (RFC 8445 §5.1.1.1, RFC 8421 §4).
+
+    Left out: loopback unless asked for, link-local, site-local, IPv4-compatible and IPv4-mapped addresses,
+    and virtual interfaces unless named in the configuration. Loopback comes last.
+    """
+    hosts = [a.host for a in addresses if not a.loopback and _is_usable(a, config)]
+    if config.loopback:
+        hosts += [a.host for a in addresses if a.loopback and _is_usable(a, config)]
+    return interleaved(tuple(dict.fromkeys(hosts)))
+
+
+def _is_usable(address: HostAddress, config: IceConfig) -> bool:
+    if config.interfaces:
+        if address.interface not in config.interfaces:
+            return False
+    elif address.interface.startswith(VIRTUAL_INTERFACES):
+        return False
+    ip = ipaddress.ip_address(address.host)
+    if ip.is_unspecified or ip.is_multicast or ip.is_link_local:
+        return False
+    if ip.is_loopback:
+        return True
+    return not (isinstance(ip, ipaddress.IPv6Address) and any(ip in net for net in _IPV6_EXCLUDED))
+
+
+async def gather_hosts(
+    network: Network, config: IceConfig, components: int, receivers: Receivers
+) -> Gathering:
+    """Bind the sockets of all host candidates.
+
+    Per address and component: a UDP socket, a TCP listener (passive) and a placeholder (active). The listener
+    listens before its candidate is known to anybody. Addresses beyond what fits `config.max_candidates` are
+    not used at all.
+
+    Raises:
+        GatheringFailed: no candidate; the text says why.
+    """
+    if not config.udp and not config.tcp:
+        raise GatheringFailed("neither UDP nor TCP candidates are allowed by the configuration")
+    addresses = network.host_addresses()
+    hosts = usable_hosts(addresses, config)
+    if not hosts:
+        seen = ", ".join(f"{a.host} ({a.interface})" for a in addresses) or "none"
+        raise GatheringFailed(f"no usable network address; the host has: {seen}")
+    per_host = components * (config.udp + 2 * config.tcp)
+    hosts = hosts[: max(1, config.max_candidates // per_host)]
+    gatherer = _Gatherer(network, HostCandidates(hosts), components, receivers)
+    try:
+        for host in hosts:
+            if config.udp:
+                await gatherer.udp(host)
+            if config.tcp:
+                await gatherer.tcp(host)
+    except BaseException:
+        release(gatherer.gathered)
+        raise
+    if not gatherer.gathered:
+        raise GatheringFailed("no socket could be bound: " + "; ".join(gatherer.problems))
+    return Gathering(gathered=tuple(gatherer.gathered), problems=tuple(gatherer.problems))
+
+
+def release(gathered: Sequence[Gathered]) -> None:
+    """Close the sockets."""
+    for item in gathered:
+        socket = item.udp or item.listener
+        if socket is not None:
+            socket.close()
+
+
+class _Gatherer:
+    def __init__(
+        self, network: Network, candidates: HostCandidates, components: int, receivers: Receivers
+    ) -> None:
+        self._network = network
+        self._candidates = candidates
+        self._components = components
+        self._receivers = receivers
+        self.gathered: list[Gathered] = []
+        self.problems: list[str] = []
+
+    async def udp(self, host: str) -> None:
+        """One socket per component, all or none; RTP on an even port and RTCP above it where possible."""
+        bound: list[tuple[FlowId, UdpSocket]] = []
+        try:
+            for attempt in range(PORT_PAIR_ATTEMPTS):
+                bound.append(await self._bind_udp(host, 0))
+                try:
+                    # Peers without ICE may take the port above RTP's for RTCP (RFC 3550 §11).
+                    if self._components > 1:
+                        bound.append(await self._bind_udp(host, bound[0][1].local.port ^ 1))
+                except OSError:
+                    if attempt < PORT_PAIR_ATTEMPTS - 1:
+                        bound.pop()[1].close()
+                        continue
+                break
+            while len(bound) < self._components:
+                bound.append(await self._bind_udp(host, 0))
+        except BaseException as error:
+            for _, socket in bound:
+                socket.close()
+            if not isinstance(error, OSError):
+                raise
+            self.problems.append(f"UDP on {host}: {describe_error(error)}")
+            return
+        bound.sort(key=lambda item: item[1].local.port)
+        for component, (flow, socket) in enumerate(bound, start=1):
+            candidate = self._candidates.udp(socket.local, component)
+            self.gathered.append(Gathered(candidate=candidate, flow=flow, udp=socket))
+
+    async def tcp(self, host: str) -> None:
+        """A placeholder and a listener per component."""
+        for component in range(1, self._components + 1):
+            active = self._candidates.active(host, component)
+            self.gathered.append(Gathered(candidate=active))
+            flow = self._receivers.new_flow()
+            try:
+                listener = await self._network.listen_tcp(host, 0, self._receivers.connections(flow))
+            except OSError as error:
+                self.problems.append(f"TCP on {host}: {describe_error(error)}")
+                continue
+            passive = self._candidates.passive(listener.local, component)
+            self.gathered.append(Gathered(candidate=passive, flow=flow, listener=listener))
+
+    async def _bind_udp(self, host: str, port: int) -> tuple[FlowId, UdpSocket]:
+        flow = self._receivers.new_flow()
+        return flow, await self._network.bind_udp(host, port, self._receivers.datagrams(flow))

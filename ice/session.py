@@ -1,0 +1,379 @@
+"""One ICE session on asyncio: the door of the package.
+
+session = Session(network=HostNetwork(), config=IceConfig(), role=Role.CONTROLLING)
+ours = await session.gather()
+... exchange descriptions ...
+session.set_remote(theirs)
+await session.completed()
+session.path(1).send(packet)
+...
+await session.close()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+from collections.abc import Callable
+
+from ice.agent import Agent
+from ice.candidate import default_candidate
+from ice.config import IceConfig
+from ice.driver import Driver
+from ice.errors import GatheringFailed, IceFailed
+from ice.gather import Gathered, Receivers, gather_hosts, release
+from ice.messages import (
+    CheckReceived,
+    ConsentAnswered,
+    Event,
+    PacketRefused,
+    PairNominated,
+    PathLost,
+    PathSelected,
+    StateChanged,
+)
+from ice.network import Network
+from ice.path import SelectedPath
+from ice.plain import PlainSource
+from ice.report import SessionReport
+from ice.types import (
+    Candidate,
+    Credentials,
+    Description,
+    FlowId,
+    Role,
+    SessionState,
+    TransportAddress,
+)
+
+_UFRAG_BYTES = 6
+"""48 bits, written as 8 ice-chars; RFC 8445 §5.3 wants 24 bits."""
+
+_PASSWORD_BYTES = 18
+"""144 bits, written as 24 ice-chars; RFC 8445 §5.3 wants 128 bits."""
+
+_MAX_TOLD_SOURCES = 64
+"""So many sources of unvalidated packets become an event each; every packet is counted."""
+
+
+class Session:
+    """ICE for one data stream of one or more components.
+
+    All methods are called in the event loop that made it. Misuse (a method at the wrong time, an unknown
+    component) raises RuntimeError or ValueError; what the peer does becomes an event.
+    """
+
+    def __init__(self, *, network: Network, config: IceConfig, role: Role, components: int = 1) -> None:
+        """Prepare a session inside a running event loop; `components` 2 makes room for RTCP beside RTP."""
+        self._network = network
+        self._config = config
+        self._components = components
+        self._agent = Agent(
+            role=role,
+            credentials=Credentials(ufrag=_ice_chars(_UFRAG_BYTES), password=_ice_chars(_PASSWORD_BYTES)),
+            tie_breaker=secrets.randbits(64),
+            components=components,
+            config=config,
+            random=secrets.token_bytes,
+        )
+        self._driver = Driver(
+            agent=self._agent,
+            network=network,
+            config=config,
+            on_event=self._handle_event,
+            on_packet=self._handle_packet,
+        )
+        self._flows = self._driver.flows
+        self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
+        self._gathering = False
+        self._gathered: tuple[Gathered, ...] = ()
+        self._problems: tuple[str, ...] = ()
+        self._local: Description | None = None
+        self._remote_at: float | None = None
+        self._plain: dict[FlowId, tuple[SelectedPath, PlainSource]] = {}
+        self._routes: dict[tuple[FlowId, TransportAddress], SelectedPath] = {}
+        self._told_sources: set[tuple[FlowId, TransportAddress]] = set()
+        self._unvalidated = 0
+        self._subscribers: list[Callable[[Event], None]] = []
+        self._concluded = asyncio.Event()
+        self._failure = ""
+        self._closed = False
+        self._nominated_at: float | None = None
+        self._reasons: dict[int, str] = {}
+        self._changes: list[PathSelected | PathLost] = []
+
+    # --- before checks ---
+
+    async def gather(self) -> Description:
+        """Bind the sockets and make our description (RFC 8445 §5.1).
+
+        Raises:
+            GatheringFailed: no candidate could be had; nothing is left open.
+            RuntimeError: called twice or after close.
+        """
+        if self._gathering or self._closed:
+            raise RuntimeError("gather was called twice or after close")
+        self._gathering = True
+        receivers = Receivers(
+            new_flow=self._agent.new_flow,
+            datagrams=self._flows.datagram_receiver,
+            connections=self._flows.connection_receiver,
+        )
+        gathering = await gather_hosts(self._network, self._config, self._components, receivers)
+        if self.state is SessionState.CLOSED:
+            release(gathering.gathered)
+            raise GatheringFailed("the session was closed while it gathered")
+        self._problems = gathering.problems
+        self._gathered = gathering.gathered
+        for item in gathering.gathered:
+            self._adopt(item)
+        self._local = self._agent.local_description
+        self._release_unlisted(self._local)
+        self._driver.pump()
+        return self._local
+
+    def _adopt(self, item: Gathered) -> None:
+        if item.flow is not None and item.udp is not None:
+            self._flows.add_udp(item.flow, item.udp)
+        elif item.flow is not None and item.listener is not None:
+            self._flows.add_listener(item.flow, item.listener)
+        self._agent.add_local_candidate(item.candidate, item.flow, self._driver.now())
+
+    def _release_unlisted(self, description: Description) -> None:
+        """Nobody will ever hear of a candidate that did not fit the description."""
+        listed = {(c.component, c.transport, c.address) for c in description.candidates}
+        for item in self._gathered:
+            candidate = item.candidate
+            if (
+                item.flow is not None
+                and (candidate.component, candidate.transport, candidate.address) not in listed
+            ):
+                self._flows.close_flow(item.flow)
+
+    @property
+    def local_description(self) -> Description:
+        """What we tell the peer; RuntimeError before `gather`."""
+        if self._local is None:
+            raise RuntimeError("gather comes first")
+        return self._local
+
+    @property
+    def state(self) -> SessionState:
+        """State of the session."""
+        return self._agent.state
+
+    @property
+    def role(self) -> Role:
+        """Our role now; a conflict may have changed it."""
+        return self._agent.role
+
+    def default_address(self, component: int) -> TransportAddress:
+        """Where a peer without ICE sends to (RFC 8445 §5.1.4): the UDP address where there is one.
+
+        Raises:
+            ValueError: no candidate of that component.
+        """
+        return self._default(component).address
+
+    def _default(self, component: int) -> Candidate:
+        default = default_candidate(self.local_description.candidates, component)
+        if default is None:
+            raise ValueError(f"there is no candidate of component {component}")
+        return default
+
+    def set_role(self, role: Role) -> None:
+        """Change the role before the peer's description is set (the peer is lite, say)."""
+        if self._remote_at is not None:
+            raise RuntimeError("the role is fixed once the peer's description is known")
+        self._driver.feed(lambda now: self._agent.set_role(role, now))
+
+    def set_remote(self, description: Description) -> None:
+        """Take the peer's description and begin the checks."""
+        if self._local is None or self._closed or self._remote_at is not None:
+            raise RuntimeError("set_remote comes once, after gather and before close")
+        self._remote_at = self._driver.now()
+        self._driver.feed(lambda now: self._agent.set_remote(description, now))
+
+    def limit_components(self, count: int) -> None:
+        """Use only components 1 to `count` from now on: RTP and RTCP share one (RFC 5761 §5.1.3)."""
+        if not 1 <= count <= self._components:
+            raise ValueError(f"{count} of {self._components} components")
+        self._driver.feed(lambda now: self._agent.limit_components(count, now))
+        for item in self._gathered:
+            if item.flow is not None and item.candidate.component > count:
+                self._flows.close_flow(item.flow)
+        for number in range(count + 1, self._components + 1):
+            self._paths[number].stop()
+
+    # --- the path ---
+
+    async def completed(self) -> None:
+        """Wait for a nominated pair of every component.
+
+        Raises:
+            IceFailed: there is none, or the session closed; the text says why.
+        """
+        await self._concluded.wait()
+        if self.state is not SessionState.COMPLETED:
+            raise IceFailed(self._failure or f"the session is {self.state.value}")
+
+    def path(self, component: int) -> SelectedPath:
+        """The path of a component: one object for the whole session, its pair may change.
+
+        Raises:
+            ValueError: there is no such component.
+        """
+        if component not in self._paths:
+            raise ValueError(f"there is no component {component}")
+        return self._paths[component]
+
+    def plain_path(self, component: int, remote: TransportAddress) -> SelectedPath:
+        """The path to a peer without ICE: the default candidate's UDP socket, no checks (RFC 8839 §3.2.5).
+
+        Sockets that a peer without ICE cannot use are closed.
+
+        Raises:
+            ValueError: the component has no UDP socket.
+            RuntimeError: the peer has a description.
+        """
+        if self._remote_at is not None:
+            raise RuntimeError("a peer with a description is checked")
+        path = self.path(component)
+        defaults = {number: self._default(number) for number in self._paths if self._has_candidates(number)}
+        chosen: FlowId | None = None
+        for item in self._gathered:
+            if item.flow is None:
+                continue
+            if item.candidate != defaults.get(item.candidate.component) or item.udp is None:
+                self._flows.close_flow(item.flow)
+            elif item.candidate.component == component:
+                chosen = item.flow
+        socket = None if chosen is None else self._flows.udp(chosen)
+        if chosen is None or socket is None:
+            raise ValueError(f"component {component} has no UDP socket")
+        self._plain[chosen] = (path, PlainSource(remote))
+        path.use_udp(socket, remote, None)
+        return path
+
+    def _has_candidates(self, component: int) -> bool:
+        return any(c.component == component for c in self.local_description.candidates)
+
+    def subscribe(self, on_event: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `on_event` for every event from now on; the returned function ends that."""
+        self._subscribers.append(on_event)
+
+        def unsubscribe() -> None:
+            if on_event in self._subscribers:
+                self._subscribers.remove(on_event)
+
+        return unsubscribe
+
+    def report(self) -> SessionReport:
+        """The session as it is now; also after close."""
+        nominated_ms = None
+        if self._nominated_at is not None and self._remote_at is not None:
+            nominated_ms = (self._nominated_at - self._remote_at) * 1000
+        return SessionReport(
+            state=self.state,
+            role=self.role,
+            reason=self._failure or self._reasons.get(1, ""),
+            nominated_ms=nominated_ms,
+            pairs=self._agent.pairs,
+            selected=self._paths[1].pair,
+            path_changes=tuple(self._changes),
+            unvalidated_packets=self._unvalidated,
+            gathering_problems=self._problems,
+        )
+
+    async def close(self) -> None:
+        """End the session: no socket, task or timer is left. May be called again."""
+        if not self._closed:
+            self._closed = True
+            for path in self._paths.values():
+                path.stop()
+            self._failure = self._failure or "the session was closed"
+            self._concluded.set()
+        await self._driver.close()
+
+    # --- what the driver tells ---
+
+    def _handle_event(self, event: Event) -> None:
+        self._routes.clear()
+        match event:
+            case StateChanged(state=SessionState.COMPLETED):
+                if self._nominated_at is None:
+                    self._nominated_at = event.at
+                self._failure = ""
+                self._concluded.set()
+            case StateChanged(state=SessionState.FAILED):
+                self._failure = event.reason or "no path was found"
+                self._concluded.set()
+            case PathSelected():
+                self._select(event)
+            case PathLost():
+                self._changes.append(event)
+                self._paths[event.component].stop()
+            case CheckReceived():
+                self._flows.prove(event.flow)
+            case ConsentAnswered() | PairNominated():
+                self._refresh_pairs()
+            case _:
+                pass
+        for subscriber in tuple(self._subscribers):
+            try:
+                subscriber(event)
+            except Exception as error:
+                # A fault of the application must not stop the checks.
+                context = {"message": "a subscriber of an ICE session failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
+
+    def _select(self, event: PathSelected) -> None:
+        if event.component in self._reasons:
+            self._changes.append(event)
+        self._reasons[event.component] = event.reason
+        path = self._paths[event.component]
+        connection = self._flows.connection(event.flow)
+        socket = self._flows.udp(event.flow)
+        if connection is not None:
+            path.use_tcp(connection, event.pair)
+        elif socket is not None:
+            path.use_udp(socket, event.remote, event.pair)
+        else:
+            # It ended while the event waited; the core hears of that next.
+            path.stop()
+
+    def _refresh_pairs(self) -> None:
+        for component, path in self._paths.items():
+            if path.pair is not None:
+                path.pair = self._agent.selected(component) or path.pair
+
+    def _handle_packet(self, flow: FlowId, remote: TransportAddress, packet: bytes, now: float) -> None:
+        path = self._routes.get((flow, remote)) or self._route(flow, remote)
+        if path is not None:
+            path.deliver(packet, now)
+            return
+        self._unvalidated += 1
+        if self._flows.connection(flow) is not None:
+            # The core judges strangers on connections by all they send (RFC 6544 §7.1).
+            self._driver.feed(lambda at: self._agent.receive(flow, remote, packet, at))
+        elif (flow, remote) not in self._told_sources and len(self._told_sources) < _MAX_TOLD_SOURCES:
+            self._told_sources.add((flow, remote))
+            reason = "media from a source without a valid check"
+            self._handle_event(PacketRefused(at=now, flow=flow, remote=remote, reason=reason))
+
+    def _route(self, flow: FlowId, remote: TransportAddress) -> SelectedPath | None:
+        if flow in self._plain:
+            path, source = self._plain[flow]
+            return path if source.accepts(remote) else None
+        component = self._agent.accepts_data(flow, remote)
+        if component is None:
+            return None
+        found = self._paths.get(component)
+        if found is not None:
+            self._routes[flow, remote] = found
+        return found
+
+
+def _ice_chars(size: int) -> str:
+    return base64.b64encode(secrets.token_bytes(size)).decode("ascii")

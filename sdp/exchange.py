@@ -116,19 +116,26 @@ class MediaExchange:
         """
         if self._open is not None:
             raise ExchangeError("glare: our own offer is open")
-        answered = offer_answer.answer(
+        answered = self._answer(offer, local, refusal=self._ice_fault(offer))
+        if answered.negotiated is None:
+            return answered
+        running = self._negotiated is not None and self._negotiated.ice is not None
+        if running and answered.negotiated.ice is None:
+            reason = f"the offer gives up ICE within the call: {answered.negotiated.ice_reason}"
+            return self._answer(offer, local, refusal=reason)
+        description = self._versioned(answered.description)
+        self._commit(description, offer, answered.negotiated)
+        return replace(answered, description=description)
+
+    def _answer(self, offer: SessionDescription, local: LocalMedia, *, refusal: str) -> Answer:
+        return offer_answer.answer(
             offer,
             local,
             session_id=self._session_id,
             version=self._next_version,
             previous=self._local,
-            refusal=self._ice_fault(offer),
+            refusal=refusal,
         )
-        if answered.negotiated is None:
-            return answered
-        description = self._versioned(answered.description)
-        self._commit(description, offer, answered.negotiated)
-        return replace(answered, description=description)
 
     def _ice_fault(self, offer: SessionDescription) -> str:
         """Why a further offer cannot go on with the running ICE session; empty where it can."""

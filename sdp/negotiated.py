@@ -115,3 +115,22 @@ class Answer:
     negotiated: NegotiatedMedia | None
     reason: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioWish:
+    """What the user of a call wants of its audio; addresses and ICE are added by `sdp.ice_binding`.
+
+    Attributes:
+        formats: codecs and events, best first.
+        direction: sendonly or inactive to hold.
+        ptime_ms: packet time that we want to receive, in ms.
+        rtcp_mux: RTP and RTCP may share a port.
+        ice: offer and accept ICE; false leaves plain RTP over UDP.
+    """
+
+    formats: tuple[AudioFormat, ...]
+    direction: Direction = Direction.SENDRECV
+    ptime_ms: int = 20
+    rtcp_mux: bool = True
+    ice: bool = True

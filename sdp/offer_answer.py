@@ -192,6 +192,8 @@ def _accept(
     defaults = default_destination.read(remote.session, remote.media, remote.rtcp, muxed=muxed)
     if ice.remote is None and (defaults.rtp is None or defaults.rtp.is_name):
         return "the address is a name and there is no ICE"
+    if ice.remote is None and local.address is None:
+        return "there is no ICE, and no UDP address here for plain RTP"
     components = ice_decision.components(remote, ice.remote, local.ice, muxed=muxed)
     way = directions.answer(remote.direction, local.direction)
     tcp, agreement = _answer_setup(remote, local)
@@ -302,6 +304,8 @@ def _accept_section(
         components=ice_decision.components(theirs, ice.remote, ours.ice.description, muxed=muxed),
         tcp=agreement,
     )
+    if negotiated.ice is None and ours.holds_by_address:
+        raise NegotiationError(f"there is no UDP address here for plain RTP, and {ice.reason}", media.line)
     if negotiated.ice is None and negotiated.remote_address is None and not theirs.holds_by_address:
         raise NegotiationError("the answer names no IP address to send to and uses no ICE", media.line)
     diagnostics = (*given.diagnostics, *theirs.diagnostics, *remarks, *negotiated.diagnostics)

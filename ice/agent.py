@@ -16,41 +16,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ice.candidate import capped, without_redundant
-from ice.check_client import CheckClient, CheckConflict, CheckFailed, CheckSucceeded, Outcome
+from ice.check_client import CheckClient
 from ice.check_results import CheckResults
 from ice.check_server import CheckServer
+from ice.checking import Checking
 from ice.checklist import CheckList
 from ice.checklist_set import CheckListSet
 from ice.conclusion import Conclusion
 from ice.config import IceConfig
-from ice.connection import Connection, ConnectionState, LocalSocket
+from ice.connection import LocalSocket
 from ice.connection_table import ConnectionTable
-from ice.errors import StunError
 from ice.inbound import InboundChecks
-from ice.messages import CandidateAdded, Command, Event, RoleChanged
+from ice.messages import CandidateAdded, Command, Event
 from ice.outbox import Outbox
 from ice.pacing import Pacing
-from ice.pair import Pair
+from ice.packets import Packets
 from ice.paths import Paths
 from ice.remote_candidates import RemoteCandidates
 from ice.role import RoleKeeper
-from ice.stun_message import MessageClass, Method, StunMessage, parse
 from ice.types import (
     Candidate,
     Credentials,
     Description,
     FlowId,
-    PairState,
     PairView,
     Role,
     SessionState,
     TcpType,
-    Transport,
     TransportAddress,
 )
-
-_MAX_BAD_FRAMES = 3
-"""So many frames without a valid check, then an accepted connection that proved nothing is closed."""
 
 
 class Agent:
@@ -91,7 +85,6 @@ class Agent:
         checks = self._checks = CheckList(role=role, max_pairs=config.max_pairs, outbox=out)
         self._lists = CheckListSet((checks,))
         self._remotes = RemoteCandidates(config=config, outbox=out)
-        self._server = CheckServer(local=credentials, roles=roles, outbox=out)
         client = self._client = CheckClient(
             local=credentials, roles=roles, table=table, config=config, random=random, outbox=out
         )
@@ -113,7 +106,7 @@ class Agent:
             roles=roles,
             outbox=out,
         )
-        self._results = CheckResults(
+        results = CheckResults(
             locals_=lambda: (candidate for candidate, _ in self._locals),
             checks=checks,
             lists=self._lists,
@@ -121,7 +114,7 @@ class Agent:
             table=table,
             outbox=out,
         )
-        self._conclusion = Conclusion(
+        conclusion = self._conclusion = Conclusion(
             components=components,
             checks=checks,
             client=client,
@@ -130,6 +123,29 @@ class Agent:
             roles=roles,
             config=config,
             inbound=lambda: inbound.answered,
+            outbox=out,
+        )
+        checking = self._checking = Checking(
+            lists=self._lists,
+            checks=checks,
+            client=client,
+            results=results,
+            table=table,
+            paths=paths,
+            conclusion=conclusion,
+            roles=roles,
+            pacing=self._pacing,
+            outbox=out,
+        )
+        self._packets = Packets(
+            config=config,
+            table=table,
+            server=CheckServer(local=credentials, roles=roles, outbox=out),
+            client=client,
+            inbound=inbound,
+            paths=paths,
+            checking=checking,
+            conclusion=conclusion,
             outbox=out,
         )
 
@@ -238,11 +254,23 @@ class Agent:
         if description.lite and not self._roles.controlling:
             # RFC 8445 §6.1.1: towards a lite peer the full agent controls, whoever began.
             self._roles.role = Role.CONTROLLING
-            self._role_changed(now)
+            self._checking.role_changed(now)
         self._pacing.agree(description.pacing_ms)
         self._client.set_remote(description.credentials)
         self._paths.set_remote(description.credentials, now)
         self._conclusion.start(description, now)
+
+    def set_role(self, role: Role, now: float) -> None:
+        """Take another role before the peer's description is known (the peer is lite, say).
+
+        Raises:
+            ValueError: the peer's description is known: only a conflict changes the role now.
+        """
+        if self._remote is not None:
+            raise ValueError("the role is fixed once the peer's description is known")
+        if role is not self._roles.role:
+            self._roles.role = role
+            self._checking.role_changed(now)
 
     def add_remote_candidate(self, candidate: Candidate, now: float) -> None:
         """Take a candidate that came after the description (RFC 8838); ignored after the end of candidates.
@@ -295,113 +323,22 @@ class Agent:
         ]
         self._lists.activate(self._checks.form(usable, self._remotes.signalled, now), now)
 
-    # --- packets --------------------------------------------------------------------------------------------
+    # --- packets and connections ----------------------------------------------------------------------------
 
     def receive(self, flow: FlowId, remote: TransportAddress, data: bytes, now: float) -> None:
         """A datagram, or the content of one frame, that is STUN or comes from where no media may come from.
 
         Never raises for what is in it; what is refused becomes an event and a count.
         """
-        socket = self._table.find(flow)
-        if socket is None or self.state is SessionState.CLOSED:
-            self._out.refuse(flow, remote, "unknown_flows", "the socket is gone", now)
-            return
-        connection = socket if isinstance(socket, Connection) else None
-        if connection is not None:
-            connection.received_bytes += len(data) + 2
-            connection.frames += 1
-        try:
-            message = parse(data)
-        except StunError as error:
-            self._refused(socket, remote, "not_stun", f"no STUN message: {error}", now)
-            if connection is not None and connection.dialled and connection.frames == 1:
-                self._wrong_host(connection.remote, now)
-        else:
-            self._dispatch(message, socket, remote, now)
-        if connection is not None and not connection.proved:
-            self._judge_stranger(connection, now)
-        self._advance(now)
-
-    def _dispatch(
-        self, message: StunMessage, socket: LocalSocket | Connection, remote: TransportAddress, now: float
-    ) -> None:
-        if not message.fingerprint:
-            self._refused(socket, remote, "no_fingerprint", "STUN without FINGERPRINT", now)
-            return
-        if message.method != Method.BINDING:
-            self._refused(socket, remote, "other_methods", f"STUN method {message.method:#x}", now)
-            return
-        flow = socket.flow
-        match message.message_class:
-            case MessageClass.REQUEST:
-                self._requested(message, socket, remote, now)
-            case MessageClass.INDICATION:
-                self._out.counters["indications"] += 1
-            case MessageClass.SUCCESS | MessageClass.ERROR:
-                if self._client.expects(message.transaction_id):
-                    outcome = self._client.handle_response(message, flow, remote, now)
-                    self._conclude_check(outcome, now)
-                    return
-                known, revoked = self._paths.handle_response(message, flow, remote, now)
-                if revoked:
-                    self._conclusion.fail(revoked, now)
-                elif not known:
-                    self._refused(socket, remote, "stray_answers", "answer to no request of ours", now)
-
-    def _requested(
-        self, message: StunMessage, socket: LocalSocket | Connection, remote: TransportAddress, now: float
-    ) -> None:
-        tcp = isinstance(socket, Connection)
-        inbound = self._server.handle_request(message, socket.flow, remote, tcp=tcp, now=now)
-        if inbound is None:
-            if isinstance(socket, Connection):
-                socket.refused += 1
-            return
-        if isinstance(socket, Connection):
-            socket.refused = 0
-        if inbound.switched:
-            self._role_changed(now)
-        nominated = self._inbound.receive(inbound, socket.component, now)
-        if nominated is not None:
-            self._conclusion.nominated(nominated, now)
-
-    def _refused(
-        self,
-        socket: LocalSocket | Connection,
-        remote: TransportAddress,
-        kind: str,
-        reason: str,
-        now: float,
-    ) -> None:
-        self._out.refuse(socket.flow, remote, kind, reason, now)
-        if isinstance(socket, Connection):
-            socket.refused += 1
-
-    def _wrong_host(self, remote: TransportAddress, now: float) -> None:
-        """What came first on a connection that we dialled was no STUN (RFC 6544 §7.1)."""
-        reason = "something else than ICE answers there"
-        for victim in self._results.wrong_host(remote, reason, now):
-            connection = self._table.connection(victim.flow)
-            if connection is not None:
-                self._table.close(connection, reason, now)
-
-    def _judge_stranger(self, connection: Connection, now: float) -> None:
-        """Close an accepted connection whose other end does not behave like the peer."""
-        if connection.dialled:
-            return
-        if connection.received_bytes > self._config.unproved_bytes:
-            self._table.close(connection, "too many bytes without a valid check", now)
-        elif connection.refused >= _MAX_BAD_FRAMES:
-            self._table.close(connection, f"{connection.refused} frames without a valid check", now)
-
-    # --- connections ----------------------------------------------------------------------------------------
+        if self.state is not SessionState.CLOSED:
+            self._packets.receive(flow, remote, data, now)
+            self._advance(now)
 
     def flow_opened(self, flow: FlowId, local: TransportAddress, now: float) -> None:
         """The connection that `OpenTcp` asked for is there; `local` is its address."""
         connection = self._table.connection(flow)
-        if connection is not None and connection.state is ConnectionState.DIALLING:
-            self._table.opened(connection, local, now)
-            self._client.opened(connection, now)
+        if connection is not None:
+            self._checking.connection_opened(connection, local, now)
         self._advance(now)
 
     def flow_failed(self, flow: FlowId, reason: str, now: float) -> None:
@@ -411,6 +348,12 @@ class Agent:
     def flow_closed(self, flow: FlowId, reason: str, now: float) -> None:
         """A connection ended: closed or reset by the peer, or broken."""
         self._ended(flow, reason, now)
+
+    def _ended(self, flow: FlowId, reason: str, now: float) -> None:
+        connection = self._table.connection(flow)
+        if connection is not None:
+            self._checking.connection_ended(connection, reason, now)
+        self._advance(now)
 
     def flow_accepted(
         self,
@@ -422,86 +365,11 @@ class Agent:
     ) -> None:
         """A listener accepted a connection; it is nobody's until its first valid check."""
         socket = self._table.find(listener)
-        if isinstance(socket, LocalSocket) and socket.candidate.transport is Transport.TCP:
+        if isinstance(socket, LocalSocket) and self._table.is_listener(socket):
             self._table.accept(flow, socket, local, remote, now)
+        else:
+            self._table.turn_away(flow)
         self._advance(now)
-
-    def _ended(self, flow: FlowId, reason: str, now: float) -> None:
-        connection = self._table.connection(flow)
-        if connection is not None:
-            pair = connection.pair
-            carried = pair is not None and pair.flow == flow
-            self._table.gone(connection, reason, now)
-            outcomes = self._client.lost(connection, reason)
-            if pair is not None and carried:
-                self._lose(pair, outcomes, reason, now)
-        self._advance(now)
-
-    def _lose(self, pair: Pair, outcomes: list[Outcome], reason: str, now: float) -> None:
-        if self._paths.is_selected(pair):
-            pair.valid = None
-            if self.state is SessionState.COMPLETED or self.state is SessionState.RUNNING:
-                self._paths.connection_lost(pair, reason, now)
-            return
-        for outcome in outcomes:
-            self._conclude_check(outcome, now)
-        if pair.nominating:
-            pair.nominating = False
-            self._conclusion.nomination_failed(reason)
-        self._results.failed(pair, reason, now)
-
-    # --- outcomes of checks ---------------------------------------------------------------------------------
-
-    def _conclude_check(self, outcome: Outcome | None, now: float) -> None:
-        match outcome:
-            case CheckSucceeded():
-                self._succeeded(outcome, now)
-            case CheckFailed():
-                self._failed(outcome, now)
-            case CheckConflict():
-                if self._roles.lost(outcome.check.role):
-                    self._role_changed(now)
-                pair = outcome.check.pair
-                if pair in self._checks and not self._paths.is_selected(pair):
-                    self._checks.trigger(pair, now)
-            case None:
-                pass
-
-    def _succeeded(self, outcome: CheckSucceeded, now: float) -> None:
-        pair = outcome.check.pair
-        if not self._results.succeeded(outcome, now):
-            return
-        if self._paths.is_selected(pair):
-            self._paths.found_again(pair, now)
-            return
-        ours = outcome.check.nominating and self._roles.controlling
-        if ours:
-            pair.nominating = False
-        theirs = pair.peer_nominates and not self._roles.controlling
-        if ours or theirs or pair.replaces:
-            self._conclusion.nominated(pair, now)
-
-    def _failed(self, outcome: CheckFailed, now: float) -> None:
-        pair = outcome.check.pair
-        connection = self._table.connection(pair.flow)
-        if connection is not None and connection.state is ConnectionState.DIALLING:
-            self._table.close(connection, outcome.reason, now)
-        if self._paths.is_selected(pair):
-            pair.valid = None
-            self._paths.connection_lost(pair, outcome.reason, now)
-            return
-        if outcome.check.nominating or (pair.peer_nominates and not pair.replaces):
-            pair.nominating = False
-            if pair in self._checks:
-                self._conclusion.nomination_failed(outcome.reason)
-        elif pair.state is PairState.SUCCEEDED:
-            return
-        self._results.failed(pair, outcome.reason, now)
-
-    def _role_changed(self, now: float) -> None:
-        self._out.event(RoleChanged(at=now, role=self._roles.role))
-        self._conclusion.role_changed()
-        self._checks.take_role(self._roles.role)
 
     # --- time -----------------------------------------------------------------------------------------------
 
@@ -511,63 +379,13 @@ class Agent:
 
     def next_timer(self) -> float | None:
         """When `handle_timer` must be called next, monotonic seconds; None: not before something happens."""
-        if self.state is SessionState.CLOSED:
-            return None
-        times = [self._table.next_timer]
-        if self.state is not SessionState.FAILED:
-            times += [self._client.next_timer, self._paths.next_timer, self._conclusion.next_timer]
-            times.append(self._pacing.next_timer)
+        times = (self._table.next_timer, self._checking.next_timer)
         return min((at for at in times if at is not None), default=None)
 
     def _advance(self, now: float) -> None:
-        if self.state is SessionState.CLOSED:
-            return
         for stranger in self._table.expired(now):
             self._table.close(stranger, "no valid check in time", now)
-        if self.state in (SessionState.NEW, SessionState.FAILED):
-            return
-        for outcome in self._client.handle_timer(now):
-            self._conclude_check(outcome, now)
-        self._keep_paths(now)
-        self._check(now)
-        self._conclusion.fail_if_hopeless(now)
-        self._conclusion.release(now)
-
-    def _keep_paths(self, now: float) -> None:
-        expired = self._paths.handle_timer(now)
-        if expired:
-            self._conclusion.fail(expired, now)
-        for pair in self._paths.redials(now):
-            # The peer may not have seen the loss: nominating again tells it which pair carries the media.
-            self._begin(pair, nominating=self._roles.controlling, now=now)
-
-    def _check(self, now: float) -> None:
-        """Send checks as far as their pacing allows, nominations first (RFC 8445 §6.1.4.2)."""
-        while True:
-            turns = self._pacing.turns(self._checks.queue, now)
-            self._conclusion.nominate(turns, self._pacing.ta_s, now)
-            running = self.state is SessionState.RUNNING
-            self._pacing.idle = not running or not self._checks.queue
-            if not running or not self._pacing.due(now):
-                return
-            pair = self._lists.next_check(self._may_start, now)
-            if pair is None:
-                # Whoever waits now waits for a connection attempt to end, not for its turn.
-                self._pacing.idle = True
-                return
-            self._pacing.sent(now)
-            if pair.state is not PairState.SUCCEEDED:
-                self._checks.set_state(pair, PairState.IN_PROGRESS, now)
-            self._begin(pair, nominating=pair.nominating, now=now)
-
-    def _may_start(self, pair: Pair) -> bool:
-        if not pair.is_tcp or self._table.connection(pair.flow) is not None:
-            return True
-        return self._table.may_dial(pair.remote.address.host)
-
-    def _begin(self, pair: Pair, *, nominating: bool, now: float) -> None:
-        rto_s = self._lists.rto_s(self._pacing.ta_s)
-        self._conclude_check(self._client.start(pair, nominating=nominating, rto_s=rto_s, now=now), now)
+        self._checking.advance(now)
 
     def close(self, now: float) -> None:
         """End the session: all connections and sockets are given up, nothing is sent any more."""

@@ -25,7 +25,7 @@ _ROLE_CONFLICT = 487
 class Check:
     """One check on its way: a request of ours, or the connection that it waits for."""
 
-    __slots__ = ("deadline", "nominating", "pair", "priority", "role", "rto_s", "transaction")
+    __slots__ = ("deadline", "flow", "nominating", "pair", "priority", "role", "rto_s", "transaction")
 
     def __init__(self, *, pair: Pair, nominating: bool, deadline: float, rto_s: float) -> None:
         self.pair = pair
@@ -35,6 +35,8 @@ class Check:
         self.rto_s = rto_s
         self.transaction: ClientTransaction | None = None
         """None while the connection is dialled."""
+        self.flow: FlowId | None = None
+        """Where the request went out."""
         self.role = Role.CONTROLLING
         """The role that the request claimed."""
         self.priority = 0
@@ -158,6 +160,7 @@ class CheckClient:
             deadline=check.deadline,
             rto_s=check.rto_s,
         )
+        check.flow = flow
         self._sent[transaction_id] = check
         self._transmit(check, check.transaction, flow, now)
 
@@ -191,7 +194,7 @@ class CheckClient:
         waiting = self._dialling.pop(connection.flow, None)
         failed = [] if waiting is None else [waiting]
         for check in list(self._sent.values()):
-            if check.pair is connection.pair and check.pair.is_tcp:
+            if check.flow == connection.flow:
                 self._forget(check)
                 failed.append(check)
         return [CheckFailed(check=check, reason=reason) for check in failed]
@@ -236,12 +239,12 @@ class CheckClient:
         if not message.verifies(short_term_key(self._remote.password)):
             reason = f"answer without the peer's password{told}"
             self._outbox.refuse(flow, remote, "unauthenticated_answers", reason, now)
-            if check.pair.is_tcp and flow == check.pair.flow:
+            if check.pair.is_tcp and flow == check.flow:
                 # RFC 8489 §9.1.4: nothing better can come on this connection.
                 self._forget(check)
                 return CheckFailed(check=check, reason=reason)
             return None
-        if flow != check.pair.flow or remote != check.pair.remote.address:
+        if flow != check.flow or remote != check.pair.remote.address:
             if check.pair.is_tcp:
                 self._outbox.refuse(
                     flow, remote, "misplaced_answers", "answer to a check of another connection", now
@@ -283,9 +286,8 @@ class CheckClient:
             transaction = check.transaction
             if transaction is None:
                 continue
-            flow = check.pair.flow
-            if transaction.due(now) and flow is not None:
-                self._transmit(check, transaction, flow, now)
+            if transaction.due(now) and check.flow is not None:
+                self._transmit(check, transaction, check.flow, now)
             elif transaction.expired(now):
                 self._forget(check)
                 if not transaction.cancelled:

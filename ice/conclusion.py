@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ice.check_client import CheckClient
+from ice.check_client import Check, CheckClient
 from ice.checklist import CheckList
 from ice.config import IceConfig
 from ice.connection import ConnectionState
@@ -58,6 +58,7 @@ class Conclusion:
         self._inbound = inbound
         self._outbox = outbox
         self._lite = False
+        self._aggressive = False
         self._all_candidates_known = False
         self._patient_until: float | None = None
         self._look_again_at: float | None = None
@@ -73,6 +74,7 @@ class Conclusion:
     def start(self, remote: Description, now: float) -> None:
         """Checks begin; patience runs from here (RFC 8863 §4)."""
         self._lite = remote.lite
+        self._aggressive = "ice2" not in remote.options
         self._all_candidates_known = remote.end_of_candidates
         self._patient_until = now + self._config.patience_s
         self.set_state(SessionState.RUNNING, now)
@@ -110,14 +112,19 @@ class Conclusion:
         current = self._paths.pair(pair.component)
         if current is not None and not pair.replaces and pair.priority <= current.priority:
             return
-        pair.replaces = False
         self._paths.select(pair, now)
+        pair.replaces = False
         self._drop_others(pair, now)
         self._complete(now)
 
-    def nomination_failed(self, reason: str) -> None:
-        """A check that nominates failed, ours or the peer's: so has the list (RFC 8445 §7.2.5.3.4)."""
-        self._broken = self._broken or f"the nominated pair failed: {reason}"
+    def nomination_failed(self, check: Check, reason: str) -> None:
+        """A check failed: with it the list, if it nominated or followed a nomination (RFC 8445 §7.2.5.3.4).
+
+        An RFC 5245 peer may nominate whatever it checks; its other nominations count then.
+        """
+        theirs = check.pair.peer_nominates and not check.pair.replaces and not self._aggressive
+        if check.nominating or theirs:
+            self._broken = self._broken or f"the nominated pair failed: {reason}"
 
     def role_changed(self) -> None:
         """The nominations that are queued or out belong to the old role."""

@@ -138,6 +138,11 @@ class ConnectionTable:
         self._outbox.event(FlowOpened(at=now, flow=flow, local=local, remote=remote, accepted=True))
         return connection
 
+    def turn_away(self, flow: FlowId) -> None:
+        """Close a connection whose listener is not ours any more."""
+        self._outbox.counters["turned_away"] += 1
+        self._outbox.command(CloseFlow(flow=flow, reason="the listener is gone"))
+
     def close(self, connection: Connection, reason: str, now: float) -> None:
         """Close a connection of ours or give up its dialling."""
         self._outbox.command(CloseFlow(flow=connection.flow, reason=reason))

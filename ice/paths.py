@@ -91,6 +91,10 @@ class Paths:
         """True of a pair that carries its component's media."""
         return self.pair(pair.component) is pair
 
+    def is_lost(self, pair: Pair) -> bool:
+        """True of a selected pair without its connection."""
+        return self.is_selected(pair) and self._paths[pair.component].lost
+
     def forget(self, component: int) -> None:
         """The component is not used any more."""
         self._paths.pop(component, None)
@@ -112,7 +116,8 @@ class Paths:
         )
         self._paths[pair.component] = Path(pair, consent, now)
         ours = [other for other in self._checks.history if other.component == pair.component]
-        self._tell(pair, why_selected(pair, ours, elapsed_s=now - self._started_at), now)
+        reason = why_selected(pair, ours, elapsed_s=now - self._started_at)
+        self._tell(pair, "the peer opened the TCP connection again" if pair.replaces else reason, now)
 
     def _tell(self, pair: Pair, reason: str, now: float) -> None:
         if pair.valid is None:

@@ -1,0 +1,201 @@
+"""Runs the checks: whose turn it is, and what follows from each outcome (RFC 8445 §6.1.4.2, §7.2.5)."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from ice.check_client import CheckClient, CheckConflict, CheckFailed, CheckSucceeded, Outcome
+from ice.check_results import CheckResults
+from ice.checklist import CheckList
+from ice.checklist_set import CheckListSet
+from ice.conclusion import Conclusion
+from ice.connection import Connection, ConnectionState
+from ice.connection_table import ConnectionTable
+from ice.messages import RoleChanged
+from ice.outbox import Outbox
+from ice.pacing import Pacing
+from ice.pair import Pair
+from ice.paths import Paths
+from ice.role import RoleKeeper
+from ice.types import PairState, SessionState, TransportAddress
+
+_CHECKING = (SessionState.RUNNING, SessionState.COMPLETED)
+"""After completion only triggered checks are left: a later nomination, a connection that came back."""
+
+
+class Checking:
+    """Passes the outcome of checks on to pairs, paths and conclusion, and starts the next ones."""
+
+    def __init__(
+        self,
+        *,
+        lists: CheckListSet,
+        checks: CheckList,
+        client: CheckClient,
+        results: CheckResults,
+        table: ConnectionTable,
+        paths: Paths,
+        conclusion: Conclusion,
+        roles: RoleKeeper,
+        pacing: Pacing,
+        outbox: Outbox,
+    ) -> None:
+        self._lists = lists
+        self._checks = checks
+        self._client = client
+        self._results = results
+        self._table = table
+        self._paths = paths
+        self._conclusion = conclusion
+        self._roles = roles
+        self._pacing = pacing
+        self._outbox = outbox
+
+    # --- starting -------------------------------------------------------------------------------------------
+
+    def advance(self, now: float) -> None:
+        """Do all that is due: retransmit, give up, keep paths alive, nominate, check, conclude."""
+        if self._conclusion.state not in _CHECKING:
+            return
+        for outcome in self._client.handle_timer(now):
+            self.conclude(outcome, now)
+        expired = self._paths.handle_timer(now)
+        if expired:
+            self._conclusion.fail(expired, now)
+            return
+        for pair in self._paths.redials(now):
+            # The peer may not have seen the loss: nominating again tells it which pair carries the media.
+            self._begin(pair, nominating=self._roles.controlling, now=now)
+        self._send_due(now)
+        self._conclusion.fail_if_hopeless(now)
+        self._conclusion.release(now)
+
+    def _send_due(self, now: float) -> None:
+        """Send checks as far as their pacing allows, nominations first."""
+        while True:
+            turns = self._pacing.turns(self._checks.queue, now)
+            self._conclusion.nominate(turns, self._pacing.ta_s, now)
+            self._pacing.idle = not self._checks.queue
+            if not self._pacing.due(now):
+                return
+            pair = self._lists.next_check(self._may_start, now)
+            if pair is None:
+                # Whoever waits now waits for a connection attempt to end, not for its turn.
+                self._pacing.idle = True
+                return
+            self._pacing.sent(now)
+            if pair.state is not PairState.SUCCEEDED:
+                self._checks.set_state(pair, PairState.IN_PROGRESS, now)
+            self._begin(pair, nominating=pair.nominating, now=now)
+
+    def _may_start(self, pair: Pair) -> bool:
+        if not pair.is_tcp or self._table.connection(pair.flow) is not None:
+            return True
+        return self._table.may_dial(pair.remote.address.host)
+
+    def _begin(self, pair: Pair, *, nominating: bool, now: float) -> None:
+        rto_s = self._lists.rto_s(self._pacing.ta_s)
+        failed = self._client.start(pair, nominating=nominating, rto_s=rto_s, now=now)
+        if failed is not None:
+            self.conclude(failed, now)
+
+    @property
+    def next_timer(self) -> float | None:
+        """When `advance` has something to do, monotonic seconds."""
+        if self._conclusion.state not in _CHECKING:
+            return None
+        times = (
+            self._client.next_timer,
+            self._paths.next_timer,
+            self._conclusion.next_timer,
+            self._pacing.next_timer,
+        )
+        return min((at for at in times if at is not None), default=None)
+
+    # --- outcomes -------------------------------------------------------------------------------------------
+
+    def conclude(self, outcome: Outcome, now: float) -> None:
+        """A check ended."""
+        match outcome:
+            case CheckSucceeded():
+                self._succeeded(outcome, now)
+            case CheckFailed():
+                self._failed(outcome, now)
+            case CheckConflict():
+                if self._roles.lost(outcome.check.role):
+                    self.role_changed(now)
+                pair = outcome.check.pair
+                if pair in self._checks and not self._paths.is_selected(pair):
+                    self._checks.trigger(pair, now)
+            case _:
+                assert_never(outcome)
+
+    def _succeeded(self, outcome: CheckSucceeded, now: float) -> None:
+        pair = outcome.check.pair
+        if not self._results.succeeded(outcome, now):
+            return
+        if self._paths.is_selected(pair):
+            self._paths.found_again(pair, now)
+            return
+        ours = outcome.check.nominating and self._roles.controlling
+        if ours:
+            pair.nominating = False
+        theirs = pair.peer_nominates and not self._roles.controlling
+        if ours or theirs or pair.replaces:
+            self._conclusion.nominated(pair, now)
+
+    def _failed(self, outcome: CheckFailed, now: float) -> None:
+        check, pair = outcome.check, outcome.check.pair
+        if pair.state is PairState.SUCCEEDED and not check.nominating and not self._paths.is_lost(pair):
+            # One more check of a proved pair; the peer may have had enough of them.
+            return
+        connection = self._table.connection(pair.flow)
+        if connection is not None and connection.dialled:
+            self._table.close(connection, outcome.reason, now)
+        if self._paths.is_selected(pair):
+            self._paths.connection_lost(pair, outcome.reason, now)
+            return
+        if pair in self._checks:
+            self._conclusion.nomination_failed(check, outcome.reason)
+        pair.nominating = False
+        self._results.failed(pair, outcome.reason, now)
+
+    def role_changed(self, now: float) -> None:
+        """Our role is another one: priorities and nominations follow it."""
+        self._outbox.event(RoleChanged(at=now, role=self._roles.role))
+        self._conclusion.role_changed()
+        self._checks.take_role(self._roles.role)
+
+    # --- connections ----------------------------------------------------------------------------------------
+
+    def connection_opened(self, connection: Connection, local: TransportAddress, now: float) -> None:
+        """A connection that we dialled is there: its check goes out."""
+        if connection.state is ConnectionState.DIALLING:
+            self._table.opened(connection, local, now)
+            self._client.opened(connection, now)
+
+    def connection_ended(self, connection: Connection, reason: str, now: float) -> None:
+        """A connection could not be had, or ended: at once its pair has failed (RFC 6544 §7.1)."""
+        pair = connection.pair
+        carried = pair is not None and pair.flow == connection.flow
+        self._table.gone(connection, reason, now)
+        outcomes = self._client.lost(connection, reason)
+        if pair is None or not carried:
+            return
+        if self._paths.is_selected(pair):
+            pair.valid = None
+            if self._conclusion.state in _CHECKING:
+                self._paths.connection_lost(pair, reason, now)
+            return
+        for outcome in outcomes:
+            self.conclude(outcome, now)
+        pair.nominating = False
+        self._results.failed(pair, reason, now)
+
+    def wrong_host(self, remote: TransportAddress, now: float) -> None:
+        """What came first on a connection that we dialled was no STUN (RFC 6544 §7.1)."""
+        reason = "something else than ICE answers there"
+        for pair in self._results.wrong_host(remote, reason, now):
+            connection = self._table.connection(pair.flow)
+            if connection is not None:
+                self._table.close(connection, reason, now)

@@ -157,7 +157,7 @@ class JitterBuffer:
             if packet is None:
                 return self._fill()
         excess = now - self._play_at / self._clock_rate - self.delay.target
-        if _LENGTHEN_BELOW_S <= excess <= _SHORTEN_ABOVE_S:
+        if _LENGTHEN_BELOW_S <= excess <= _SHORTEN_ABOVE_S and not self._residue:
             return self._play(packet, now)
         return self._adjust(packet, excess, now)
 
@@ -235,13 +235,18 @@ class JitterBuffer:
         return pcm
 
     def _adjust(self, packet: _Packet, excess: float, now: float) -> bytes:
-        """Play with the delay brought nearer to the target."""
-        if excess < 0:
+        """Play with the delay brought nearer to the target.
+
+        A packet must be there when it is taken, however much is still to be played before it; the listener
+        waits for both.
+        """
+        heard = excess + len(self._residue) / (BYTES_PER_SAMPLE * self._sample_rate)
+        if excess < _LENGTHEN_BELOW_S:
             self.figures.stretched += 1
             return lengthen(self._play(packet, now), self._sample_rate)
         if now - packet.timestamp / self._clock_rate > self.delay.ceiling:
             return self._skip(packet, now)
-        if now - self._shortened_at < _SHORTEN_EVERY_S:
+        if heard <= _SHORTEN_ABOVE_S or now - self._shortened_at < _SHORTEN_EVERY_S:
             return self._play(packet, now)
         self._shortened_at = now
         self.figures.stretched += 1

@@ -77,12 +77,23 @@ def usable_hosts(addresses: Sequence[HostAddress], config: IceConfig) -> tuple[s
     """The IP addresses to gather on, best first (RFC 8445 §5.1.1.1, RFC 8421 §4).
 
     Left out: loopback unless asked for, link-local, site-local, IPv4-compatible and IPv4-mapped addresses,
-    and virtual interfaces unless named in the configuration. Loopback comes last.
+    and virtual interfaces unless named in the configuration. Loopback comes last in its family.
     """
     hosts = [a.host for a in addresses if not a.loopback and _is_usable(a, config)]
     if config.loopback:
         hosts += [a.host for a in addresses if a.loopback and _is_usable(a, config)]
     return interleaved(tuple(dict.fromkeys(hosts)))
+
+
+def within_limit(hosts: Sequence[str], limit: int) -> tuple[str, ...]:
+    """At most `limit` of the addresses, in their order, both families among them if there is room.
+
+    Where only one fits it is an IPv4 one if there is any: most peers without IPv6 would else be out of reach.
+    """
+    first = {ipaddress.ip_address(host).version: host for host in reversed(hosts)}
+    wanted = [first[version] for version in (4, 6) if version in first]
+    wanted += [host for host in hosts if host not in wanted]
+    return tuple(host for host in hosts if host in wanted[:limit])
 
 
 def _is_usable(address: HostAddress, config: IceConfig) -> bool:
@@ -119,7 +130,7 @@ async def gather_hosts(
         seen = ", ".join(f"{a.host} ({a.interface})" for a in addresses) or "none"
         raise GatheringFailed(f"no usable network address; the host has: {seen}")
     per_host = components * (config.udp + 2 * config.tcp)
-    hosts = hosts[: max(1, config.max_candidates // per_host)]
+    hosts = within_limit(hosts, max(1, config.max_candidates // per_host))
     gatherer = _Gatherer(network, HostCandidates(hosts), components, receivers)
     try:
         for host in hosts:

@@ -44,6 +44,7 @@ from ice.types import (
     FlowId,
     Role,
     SessionState,
+    Transport,
     TransportAddress,
 )
 
@@ -169,7 +170,9 @@ class Session:
         return self._agent.role
 
     def default_address(self, component: int) -> TransportAddress:
-        """Where a peer without ICE sends to (RFC 8445 §5.1.4): the UDP address where there is one.
+        """Where a peer without ICE sends to (RFC 8445 §5.1.4): UDP and IPv4 where there is such an address.
+
+        Most peers without ICE know nothing else.
 
         Raises:
             ValueError: no candidate of that component.
@@ -177,7 +180,11 @@ class Session:
         return self._default(component).address
 
     def _default(self, component: int) -> Candidate:
-        default = default_candidate(self.local_description.candidates, component)
+        candidates = self.local_description.candidates
+        ipv4 = [candidate for candidate in candidates if ":" not in candidate.address.host]
+        default = default_candidate(ipv4, component)
+        if default is None or default.transport is not Transport.UDP:
+            default = default_candidate(candidates, component)
         if default is None:
             raise ValueError(f"there is no candidate of component {component}")
         return default

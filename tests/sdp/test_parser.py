@@ -259,7 +259,9 @@ def test_version_and_times() -> None:
     assert fault(MINIMAL.replace("v=0", "v=1")).line == 1
     assert fault(MINIMAL.replace("\nt=0 0", ""), strict=True).reason == "there is no t= line"
     assert parse(crlf(MINIMAL.replace("\nt=0 0", ""))).times == (Time(),)
-    times = "t=3724394400 3724398000\nr=604800 3600 0 90000\nr=7d 1h 0 25h\nz=3730928400 -1h 3749680800 0\nt=0 0"
+    times = (
+        "t=3724394400 3724398000\nr=604800 3600 0 90000\nr=7d 1h 0 25h\nz=3730928400 -1h 3749680800 0\nt=0 0"
+    )
     description = parse(crlf(MINIMAL.replace("t=0 0", times)), strict=True)
     assert description.times == (
         Time(

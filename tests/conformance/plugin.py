@@ -15,6 +15,8 @@ from tests.conformance.checklist import ChecklistError, Checklists
 
 _PROPERTY = "conformance_items"
 
+_WHOLE_RUN = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the recorder of this process."""
@@ -74,7 +76,7 @@ class Recorder:
         """Take over what a worker of xdist collected."""
         self._collected.update(getattr(node, "workeroutput", {}).get(_PROPERTY, ()))
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Hand over to the controller, or write the record."""
         if self._worker:
             output: dict[str, Any] = vars(self._config)["workeroutput"]
@@ -85,7 +87,9 @@ class Recorder:
             return
         path = self._config.rootpath / record.FILE_NAME
         old = record.load(path)
-        merged = record.merge(old, self._results, collected=self._collected, whole=self._searched())
+        # A run that broke off has not seen every test.
+        whole = self._searched() if exitstatus in _WHOLE_RUN else []
+        merged = record.merge(old, self._results, collected=self._collected, whole=whole)
         if merged != old:
             record.save(path, merged)
 

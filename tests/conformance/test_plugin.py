@@ -99,6 +99,14 @@ def test_collecting_only_records_nothing(pytester: pytest.Pytester) -> None:
     assert not (pytester.path / ".conformance.json").exists()
 
 
+def test_a_run_that_broke_off_forgets_nothing(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_a=TESTS)
+    run(pytester)
+    pytester.makepyfile(test_a="import no_such_module\n")
+    assert run(pytester).ret == pytest.ExitCode.INTERRUPTED
+    assert outcomes(pytester) == EXPECTED
+
+
 def test_an_unknown_id_stops_the_run(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_a="import pytest\n@pytest.mark.req('ICE-0-0')\ndef test_it(): pass\n")
     result = run(pytester)

@@ -4,52 +4,93 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ua.events import LogEntry
+
+
+PACKET_MS = 20.0
+"""Audio of one packet, which has to be gathered before it is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaView:
-    """One `media` / `counters` entry; numbers since the start of the session, None where unknown.
+    """One `media` / `counters` entry (`media.events.MediaCounters`); None where nothing is known.
 
     Attributes:
-        sent: RTP packets sent.
-        received: RTP packets received.
+        sent: RTP packets sent since the start.
+        received: RTP packets accepted since the start.
         lost: packets that did not arrive.
-        dropped_stale: packets thrown away because they came or waited too long.
+        late: packets that came too late to be played.
+        dropped_stale: packets that the path dropped instead of sending late.
         jitter_ms: interarrival jitter.
-        delay_ms: delay from arrival, or from the peer's clock where it is known, to playing.
-        rtt_ms: round trip measured by RTCP.
-        mos: estimated mean opinion score.
-        sent_level_db: level of what is sent, dB below full scale (0 is loudest).
-        received_level_db: level of what arrives.
+        buffer_ms: playout delay of the jitter buffer.
+        rtt_ms: round trip.
+        sent_level_db: level of the last 200 ms sent, dB below full scale (0 is loudest).
+        received_level_db: level of the last 200 ms played.
     """
 
     sent: int | None = None
     received: int | None = None
     lost: int | None = None
+    late: int | None = None
     dropped_stale: int | None = None
     jitter_ms: float | None = None
-    delay_ms: float | None = None
+    buffer_ms: float | None = None
     rtt_ms: float | None = None
-    mos: float | None = None
     sent_level_db: float | None = None
     received_level_db: float | None = None
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> MediaView:
         """The view of the `data` of an entry."""
+        lost = _whole(data.get("lost"))
         return cls(
             sent=_whole(data.get("sent_packets")),
             received=_whole(data.get("received_packets")),
-            lost=_whole(data.get("lost")),
+            # Duplicates can make it negative (RFC 3550 A.3), which means nothing to people.
+            lost=None if lost is None else max(0, lost),
+            late=_whole(data.get("late")),
             dropped_stale=_whole(data.get("dropped_stale")),
             jitter_ms=_number(data.get("jitter_ms")),
-            delay_ms=_number(data.get("delay_ms")),
-            rtt_ms=_number(data.get("rtt_ms")),
-            mos=_number(data.get("mos")),
-            sent_level_db=_number(data.get("sent_level_db")),
-            received_level_db=_number(data.get("received_level_db")),
+            buffer_ms=_number(data.get("buffer_ms")),
+            rtt_ms=_number(data.get("round_trip_ms")),
+            sent_level_db=_number(data.get("level_sent_dbfs")),
+            received_level_db=_number(data.get("level_received_dbfs")),
         )
+
+    @property
+    def delay_ms(self) -> float | None:
+        """Estimated delay from mouth to ear: packet time, half the round trip, jitter buffer."""
+        if self.buffer_ms is None:
+            return None
+        return PACKET_MS + (self.rtt_ms or 0.0) / 2 + self.buffer_ms
+
+    @property
+    def missing(self) -> int | None:
+        """Packets that could not be played: lost or late."""
+        return None if self.lost is None else self.lost + (self.late or 0)
+
+    def loss_percent_since(self, earlier: MediaView) -> float | None:
+        """Share of the packets expected since `earlier` that could not be played, None where none was."""
+        if (
+            self.missing is None
+            or earlier.missing is None
+            or self.received is None
+            or earlier.received is None
+        ):
+            return None
+        # A late packet was received as well as missing.
+        lost = max(0, (self.lost or 0) - (earlier.lost or 0))
+        late = max(0, (self.late or 0) - (earlier.late or 0))
+        expected = lost + max(0, self.received - earlier.received)
+        return min(100.0, 100.0 * (lost + late) / expected) if expected else None
+
+
+def is_counters(entry: LogEntry) -> bool:
+    """True for the entries that `MediaView` reads."""
+    return entry.source == "media" and entry.name in ("counters", "media_counters")
 
 
 def _number(value: object) -> float | None:

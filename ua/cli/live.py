@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from media import quality
 from ua.media_view import MediaView
 from ua.text import milliseconds, printable
 
@@ -102,7 +103,7 @@ class LiveState:
                 self.rtt_ms = _ms(data.get("rtt_ms"))
             case "ice", "consent_answered" if data.get("component") == 1:
                 self.rtt_ms = _ms(data.get("rtt_ms"))
-            case "media", "counters":
+            case "media", "counters" | "media_counters":
                 self.media = MediaView.from_data(data)
                 self._history.append((entry.at, self.media))
                 while self._history and self._history[0][0] < entry.at - WINDOW_S:
@@ -133,14 +134,14 @@ class LiveState:
 
     def loss_percent(self) -> float | None:
         """Loss of what arrived over the last WINDOW_S seconds, None before anything was expected."""
-        if len(self._history) < 2:
+        return self.media.loss_percent_since(self._history[0][1]) if self._history else None
+
+    def mos(self) -> float | None:
+        """Mean opinion score of the last WINDOW_S seconds (ITU-T G.107), None before anything arrived."""
+        loss, delay = self.loss_percent(), self.media.delay_ms
+        if loss is None or delay is None:
             return None
-        first, last = self._history[0][1], self._history[-1][1]
-        if None in (first.lost, last.lost, first.received, last.received):
-            return None
-        lost = max(0, (last.lost or 0) - (first.lost or 0))
-        expected = lost + max(0, (last.received or 0) - (first.received or 0))
-        return 100.0 * lost / expected if expected else None
+        return quality.mos(quality.r_factor(delay_ms=delay, loss_percent=loss))
 
     def line(self) -> Text:
         """The line; the reason comes last, for it is cut where the terminal is narrow."""
@@ -162,8 +163,9 @@ class LiveState:
         loss = self.loss_percent()
         if loss is not None:
             text.append(f"  loss {loss:.1f} %", style="red" if loss >= 1 else "")
-        if self.media.mos is not None:
-            text.append(f"  MOS {self.media.mos:.1f}")
+        mos = self.mos()
+        if mos is not None:
+            text.append(f"  MOS {mos:.1f}")
         if self.reason:
             text.append(f"  {printable(self.reason)}", style="dim")
         return text

@@ -90,11 +90,19 @@ def wav_seconds(path: Path) -> float:
         raise UsageError(f"there is no file {path}", hint="check the path after --wav") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    except (wave.Error, EOFError, ZeroDivisionError) as error:
-        raise UsageError(
-            f"{path} is not a PCM WAV file: {str(error) or 'it ends too early'}",
-            hint="convert it, e.g. with: sox in.mp3 out.wav",
-        ) from error
+    except (wave.Error, EOFError, ZeroDivisionError):
+        # Not plain PCM; the media package reads other sample formats too.
+        return _decoded_seconds(path)
+
+
+def _decoded_seconds(path: Path) -> float:
+    from media.errors import MediaError
+    from media.wav import read_audio
+
+    try:
+        return len(read_audio(path, 8000)) / 2 / 8000
+    except MediaError as error:
+        raise UsageError(str(error), hint="convert it, e.g. with: sox in.xyz out.wav") from error
 
 
 def writable(path: Path, option: str) -> Path:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ua.events_view import is_message, is_sent, message_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ua.cli.output import Output
     from ua.events import EventLog, LogEntry
-
-SENT = frozenset({"sent", "out"})
-"""Words for the direction of a message that we sent."""
 
 _MILESTONES = frozenset(
     {
@@ -55,14 +54,14 @@ def format_entry(entry: LogEntry, start: float) -> str | None:
     """The text of an entry, None where it is not worth a line."""
     head = f"{(entry.at - start) * 1000:9.1f} ms  {entry.party:<6} {entry.source}"
     data = entry.data
-    if (entry.source, entry.name) == ("sip", "message"):
-        arrow = "-->" if data.get("direction") in SENT else "<--"
+    if is_message(entry):
+        arrow = "-->" if is_sent(entry) else "<--"
         title = (
             f"{head}  {data.get('local', '')} {arrow} {data.get('remote', '')}"
             f"  {data.get('transport', '')}, {data.get('size', '?')} bytes"
         )
-        body = "\n".join("    " + line for line in str(data.get("text", "")).replace("\r", "").split("\n"))
-        return f"{title}\n{body.rstrip()}"
+        body = "\n".join("    " + line for line in message_text(entry).split("\n"))
+        return f"{title}\n{body}"
     if (entry.source, entry.name) not in _MILESTONES:
         return None
     return f"{head}  {entry.name}  {_fields(data)}".rstrip()

@@ -27,6 +27,11 @@ from ua.plan import Echo, MediaPlan, Silence, Tone, WavFile
 ACCOUNT = Account(ice=IceConfig(loopback=True, interfaces=("lo",)))
 
 
+def plain_sdp(media: str, host: str = "192.0.2.1") -> bytes:
+    lines = ("v=0", f"o=- 1 1 IN IP4 {host}", "s=-", f"c=IN IP4 {host}", "t=0 0", f"m={media}")
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
 class Wire:
     """Two legs with one clock and one log."""
 
@@ -121,9 +126,7 @@ async def test_a_peer_without_ice_gets_plain_rtp_to_its_address() -> None:
         )
         port = transport.get_extra_info("sockname")[1]
         alice.offer()
-        alice.apply_answer(
-            f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n".encode()
-        )
+        alice.apply_answer(plain_sdp(f"audio {port} RTP/AVP 8", "127.0.0.1"))
         await alice.start()
         await asyncio.sleep(0.2)
         transport.close()
@@ -139,17 +142,13 @@ async def test_nothing_left_to_talk_with_is_one_clear_error() -> None:
         alice = await between.leg(Role.CONTROLLING, MediaPlan(source=Silence()))
         alice.offer()
         with pytest.raises(NoMediaPath, match="no media"):
-            alice.apply_answer(
-                b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n"
-            )
+            alice.apply_answer(plain_sdp("audio 0 RTP/AVP 0"))
 
 
 async def test_an_offer_without_a_codec_of_ours_is_refused_with_488() -> None:
     async with wire(FirewallPolicy()) as between:
         bob = await between.leg(Role.CONTROLLED, MediaPlan(source=Silence()))
-        refusal = bob.answer(
-            b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n"
-        )
+        refusal = bob.answer(plain_sdp("audio 4000 RTP/AVP 18"))
         assert isinstance(refusal, Refusal)
         assert refusal.code == 488
 

@@ -169,6 +169,11 @@ class Session:
         """Our role now; a conflict may have changed it."""
         return self._agent.role
 
+    @property
+    def open_sockets(self) -> int:
+        """Sockets, connections and dialling attempts that are not closed yet."""
+        return self._flows.open_sockets
+
     def default_address(self, component: int) -> TransportAddress:
         """Where a peer without ICE sends to (RFC 8445 §5.1.4): UDP and IPv4 where there is such an address.
 
@@ -223,7 +228,7 @@ class Session:
         """
         await self._concluded.wait()
         if self.state is not SessionState.COMPLETED:
-            raise IceFailed(self._failure or f"the session is {self.state.value}")
+            raise IceFailed(self._failure or "the session was closed")
 
     def path(self, component: int) -> SelectedPath:
         """The path of a component: one object for the whole session, its pair may change.
@@ -299,7 +304,6 @@ class Session:
             self._closed = True
             for path in self._paths.values():
                 path.stop()
-            self._failure = self._failure or "the session was closed"
             self._concluded.set()
         await self._driver.close()
 

@@ -1,0 +1,96 @@
+"""Two sessions in one process on real loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from ice.config import IceConfig
+from ice.description import dump_description, load_description
+from ice.firewall import FirewallNetwork, FirewallPolicy
+from ice.messages import Event
+from ice.network import Network
+from ice.session import Session
+from ice.sockets import HostNetwork
+from ice.types import Description, Role, TcpType
+from tests.ice.loopback import HOST, until
+
+LOOPBACK = next(a.interface for a in HostNetwork().host_addresses() if a.host == HOST)
+CONFIG = IceConfig(loopback=True, interfaces=(LOOPBACK,))
+NOMINATION_S = 5.0
+
+
+def rtp(number: int) -> bytes:
+    return b"\x80\x00" + number.to_bytes(2, "big") + bytes(160)
+
+
+class Side:
+    """A session with everything that it tells."""
+
+    def __init__(self, role: Role, network: Network, config: IceConfig, components: int) -> None:
+        self.session = Session(network=network, config=config, role=role, components=components)
+        self.events: list[Event] = []
+        self.session.subscribe(self.events.append)
+        self.received: dict[int, list[bytes]] = {}
+        for component in range(1, components + 1):
+            self.listen(component)
+
+    def listen(self, component: int) -> None:
+        box = self.received.setdefault(component, [])
+        self.session.path(component).set_receiver(lambda packet, _at: box.append(packet))
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def description(self) -> Description:
+        """What the other side gets, over its JSON form."""
+        return load_description(dump_description(self.session.local_description))
+
+
+@asynccontextmanager
+async def two(
+    *,
+    udp: bool = True,
+    components: int = 1,
+    config: IceConfig = CONFIG,
+    answerer: IceConfig | None = None,
+) -> AsyncIterator[tuple[Side, Side, FirewallPolicy]]:
+    """An offerer and an answerer behind one firewall, gathered; closed at the end."""
+    policy = FirewallPolicy(udp="open" if udp else "blocked")
+    network = FirewallNetwork(HostNetwork(), policy)
+    left = Side(Role.CONTROLLING, network, config, components)
+    right = Side(Role.CONTROLLED, network, answerer or config, components)
+    await left.session.gather()
+    await right.session.gather()
+    try:
+        yield left, right, policy
+    finally:
+        await left.session.close()
+        await right.session.close()
+
+
+async def connect(left: Side, right: Side) -> None:
+    right.session.set_remote(left.description)
+    left.session.set_remote(right.description)
+    async with asyncio.timeout(NOMINATION_S):
+        await left.session.completed()
+        await right.session.completed()
+
+
+async def exchange_packets(left: Side, right: Side, component: int, count: int = 50) -> None:
+    sent = [rtp(number) for number in range(count)]
+    for packet in sent:
+        assert left.session.path(component).send(packet)
+        assert right.session.path(component).send(packet)
+    await until(lambda: len(left.received[component]) == len(right.received[component]) == count)
+    assert left.received[component] == right.received[component] == sent
+
+
+def only(description: Description, tcptype: TcpType) -> Description:
+    """The description with the TCP candidates of one direction alone."""
+    candidates = tuple(c for c in description.candidates if c.tcptype is tcptype)
+    return replace(description, candidates=candidates)

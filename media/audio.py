@@ -36,11 +36,23 @@ def pitch_period(pcm: bytes, sample_rate: int) -> int:
         return 0
     template = min(highest, length - highest)
     start = length - template
-    offset, _ = audioop.findfit(
+    offset = find_same(
         pcm[BYTES_PER_SAMPLE * (start - highest) : BYTES_PER_SAMPLE * (length - lowest)],
         pcm[BYTES_PER_SAMPLE * start :],
     )
     return highest - offset
+
+
+def find_same(area: bytes, template: bytes) -> int:
+    """The sample of `area` from which on it differs least from `template`, which is the shorter one.
+
+    `audioop.findfit` alone would take the same wave upside down for a fit as well.
+    """
+    raised_area, raised_template = (
+        audioop.bias(audioop.mul(pcm, 2, 0.5), 2, 1 << 14) for pcm in (area, template)
+    )
+    offset, _ = audioop.findfit(raised_area, raised_template)
+    return offset
 
 
 def crossfade(fading: bytes, rising: bytes) -> bytes:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from operator import mul
 from typing import Final
 
-from media.audio import BYTES_PER_SAMPLE
+from media.audio import BYTES_PER_SAMPLE, find_same
 
 _TEMPLATE_MS: Final = 250
 _TEMPLATES: Final = 3
@@ -127,7 +127,10 @@ def _fit(sent: bytes, received: bytes, start: int, end: int, low: int, high: int
     area = _cut(received, low, high + end - start)
     if low < 0 or len(area) < len(template) or not audioop.rms(template, 2) or not audioop.rms(area, 2):
         return None
-    at, _ = audioop.findfit(area, template)
+    at, factor = audioop.findfit(area, template)
+    if factor < 0:
+        # upside down: a tone fits that way every half period
+        at = find_same(area, template)
     ours = array("h", template)
     theirs = array("h", area[BYTES_PER_SAMPLE * at : BYTES_PER_SAMPLE * at + len(template)])
     energy = math.sqrt(sum(map(mul, ours, ours))) * math.sqrt(sum(map(mul, theirs, theirs)))

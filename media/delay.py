@@ -19,6 +19,9 @@ _UPDATE_EVERY: Final = 50
 _LATE_MEMORY_S: Final = 2.0
 _ROUTE_CHANGE_S: Final = 0.5
 _GUARD_S: Final = 0.005
+_ABOVE_S: Final = 0.03
+_BELOW_S: Final = 0.012
+"""Dead zone around the target: half a frame comes from the phase of the two clocks alone."""
 
 _IN_TIME: Final = 0.98
 """Share of packets to wait for."""
@@ -30,7 +33,8 @@ _TCP_RECOVERY_S: Final = 0.06
 class PlayoutDelay:
     """The playout delay that the last packets ask for.
 
-    `target` is absolute: audio of media time t should be played at t + `target`.
+    Transits are absolute: audio of media time t should be played at t + `target`, and nothing need be done
+    while it is played between t + `least` and t + `most`.
     """
 
     __slots__ = (
@@ -45,6 +49,8 @@ class PlayoutDelay:
         "_since",
         "_transits",
         "base",
+        "least",
+        "most",
         "target",
     )
 
@@ -60,6 +66,11 @@ class PlayoutDelay:
         self.base = 0.0
         """Least transit of the window: the path without queues."""
         self.target = 0.0
+        """Transit at which to begin, and to return to."""
+        self.least = 0.0
+        """Transit below which packets begin to miss their time."""
+        self.most = 0.0
+        """Transit above which the listener waits for nothing."""
         self._bounds()
 
     @property
@@ -141,10 +152,17 @@ class PlayoutDelay:
         ordered = sorted(self._transits)
         self.base = base = ordered[0]
         usable = [transit for transit in ordered if transit <= base + self._maximum]
-        wanted = usable[int(_IN_TIME * (len(usable) - 1))] - base + _GUARD_S
+        usual = usable[int(_IN_TIME * (len(usable) - 1))] - base
+        wanted = usual + _GUARD_S
         if now < self._late_until:
             wanted = max(wanted, self._late - base + _GUARD_S)
         floor = self._floor
         if len(ordered) < _UPDATE_EVERY:
             floor = max(floor, self._config.start_ms / 1000)
         self.target = base + min(max(wanted, floor), self._maximum)
+        self.most = self.target + _ABOVE_S
+        # the floor of a reliable path is a precaution that must hold; that of the others is mere comfort
+        needed = usual + _GUARD_S
+        if self._reliable:
+            needed = max(needed, self._floor - _BELOW_S)
+        self.least = base + min(needed, self._maximum - _BELOW_S)

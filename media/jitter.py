@@ -18,10 +18,6 @@ from media.codecs.codec import Codec
 from media.concealment import Concealment
 from media.delay import PlayoutDelay
 
-_SHORTEN_ABOVE_S: Final = 0.03
-_LENGTHEN_BELOW_S: Final = -0.012
-"""Dead zone around the target: half a frame comes from the phase of the two clocks alone."""
-
 _SHORTEN_EVERY_S: Final = 0.2
 _LONGEST_GAP_S: Final = 1.0
 _DELAY_SLOTS: Final = 2000
@@ -156,10 +152,10 @@ class JitterBuffer:
             packet = self._find(now)
             if packet is None:
                 return self._fill()
-        excess = now - self._play_at / self._clock_rate - self.delay.target
-        if _LENGTHEN_BELOW_S <= excess <= _SHORTEN_ABOVE_S and not self._residue:
+        transit = now - self._play_at / self._clock_rate
+        if self.delay.least <= transit <= self.delay.most and not self._residue:
             return self._play(packet, now)
-        return self._adjust(packet, excess, now)
+        return self._adjust(packet, transit, now)
 
     def _find(self, now: float) -> _Packet | None:
         """The packet that is due at `_play_at`; None where concealment or silence is due."""
@@ -187,7 +183,13 @@ class JitterBuffer:
         return None
 
     def _is_due(self, packet: _Packet, now: float) -> bool:
-        return now - packet.timestamp / self._clock_rate >= self.delay.target - self._half_frame_s
+        transit = now - packet.timestamp / self._clock_rate
+        if transit >= self.delay.target - self._half_frame_s:
+            return True
+        # a gap that has had its length needs no further wait, unless the delay must grow anyway
+        return (
+            self._started and self._waited >= packet.timestamp - self._play_at and transit >= self.delay.least
+        )
 
     def _resume(self, sequence: int, packet: _Packet, now: float) -> None:
         if self._started and self._waited:
@@ -206,6 +208,8 @@ class JitterBuffer:
 
     def _fill(self) -> bytes:
         samples = self._frame_samples
+        if not self._started:
+            return bytes(self._frame_bytes)
         if self._waiting:
             self._waited += samples * self._clock_rate // self._sample_rate
             return self._concealment.fill(samples)
@@ -234,19 +238,20 @@ class JitterBuffer:
         concealment.heard(pcm)
         return pcm
 
-    def _adjust(self, packet: _Packet, excess: float, now: float) -> bytes:
+    def _adjust(self, packet: _Packet, transit: float, now: float) -> bytes:
         """Play with the delay brought nearer to the target.
 
         A packet must be there when it is taken, however much is still to be played before it; the listener
         waits for both.
         """
-        heard = excess + len(self._residue) / (BYTES_PER_SAMPLE * self._sample_rate)
-        if excess < _LENGTHEN_BELOW_S:
+        delay = self.delay
+        if transit < delay.least:
             self.figures.stretched += 1
             return lengthen(self._play(packet, now), self._sample_rate)
-        if now - packet.timestamp / self._clock_rate > self.delay.ceiling:
+        if transit > delay.ceiling:
             return self._skip(packet, now)
-        if heard <= _SHORTEN_ABOVE_S or now - self._shortened_at < _SHORTEN_EVERY_S:
+        heard = transit + len(self._residue) / (BYTES_PER_SAMPLE * self._sample_rate)
+        if heard <= delay.most or now - self._shortened_at < _SHORTEN_EVERY_S:
             return self._play(packet, now)
         self._shortened_at = now
         self.figures.stretched += 1

@@ -133,7 +133,7 @@ def answer(
     # RFC 3264 §6: the time of the answer is that of the offer.
     description = section.description(sections, origin=origin, ice=shown, times=offer.times)
     if accepted is None:
-        reason = "; ".join(dict.fromkeys(reasons)) or "the offer has no stream"
+        reason = "; ".join(dict.fromkeys(reasons)) or "the offer has no live stream"
         return Answer(description=description, negotiated=None, reason=reason, diagnostics=tuple(diagnostics))
     diagnostics += accepted[1].diagnostics
     return Answer(

@@ -1,4 +1,5 @@
 """Session descriptions as real agents write them, with documentation addresses."""
+# ruff: noqa: E501
 
 from __future__ import annotations
 

@@ -32,9 +32,7 @@ VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F))
 
 tokens = st.text(TOKEN_CHARS, min_size=1, max_size=12)
 words = st.text(VISIBLE, min_size=1, max_size=12)
-texts = st.text(
-    st.characters(exclude_characters="\0\r\n", exclude_categories=("Cs",)), min_size=1, max_size=40
-)
+texts = st.text(st.characters(exclude_characters="\0\r\n", codec="utf-8"), min_size=1, max_size=40)
 ports = st.integers(1, 65535)
 hosts = st.one_of(st.ip_addresses(v=4).map(str), st.ip_addresses(v=6).map(str))
 addresses = st.builds(lambda host, port: TransportAddress(host=host, port=port), hosts, ports)

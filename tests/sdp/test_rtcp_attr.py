@@ -12,9 +12,10 @@ from tests.sdp.bodies import crlf
 
 
 def read(*lines: str, session: str = "") -> tuple[Rtcp, int]:
-    head = ["v=0", "o=- 1 1 IN IP4 192.0.2.1", "s=-", "c=IN IP4 192.0.2.1"]
-    text = "\n".join([*head, *([session] if session.startswith("b") else []), "t=0 0",
-                      *([session] if session.startswith("a") else []), "m=audio 5001 RTP/AVP 0", *lines])  # fmt: skip
+    bandwidth, attribute = (session, "") if session.startswith("b") else ("", session)
+    lines = ("v=0", "o=- 1 1 IN IP4 192.0.2.1", "s=-", "c=IN IP4 192.0.2.1", bandwidth, "t=0 0", attribute,
+             "m=audio 5001 RTP/AVP 0", *lines)  # fmt: skip
+    text = "\n".join(line for line in lines if line)
     description = parse(crlf(text))
     rtcp, remarks = rtcp_attr.read(description, description.media[0])
     return rtcp, len(remarks)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from ice.address import version
 from ice.priority import interleaved, local_priority
 from ice.types import Candidate, CandidateType, TcpType, Transport, TransportAddress
 
@@ -100,16 +102,21 @@ def without_redundant(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
 def capped(candidates: Iterable[Candidate], limit: int) -> tuple[Candidate, ...]:
     """At most `limit` candidates, highest priority first.
 
-    As far as they fit, the best of every component, transport and direction comes before second ones: a
-    description full of UDP candidates would be of no use behind a firewall that drops UDP.
+    They are taken in rounds: the best of every component, transport, direction and address family comes
+    before second ones. A description full of UDP candidates, or of one family, would be of no use behind a
+    firewall that drops UDP or to a peer of the other family.
     """
     ranked = sorted(candidates, key=lambda c: -c.priority)
-    first: dict[tuple[object, ...], Candidate] = {}
+    groups: Counter[tuple[object, ...]] = Counter()
+    rounds: list[tuple[int, bool, int, Candidate]] = []
     for candidate in ranked:
-        first.setdefault((candidate.component, candidate.transport, candidate.tcptype), candidate)
-    leaders = list(first.values())
-    others = [candidate for candidate in ranked if candidate not in leaders]
-    return tuple(sorted((leaders + others)[:limit], key=lambda c: -c.priority))
+        kind = (candidate.component, candidate.transport, candidate.tcptype)
+        family = (*kind, version(candidate.address.host))
+        rounds.append((groups[family], groups[kind] > 0, -candidate.priority, candidate))
+        groups[family] += 1
+        groups[kind] += 1
+    rounds.sort(key=lambda item: item[:3])
+    return tuple(sorted((item[3] for item in rounds[:limit]), key=lambda c: -c.priority))
 
 
 def default_candidate(candidates: Iterable[Candidate], component: int) -> Candidate | None:

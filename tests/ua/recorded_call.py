@@ -179,9 +179,17 @@ def udp_blocked_log(*, mute: bool = False) -> EventLog:
 
     udp, tcp, back = 1, 2, 3
     r.ice("alice", StateChanged(at=at(18), state=SessionState.RUNNING))
-    for number, local, remote in ((udp, UDP_A, UDP_B), (tcp, ACTIVE_A, PASSIVE_B), (back, PASSIVE_A, ACTIVE_B)):
+    for number, local, remote in (
+        (udp, UDP_A, UDP_B),
+        (tcp, ACTIVE_A, PASSIVE_B),
+        (back, PASSIVE_A, ACTIVE_B),
+    ):
         r.ice("alice", PairAdded(at=at(18), pair=pair(number, local, remote)))
-    for number, local, remote in ((udp, UDP_B, UDP_A), (tcp, ACTIVE_B, PASSIVE_A), (back, PASSIVE_B, ACTIVE_A)):
+    for number, local, remote in (
+        (udp, UDP_B, UDP_A),
+        (tcp, ACTIVE_B, PASSIVE_A),
+        (back, PASSIVE_B, ACTIVE_A),
+    ):
         r.ice("bob", PairAdded(at=at(16), pair=pair(number, local, remote)))
     r.ice("bob", PairStateChanged(at=at(17), pair_id=udp, state=PairState.IN_PROGRESS))
     r.ice("bob", CheckSent(at=at(17), pair_id=udp, transmission=1, nominating=False))
@@ -221,12 +229,19 @@ def udp_blocked_log(*, mute: bool = False) -> EventLog:
     chosen = pair(
         tcp, PRFLX_A, PASSIVE_B, state=PairState.SUCCEEDED, nominated=True, selected=True, rtt_ms=26.0
     )
-    mirror = pair(4, PASSIVE_B, PRFLX_A, state=PairState.SUCCEEDED, nominated=True, selected=True, rtt_ms=25.0)
+    mirror = pair(
+        4, PASSIVE_B, PRFLX_A, state=PairState.SUCCEEDED, nominated=True, selected=True, rtt_ms=25.0
+    )
     r.ice("bob", PairNominated(at=at(155), pair_id=4))
     r.ice(
         "bob",
         PathSelected(
-            at=at(155), component=1, flow=FlowId(9), remote=PRFLX_A.address, pair=mirror, reason="the peer nominated TCP"
+            at=at(155),
+            component=1,
+            flow=FlowId(9),
+            remote=PRFLX_A.address,
+            pair=mirror,
+            reason="the peer nominated TCP",
         ),
     )
     r.ice("alice", CheckAnswered(at=at(168), pair_id=tcp, rtt_ms=26.0))
@@ -274,7 +289,15 @@ def udp_blocked_log(*, mute: bool = False) -> EventLog:
     r.sip(5200, "alice", "bob", request("BYE"))
     r.sip(5202, "bob", "alice", response("200 OK", "BYE"))
     r.ice("alice", FlowClosed(at=at(5203), flow=FlowId(7), reason="closed"))
-    return log
+    return in_order(log)
+
+
+def in_order(log: EventLog) -> EventLog:
+    """The same log with its entries in the order in which they happened."""
+    ordered = EventLog()
+    for entry in sorted(log.entries, key=lambda entry: entry.at):
+        ordered.record(entry.at, entry.party, entry.source, entry.name, **entry.data)
+    return ordered
 
 
 def results() -> tuple[CallResult, CallResult]:

@@ -1,0 +1,156 @@
+"""A phone without a network that plays a script; stands in for `ua.phone` in tests of the commands."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+
+from ua.config import Account
+from ua.errors import AuthenticationError, UaError
+from ua.events import EventLog
+from ua.plan import MediaPlan
+from ua.results import CallResult, IceSummary, Traffic
+
+
+@dataclasses.dataclass(kw_only=True)
+class Script:
+    """What the phone and its calls do, and what they saw.
+
+    Attributes:
+        refuse: raised by established().
+        fail_at_place: raised by place().
+        rings_forever: the call is never established.
+        talks_forever: the call ends only when it is hung up.
+        stuck: hanging up does not end the call.
+        result: what ended() returns.
+        arriving: numbers of the calls that arrive; more never come.
+        lose_registration: raised by lost().
+        password: the password that the server wants.
+        accounts: accounts of the phones that were made.
+        calls: calls that were made or arrived.
+        closed: how many phones were closed.
+    """
+
+    refuse: UaError | None = None
+    fail_at_place: UaError | None = None
+    rings_forever: bool = False
+    talks_forever: bool = False
+    stuck: bool = False
+    result: CallResult = dataclasses.field(
+        default_factory=lambda: CallResult(
+            call_id="c1",
+            ice=IceSummary(state="completed", transport="tcp", tcptype="active", local="a", remote="b"),
+            sent=Traffic(packets=50, bytes=8000),
+            received=Traffic(packets=50, bytes=8000, lost=0),
+            why="UDP: 4 checks, 0 answers; TCP active nominated at 168 ms",
+        )
+    )
+    arriving: int = 0
+    lose_registration: UaError | None = None
+    password: str | None = None
+    accounts: list[Account] = dataclasses.field(default_factory=list)
+    calls: list[FakeCall] = dataclasses.field(default_factory=list)
+    closed: int = 0
+
+    def phone(self, account: Account, log: EventLog) -> FakePhone:
+        """The `PhoneFactory`."""
+        self.accounts.append(account)
+        return FakePhone(self, account, log)
+
+
+class FakeCall:
+    def __init__(self, script: Script, uri: str, plan: MediaPlan | None, log: EventLog) -> None:
+        self.script = script
+        self.remote_uri = uri
+        self.id = "c1"
+        self.plan = plan
+        self.hung_up = asyncio.Event()
+        self.rejected: int | None = None
+        self._log = log
+        script.calls.append(self)
+
+    async def accept(self, plan: MediaPlan) -> None:
+        self.plan = plan
+
+    def reject(self, code: int) -> None:
+        self.rejected = code
+
+    async def established(self) -> None:
+        self._log.record(0.0, "alice", "call", "state", state="calling", reason="")
+        if self.script.refuse is not None:
+            raise self.script.refuse
+        if self.script.rings_forever:
+            await self.hung_up.wait()
+        self._log.record(0.1, "alice", "call", "state", state="established", reason="")
+
+    async def ended(self) -> CallResult:
+        if self.script.refuse is not None:
+            return CallResult.failed(self.script.refuse, call_id=self.id, remote=self.remote_uri)
+        if self.script.stuck:
+            await asyncio.Event().wait()
+        if self.script.talks_forever or self.script.rings_forever:
+            await self.hung_up.wait()
+        return dataclasses.replace(self.script.result, remote=self.remote_uri)
+
+    def hang_up(self) -> None:
+        self.hung_up.set()
+
+
+class FakeRegistration:
+    contact = "sip:alice@192.0.2.10:5060"
+    expires_s = 120.0
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def lost(self) -> None:
+        if self._script.lose_registration is not None:
+            raise self._script.lose_registration
+        await asyncio.Event().wait()
+
+
+class FakePhone:
+    addresses = ("sip:192.0.2.10:5060",)
+
+    def __init__(self, script: Script, account: Account, log: EventLog) -> None:
+        self._script = script
+        self._account = account
+        self._log = log
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        self._script.closed += 1
+
+    async def register(self, *, expires: int) -> FakeRegistration:
+        if self._script.rings_forever:
+            await asyncio.Event().wait()
+        self._check_password()
+        return FakeRegistration(self._script)
+
+    async def place(self, uri: str, plan: MediaPlan) -> FakeCall:
+        if self._script.fail_at_place is not None:
+            raise self._script.fail_at_place
+        self._check_password()
+        return FakeCall(self._script, uri, plan, self._log)
+
+    def incoming(self) -> AsyncIterator[FakeCall]:
+        return self._incoming()
+
+    async def _incoming(self) -> AsyncIterator[FakeCall]:
+        for number in range(self._script.arriving):
+            yield FakeCall(self._script, f"sip:caller{number + 1}@example.com", None, self._log)
+        await asyncio.Event().wait()
+
+    def _check_password(self) -> None:
+        wanted = self._script.password
+        if wanted is not None and self._account.password != wanted:
+            raise AuthenticationError(
+                "the server wants a password", password_wanted=self._account.password is None
+            )

@@ -10,7 +10,7 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from ice.agent import Agent
 from ice.candidate import HostCandidates
@@ -27,6 +27,8 @@ from ice.types import (
     Transport,
     TransportAddress,
 )
+
+_E = TypeVar("_E", bound=Event)
 
 UNREACHABLE_S = 127.0
 """After so long the kernel gives up dialling a host that does not answer."""
@@ -80,7 +82,7 @@ class Side:
         """The peer."""
         return self.network.b if self is self.network.a else self.network.a
 
-    def said(self, kind: type[Event]) -> list[Event]:
+    def said(self, kind: type[_E]) -> list[_E]:
         """The events of one class."""
         return [event for event in self.events if isinstance(event, kind)]
 
@@ -135,6 +137,7 @@ class PairNetwork:
         delay_s: one way.
         a_to_b: what A may send to B.
         b_to_a: what B may send to A.
+        udp: False blocks it in both directions where no links are given.
         config: of both agents.
         roles: of A and B.
         components: of both agents.
@@ -147,6 +150,7 @@ class PairNetwork:
         delay_s: float = 0.025,
         a_to_b: Link | None = None,
         b_to_a: Link | None = None,
+        udp: bool = True,
         config: IceConfig | None = None,
         config_b: IceConfig | None = None,
         roles: tuple[Role, Role] = (Role.CONTROLLING, Role.CONTROLLED),
@@ -154,9 +158,10 @@ class PairNetwork:
         components: int = 1,
     ) -> None:
         self.now = 1000.0
+        self.components = components
         self.delay_s = delay_s
         self.random = random.Random(seed)
-        self.links = {"a": a_to_b or Link(), "b": b_to_a or Link()}
+        self.links = {"a": a_to_b or Link(udp=udp), "b": b_to_a or Link(udp=udp)}
         self.capture: list[Sent] = []
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()

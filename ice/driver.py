@@ -84,7 +84,6 @@ class Driver:
     async def close(self) -> None:
         """Close the core, deliver its last events, free everything."""
         self.feed(self._agent.close)
-        self._arm(None)
         await self.flows.close()
 
     def _arm(self, deadline: float | None) -> None:

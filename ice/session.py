@@ -93,7 +93,6 @@ class Session:
         self._local: Description | None = None
         self._remote_at: float | None = None
         self._plain: dict[FlowId, tuple[SelectedPath, PlainSource]] = {}
-        self._routes: dict[tuple[FlowId, TransportAddress], SelectedPath] = {}
         self._told_sources: set[tuple[FlowId, TransportAddress]] = set()
         self._unvalidated = 0
         self._subscribers: list[Callable[[Event], None]] = []
@@ -310,7 +309,6 @@ class Session:
     # --- what the driver tells ---
 
     def _handle_event(self, event: Event) -> None:
-        self._routes.clear()
         match event:
             case StateChanged(state=SessionState.COMPLETED):
                 if self._nominated_at is None:
@@ -360,7 +358,7 @@ class Session:
                 path.pair = self._agent.selected(component) or path.pair
 
     def _handle_packet(self, flow: FlowId, remote: TransportAddress, packet: bytes, now: float) -> None:
-        path = self._routes.get((flow, remote)) or self._route(flow, remote)
+        path = self._route(flow, remote)
         if path is not None:
             path.deliver(packet, now)
             return
@@ -378,12 +376,7 @@ class Session:
             path, source = self._plain[flow]
             return path if source.accepts(remote) else None
         component = self._agent.accepts_data(flow, remote)
-        if component is None:
-            return None
-        found = self._paths.get(component)
-        if found is not None:
-            self._routes[flow, remote] = found
-        return found
+        return None if component is None else self._paths[component]
 
 
 def _ice_chars(size: int) -> str:

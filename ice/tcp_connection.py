@@ -258,6 +258,16 @@ class HostTcpConnection:
                 on_closed(reason)
 
 
+def established(sock: socket.socket) -> HostTcpConnection:
+    """Make a connection of an established socket; raises OSError where it is none with somebody else."""
+    prepare(sock)
+    connection = HostTcpConnection(sock)
+    # A port may connect to itself (simultaneous open with one end).
+    if connection.local == connection.remote:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "connected to itself")
+    return connection
+
+
 class HostTcpListener:
     """A listening socket (`ice.network.TcpListener`), bound to one address, never to the wildcard."""
 
@@ -315,13 +325,9 @@ class HostTcpListener:
                 # The connection died in the backlog (ECONNABORTED and the like): on to the next.
                 continue
             try:
-                prepare(accepted)
-                connection = HostTcpConnection(accepted)
+                connection = established(accepted)
             except OSError:
                 accepted.close()
-                continue
-            if connection.local == connection.remote:
-                connection.close()
                 continue
             self._on_accept(connection)
             if not self._open:
@@ -345,16 +351,10 @@ async def connect(local_host: str, remote: TransportAddress) -> HostTcpConnectio
                 sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
         sock.bind((local_host, 0))
         await asyncio.get_running_loop().sock_connect(sock, (remote.host, remote.port))
-        prepare(sock)
-        connection = HostTcpConnection(sock)
+        return established(sock)
     except OSError as error:
         sock.close()
         raise type(error)(error.errno, describe_error(error)) from error
     except BaseException:
         sock.close()
         raise
-    # A port may connect to itself (simultaneous open with one end).
-    if connection.local == connection.remote:
-        connection.close()
-        raise ConnectionRefusedError(errno.ECONNREFUSED, "connected to itself")
-    return connection

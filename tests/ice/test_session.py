@@ -14,9 +14,12 @@ from ice.errors import GatheringFailed, IceFailed
 from ice.messages import (
     CandidateAdded,
     Event,
+    PathLost,
     PathSelected,
+    RoleChanged,
     StateChanged,
 )
+from ice.network import TcpConnection
 from ice.session import Session
 from ice.sockets import HostNetwork
 from ice.types import (
@@ -157,6 +160,21 @@ async def test_a_lost_connection_is_dialled_again() -> None:
         assert left.session.report().path_changes
 
 
+@pytest.mark.req("CON-3")
+async def test_nothing_is_sent_without_consent() -> None:
+    config = replace(CONFIG, tcp=False, consent_interval_s=0.05, consent_timeout_s=0.3)
+    async with two(config=config) as (left, right, policy):
+        await connect(left, right)
+        policy.udp = "blocked"
+        await until(lambda: bool(left.of(PathLost)))
+        path = left.session.path(1)
+        assert not path.send(rtp(1))
+        assert path.unsent_packets == 1
+        assert left.session.report().path_changes == tuple(left.of(PathLost))
+        # What the path was can still be told.
+        assert path.transport is Transport.UDP
+
+
 async def test_no_path_is_an_error_with_a_reason() -> None:
     config = replace(CONFIG, tcp=False, patience_s=0.3, check_timeout_s=0.3)
     async with two(udp=False, config=config) as (left, right, _policy):
@@ -254,6 +272,34 @@ async def test_close_in_the_middle_of_dialling(turns: int) -> None:
         assert left.session.open_sockets == 0
 
 
+async def test_dialling_is_given_up_at_the_end() -> None:
+    network = _DeadNetwork()
+    left = Side(Role.CONTROLLING, network, CONFIG, 1)
+    right = Side(Role.CONTROLLED, HostNetwork(), CONFIG, 1)
+    await left.session.gather()
+    await right.session.gather()
+    left.session.set_remote(only(right.description, TcpType.PASSIVE))
+    await until(lambda: network.dialling > 0)
+    await left.session.close()
+    await right.session.close()
+    assert network.dialling == 0
+
+
+class _DeadNetwork(HostNetwork):
+    """Nobody ever answers a connection attempt."""
+
+    def __init__(self) -> None:
+        self.dialling = 0
+
+    async def connect_tcp(self, local_host: str, remote: TransportAddress) -> TcpConnection:
+        self.dialling += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.dialling -= 1
+        raise AssertionError("unreachable")
+
+
 async def test_the_report_survives_the_close() -> None:
     async with two() as (left, right, _policy):
         await connect(left, right)
@@ -331,3 +377,22 @@ async def test_a_subscriber_may_act_on_the_session() -> None:
         await connect(left, right)
         assert sent == [True]
         await until(lambda: right.received[1] == [rtp(7)])
+
+
+async def test_events_keep_their_order_when_a_subscriber_acts() -> None:
+    """What acting leads to comes after what was already told."""
+    session = Session(network=HostNetwork(), config=CONFIG, role=Role.CONTROLLING)
+    events: list[Event] = []
+
+    def act(event: Event) -> None:
+        if isinstance(event, CandidateAdded):
+            session.set_role(Role.CONTROLLED)
+
+    session.subscribe(act)
+    session.subscribe(events.append)
+    await session.gather()
+    kinds = [type(event) for event in events]
+    assert kinds.count(RoleChanged) == 1
+    assert kinds.count(CandidateAdded) >= 3
+    assert kinds[-1] is RoleChanged
+    await session.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from dataclasses import replace
 
 import pytest
@@ -151,6 +152,24 @@ async def test_a_peer_without_ice() -> None:
             assert moved is path
             assert path.send(rtp(3))
             await until(lambda: readable(rtcp) == rtp(3))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 exists on Linux only")
+async def test_strangers_to_a_peer_without_ice() -> None:
+    async with two() as (left, _right, _policy):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
+        ):
+            peer.bind((HOST, 0))
+            stranger.bind(("127.0.0.2", 0))
+            left.session.plain_path(1, TransportAddress(host=HOST, port=peer.getsockname()[1]))
+            address = left.session.default_address(1)
+            peer.sendto(rtp(1), (address.host, address.port))
+            await until(lambda: left.received[1] == [rtp(1)])
+            stranger.sendto(rtp(2), (address.host, address.port))
+            await until(lambda: left.session.report().unvalidated_packets == 1)
+            assert left.received[1] == [rtp(1)]
 
 
 def readable(sock: socket.socket) -> bytes:

@@ -93,9 +93,10 @@ class Layer(RuleBasedStateMachine):
     def one_end_at_most_for_each_client(self) -> None:
         ends: Counter[object] = Counter()
         for event in self.bench.events:
-            if (isinstance(event, TransactionTimedOut | TransactionFailed) and isinstance(
-                event.key, ClientKey
-            )) or (
+            if (
+                isinstance(event, TransactionTimedOut | TransactionFailed)
+                and isinstance(event.key, ClientKey)
+            ) or (
                 isinstance(event, ResponseReceived)
                 and event.response.is_final
                 and (event.key.method != "INVITE" or not event.response.is_success)

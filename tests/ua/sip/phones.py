@@ -1,0 +1,176 @@
+"""Endpoints on loopback, and a peer that says exactly what a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from ua.sip.config import SipConfig
+from ua.sip.endpoint import SipEndpoint
+from ua.sip.hop import SipTransport
+from ua.sip.incoming import IncomingInvite, IncomingRequest
+from ua.sip.log import SipLogEntry
+from ua.sip.message import Message, Request, Response, make_response, parse, serialise
+from ua.sip.name_addr import NameAddr
+from ua.sip.timers import Timers
+from ua.sip.uri import Uri
+
+ALICE = NameAddr.parse("Alice <sip:alice@example.com>")
+FAST = Timers(t1=0.02, t2=0.1, t4=0.1)
+"""64*T1 is 1.28 s."""
+
+
+@dataclass
+class Phone:
+    """An endpoint and what it heard."""
+
+    endpoint: SipEndpoint
+    log: list[SipLogEntry]
+    offered: asyncio.Queue[IncomingInvite] = field(default_factory=asyncio.Queue)
+    asked: asyncio.Queue[IncomingRequest] = field(default_factory=asyncio.Queue)
+
+    def uri(self, transport: SipTransport = "udp", user: str = "bob") -> Uri:
+        """Where the phone can be called."""
+        address = self.endpoint.local_addresses[transport]
+        params = (("transport", transport),)
+        return Uri(user=user, host=address.host, port=address.port, params=params)
+
+    def messages(self, direction: str = "") -> list[str]:
+        """Start lines of the messages logged."""
+        return [
+            entry.text.partition("\r\n")[0]
+            for entry in self.log
+            if entry.kind == "message" and direction in ("", entry.direction)
+        ]
+
+    def count(self, start: str, direction: str = "out") -> int:
+        """How many messages started like this."""
+        return sum(line.startswith(start) for line in self.messages(direction))
+
+    def refusals(self) -> list[str]:
+        """Why messages were refused."""
+        return [entry.reason for entry in self.log if entry.kind == "refused"]
+
+
+@contextlib.asynccontextmanager
+async def phone(
+    *,
+    timers: Timers = FAST,
+    on_invite: Callable[[IncomingInvite], None] | None = None,
+    transports: tuple[SipTransport, ...] = ("udp", "tcp"),
+    proxy: Uri | None = None,
+    allow: tuple[str, ...] = SipConfig().allow,
+    supported: tuple[str, ...] = (),
+    host: str = "127.0.0.1",
+    port: int = 0,
+    user: str = "phone",
+) -> AsyncIterator[Phone]:
+    """An endpoint that is closed afterwards, with nothing left open."""
+    log: list[SipLogEntry] = []
+    config = SipConfig(
+        host=host,
+        port=port,
+        timers=timers,
+        transports=transports,
+        proxy=proxy,
+        allow=allow,
+        supported=supported,
+        user=user,
+        connect_timeout=1.0,
+        partial_timeout=0.2,
+    )
+    heard: list[Phone] = []
+
+    def take_invite(incoming: IncomingInvite) -> None:
+        if on_invite is not None:
+            on_invite(incoming)
+        heard[0].offered.put_nowait(incoming)
+
+    endpoint = SipEndpoint(
+        config,
+        on_invite=take_invite,
+        on_request=lambda incoming: heard[0].asked.put_nowait(incoming),
+        on_log=log.append,
+    )
+    heard.append(Phone(endpoint=endpoint, log=log))
+    before = asyncio.all_tasks()
+    await endpoint.start()
+    try:
+        yield heard[0]
+    finally:
+        await endpoint.close()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        left = asyncio.all_tasks() - before - {asyncio.current_task()}
+        assert not left, f"tasks left: {left}"
+
+
+class ScriptedPeer:
+    """A UDP socket that a test drives by hand."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.setblocking(False)
+        self.host, self.port = self._socket.getsockname()
+        self.last = ("127.0.0.1", 0)
+
+    @property
+    def uri(self) -> Uri:
+        """Where to call it."""
+        return Uri(user="peer", host=self.host, port=self.port)
+
+    async def receive(self, what: str = "", seconds: float = 3.0) -> Message:
+        """The next message, or the next one of this method or status."""
+        async with asyncio.timeout(seconds):
+            while True:
+                data, self.last = await asyncio.get_running_loop().sock_recvfrom(self._socket, 65535)
+                message = parse(data)
+                name = message.method if isinstance(message, Request) else str(message.status)
+                if what in ("", name):
+                    return message
+
+    async def receive_request(self, method: str) -> Request:
+        """The next request with this method."""
+        message = await self.receive(method)
+        assert isinstance(message, Request)
+        return message
+
+    async def receive_response(self, status: int) -> Response:
+        """The next response with this status."""
+        message = await self.receive(str(status))
+        assert isinstance(message, Response)
+        return message
+
+    def send(self, message: Message | bytes, to: tuple[str, int] | None = None) -> None:
+        """Send to whom it heard last, or to `to`."""
+        data = message if isinstance(message, bytes) else serialise(message)
+        self._socket.sendto(data, to or self.last)
+
+    def answer(
+        self, request: Request, status: int, *rows: tuple[str, object], tag: str = "peer", body: bytes = b""
+    ) -> Response:
+        """Answer a request; 101-299 to an INVITE get a Contact."""
+        from ua.sip.headers import Headers
+
+        headers = Headers.of(*rows)
+        if request.method == "INVITE" and 100 < status < 300 and "contact" not in headers:
+            headers = headers.with_added(("Contact", f"<{self.uri}>"))
+        response = make_response(request, status, to_tag=tag, headers=headers, body=body)
+        self.send(response)
+        return response
+
+    async def silent(self, seconds: float, what: str = "") -> bool:
+        """True where nothing (of this kind) arrives for a while."""
+        try:
+            await self.receive(what, seconds)
+        except TimeoutError:
+            return True
+        return False
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()

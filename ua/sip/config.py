@@ -1,0 +1,48 @@
+"""Settings of a SIP endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ua.sip.hop import SipTransport
+from ua.sip.timers import Timers
+from ua.sip.uri import Uri
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SipConfig:
+    """Settings of a SIP endpoint.
+
+    Attributes:
+        host: local address to bind, "0.0.0.0" or "::" for all of a family.
+        port: local port of UDP and TCP, 0 for one that is free on both.
+        transports: what is bound; the first is used where a URI leaves it open (RFC 3263 §4.1 names UDP).
+        user: user part of our Contact, may be empty.
+        user_agent: User-Agent and Server, empty for none.
+        proxy: outbound proxy as a loose route, used for every request outside a dialog (RFC 3261 §8.1.2).
+        allow: methods we take, in Allow.
+        supported: option tags of extensions in use, in Supported.
+        accept: body types we take, in Accept.
+        timers: T1, T2, T4.
+        connect_timeout: seconds for a TCP connection.
+        partial_timeout: seconds that half a message may wait on a stream.
+        udp_max_bytes: a longer request goes over TCP (RFC 3261 §18.1.1).
+        max_connections: TCP connections at a time.
+        max_connections_per_host: those that one remote address may have opened to us.
+    """
+
+    host: str = "0.0.0.0"  # noqa: S104 - a phone is called from outside
+    port: int = 0
+    transports: tuple[SipTransport, ...] = ("udp", "tcp")
+    user: str = ""
+    user_agent: str = "icephone"
+    proxy: Uri | None = None
+    allow: tuple[str, ...] = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS")
+    supported: tuple[str, ...] = ()
+    accept: tuple[str, ...] = ("application/sdp",)
+    timers: Timers = field(default_factory=Timers)
+    connect_timeout: float = 4.0
+    partial_timeout: float = 30.0
+    udp_max_bytes: int = 1300
+    max_connections: int = 200
+    max_connections_per_host: int = 20

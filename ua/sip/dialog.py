@@ -1,0 +1,197 @@
+"""Dialogs: what two user agents know of each other during a call (core; RFC 3261 §12)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ua.sip.errors import SipParseError
+from ua.sip.headers import Headers
+from ua.sip.message import Message, Request, Response
+from ua.sip.name_addr import NameAddr
+from ua.sip.uri import Uri
+
+_REFRESHES_TARGET: Final = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+FIRST_CSEQ: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialogId:
+    """Call-ID and both tags; an RFC 2543 peer may have none (RFC 3261 §12)."""
+
+    call_id: str
+    local_tag: str
+    remote_tag: str
+
+
+class Dialog:
+    """One dialog.
+
+    Attributes:
+        call_id: its Call-ID.
+        local: our address with our tag.
+        remote: the peer's address with its tag, if it has one.
+        target: the peer's Contact, where in-dialog requests go.
+        routes: route set, nearest proxy first.
+        local_cseq: number of our last request, None before the first one of a callee.
+        remote_cseq: number of the peer's last request, None before the first one of a callee.
+        confirmed: true once a 2xx was seen or sent.
+        is_caller: true where we sent the INVITE.
+    """
+
+    def __init__(
+        self,
+        *,
+        call_id: str,
+        local: NameAddr,
+        remote: NameAddr,
+        target: Uri,
+        routes: tuple[NameAddr, ...],
+        local_cseq: int | None,
+        remote_cseq: int | None,
+        is_caller: bool,
+    ) -> None:
+        self.call_id = call_id
+        self.local = local
+        self.remote = remote
+        self.target = target
+        self.routes = routes
+        self.local_cseq = local_cseq
+        self.remote_cseq = remote_cseq
+        self.is_caller = is_caller
+        self.confirmed = False
+
+    @classmethod
+    def of_caller(cls, request: Request, response: Response) -> Dialog:
+        """The dialog that a 101-199 or 2xx to our INVITE makes (RFC 3261 §12.1.2).
+
+        A preset route set is not kept. Raises SipParseError where Contact or Record-Route is unusable.
+        """
+        dialog = cls(
+            call_id=request.call_id,
+            local=request.from_,
+            remote=response.to,
+            target=_contact(response) or request.uri,
+            routes=tuple(reversed(response.addresses("record-route"))),
+            local_cseq=request.cseq.number,
+            remote_cseq=None,
+            is_caller=True,
+        )
+        dialog.confirmed = response.is_success
+        return dialog
+
+    @classmethod
+    def of_callee(cls, request: Request, local_tag: str) -> Dialog:
+        """The dialog that our 101-199 or 2xx to an INVITE makes (RFC 3261 §12.1.1).
+
+        Raises SipParseError where Contact or Record-Route is unusable.
+        """
+        target = _contact(request)
+        if target is None:
+            raise SipParseError("no Contact")
+        return cls(
+            call_id=request.call_id,
+            local=request.to.with_tag(local_tag),
+            remote=request.from_,
+            target=target,
+            routes=request.addresses("record-route"),
+            local_cseq=None,
+            remote_cseq=request.cseq.number,
+            is_caller=False,
+        )
+
+    @property
+    def id(self) -> DialogId:
+        """What its messages are matched by."""
+        return DialogId(
+            call_id=self.call_id, local_tag=self.local.tag or "", remote_tag=self.remote.tag or ""
+        )
+
+    def confirm(self, response: Response) -> None:
+        """The 2xx to the first INVITE: target and route set are computed anew (RFC 3261 §13.2.2.4)."""
+        if not self.confirmed:
+            self.confirmed = True
+            self.routes = tuple(reversed(response.addresses("record-route")))
+        self.refresh_target(response)
+
+    def make_request(self, method: str, headers: Headers | None = None, body: bytes = b"") -> Request:
+        """The next request of ours, without Via and Contact (RFC 3261 §12.2.1.1)."""
+        self.local_cseq = FIRST_CSEQ if self.local_cseq is None else self.local_cseq + 1
+        return self._request(method, self.local_cseq, headers, body)
+
+    def make_ack(self, invite: Request, body: bytes = b"", content_type: str = "") -> Request:
+        """The ACK to a 2xx of `invite`, without Via; it repeats the credentials (RFC 3261 §13.2.2.4)."""
+        headers = invite.headers.only("authorization", "proxy-authorization")
+        if body:
+            headers = headers.with_added(("Content-Type", content_type))
+        return self._request("ACK", invite.cseq.number, headers, body)
+
+    def accepts(self, request: Request) -> bool:
+        """Take the CSeq of a request of the peer; false where it is below the last (RFC 3261 §12.2.2)."""
+        if request.method in ("ACK", "CANCEL"):
+            return True
+        number = request.cseq.number
+        if self.remote_cseq is not None and number < self.remote_cseq:
+            return False
+        self.remote_cseq = number
+        return True
+
+    def refresh_target(self, message: Message) -> None:
+        """Take the Contact of a target refresh request or its 2xx; never a route set (RFC 3261 §12.2)."""
+        if message.cseq.method not in _REFRESHES_TARGET:
+            return
+        try:
+            target = _contact(message)
+        except SipParseError:
+            return
+        if target is not None:
+            self.target = target
+
+    def _request(self, method: str, number: int, headers: Headers | None, body: bytes) -> Request:
+        uri, routes = route(self.target, self.routes)
+        rows = Headers.of(
+            *(("Route", entry) for entry in routes),
+            ("From", self.local),
+            ("To", self.remote),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{number} {method}"),
+            ("Max-Forwards", "70"),
+            *(headers or ()),
+        )
+        return Request(method=method, uri=uri, headers=rows, body=body)
+
+
+def route(target: Uri, routes: tuple[NameAddr, ...]) -> tuple[Uri, tuple[NameAddr, ...]]:
+    """Request-URI and Route for a target behind a route set (RFC 3261 §12.2.1.1).
+
+    A first entry without lr is a strict router: it becomes the Request-URI, the target the last Route.
+    """
+    if not routes or routes[0].uri.loose_router:
+        return target.as_request_uri(), routes
+    return routes[0].uri.as_request_uri(), (*routes[1:], NameAddr(uri=target))
+
+
+def next_hop(request: Request) -> Uri:
+    """Where a request is to be sent: its first Route, or the Request-URI (RFC 3261 §8.1.2).
+
+    Behind a strict router the Request-URI is that router already. Raises SipParseError for a bad Route.
+    """
+    routes = request.addresses("route")
+    return routes[0].uri if routes and routes[0].uri.loose_router else request.uri
+
+
+def preset_route(request: Request, proxy: Uri | None) -> Request:
+    """The request with an outbound proxy as preset route set (RFC 3261 §8.1.1.1)."""
+    if proxy is None:
+        return request
+    uri, routes = route(request.uri, (NameAddr(uri=proxy),))
+    return replace(request, uri=uri, headers=request.headers.with_rows("route", *routes))
+
+
+def _contact(message: Message) -> Uri | None:
+    contacts = message.contacts
+    if not contacts:
+        return None
+    if not contacts[0].uri.is_sip:
+        raise SipParseError("a Contact that is no SIP URI")
+    return contacts[0].uri

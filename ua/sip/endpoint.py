@@ -1,0 +1,256 @@
+"""The SIP endpoint: what the phone is built on.
+
+Placing a call::
+
+    endpoint = SipEndpoint(SipConfig(user="alice"), on_invite=offered, on_log=log)
+    await endpoint.start()
+    invite = endpoint.invite(
+        Uri.parse("sip:bob@example.com"),
+        from_=NameAddr.parse("Alice <sip:alice@example.com>"),
+        body=offer,                                    # b"" lets the other side offer; then pass make_answer
+        credentials=(Credentials(username="alice", password="..."),),
+    )
+    async for response in invite.provisional():        # 180, 183 ...; ends with the final response
+        ...
+    response = await invite.answered()                 # SipRejected, SipTimeout, SipUnreachable
+    answer = session_of(response)                      # the ACK is sent by the stack
+    leg = invite.leg
+    leg.on_reinvite = lambda again: again.accept(new_answer)
+    end = await leg.ended                              # or: await leg.bye()
+    await endpoint.close()
+
+Being called::
+
+    def offered(incoming: IncomingInvite) -> None:     # called in the event loop; must not block
+        offer = session_of(incoming.request)
+        incoming.ring()                                # 180; or: incoming.reject(486)
+        incoming.on_cancel = ...                       # the caller gave up; 487 was sent
+        leg = incoming.accept(answer)                  # 200, repeated until the ACK
+        # await incoming.acknowledged()                # SipTimeout: no ACK, the stack has said BYE
+
+Registering::
+
+    series = endpoint.series(target=registrar, from_=aor, to=aor, credentials=credentials)
+    done = await series.request("REGISTER", contact=(("expires", "300"),))
+    # done.response.status; done.request.contacts[0] is ours: look for it in done.response.contacts
+    # (Uri.same_as); 423: done.response.seconds("min-expires"). Refresh and remove with the same series:
+    # contact=(("expires", "0"),).
+
+OPTIONS are answered by the endpoint: 200, or what `availability` says. Every message in and out goes to
+`on_log`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ice.types import TransportAddress
+from ua.sip.auth import Credentials, DigestClient
+from ua.sip.body import SDP
+from ua.sip.config import SipConfig
+from ua.sip.dialog import Dialog, DialogId
+from ua.sip.errors import SipParseError, SipStateError
+from ua.sip.exchange import Exchange
+from ua.sip.headers import Headers
+from ua.sip.hop import SipTransport
+from ua.sip.incoming import IncomingInvite, IncomingRequest
+from ua.sip.inspection import capabilities, inspect
+from ua.sip.leg import Leg
+from ua.sip.log import SipLogEntry
+from ua.sip.message import Request, Response, make_response
+from ua.sip.name_addr import NameAddr
+from ua.sip.outgoing_invite import OutgoingInvite
+from ua.sip.series import RequestSeries
+from ua.sip.stack import Stack
+from ua.sip.transaction_messages import RequestReceived
+from ua.sip.uri import Uri
+
+_AVAILABLE: Final = 200
+
+
+class SipEndpoint:
+    """Sockets, transactions and dialogs of one phone.
+
+    After `start` you must call `close`. Callbacks run in the event loop and must not block; an exception in
+    one is reported to the loop's exception handler, and the request gets 500.
+
+    Attributes:
+        availability: gives the status that OPTIONS get, as an INVITE would now (RFC 3261 §11.2): 200, 486,
+            480; may be set.
+    """
+
+    def __init__(
+        self,
+        config: SipConfig,
+        *,
+        on_invite: Callable[[IncomingInvite], object] | None = None,
+        on_request: Callable[[IncomingRequest], object] | None = None,
+        on_log: Callable[[SipLogEntry], None] | None = None,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        """Take settings and callbacks; nothing is opened yet. Must be called in a running event loop.
+
+        Args:
+            config: settings.
+            on_invite: takes calls; without it they get 480.
+            on_request: takes other requests outside dialogs that `config.allow` names; without it they get
+                405.
+            on_log: gets every message, refusal and connection.
+            random: n unpredictable bytes, for tags, branches, Call-IDs and client nonces.
+        """
+        self._config = config
+        self._on_invite = on_invite
+        self._on_request = on_request
+        self._random = random
+        self._stack = Stack(
+            config, random=random, on_log=on_log or (lambda _: None), on_request=self._receive
+        )
+        self.availability: Callable[[], int] = lambda: _AVAILABLE
+
+    async def start(self) -> None:
+        """Bind the sockets; raises SipUnreachable where the address or port is not to be had."""
+        await self._stack.start()
+
+    async def close(self) -> None:
+        """Close all sockets and end all tasks; say BYE and unregister before."""
+        await self._stack.close()
+
+    @property
+    def config(self) -> SipConfig:
+        """The settings."""
+        return self._config
+
+    @property
+    def local_addresses(self) -> Mapping[SipTransport, TransportAddress]:
+        """Bound address and port by transport."""
+        return dict(self._stack.transport.local)
+
+    @property
+    def counters(self) -> Counter[str]:
+        """How often what happened: "received", "sent", "refused" ..."""
+        return Counter(self._stack.counters)
+
+    async def contact_uri(self, target: Uri) -> Uri:
+        """Our Contact as `target` would see it (the kernel's choice of address); raises SipUnreachable."""
+        targets = await self._stack.transport.locate(self._config.proxy or target)
+        return self._stack.contact_uri(await self._stack.transport.open(targets[0]))
+
+    def series(
+        self,
+        *,
+        target: Uri,
+        from_: NameAddr,
+        to: NameAddr | None = None,
+        credentials: tuple[Credentials, ...] = (),
+    ) -> RequestSeries:
+        """Requests outside dialogs that share Call-ID and From tag, e.g. all REGISTERs of an account."""
+        return RequestSeries(
+            self._stack,
+            target=target,
+            from_=NameAddr(uri=from_.uri.as_identity(), name=from_.name),
+            to=NameAddr(uri=to.uri.as_identity(), name=to.name) if to else NameAddr(uri=target.as_identity()),
+            digest=self._digest(credentials),
+        )
+
+    async def request(
+        self,
+        method: str,
+        target: Uri,
+        *,
+        from_: NameAddr,
+        to: NameAddr | None = None,
+        credentials: tuple[Credentials, ...] = (),
+        headers: Headers | None = None,
+        body: bytes = b"",
+        content_type: str = SDP,
+    ) -> Exchange:
+        """One request outside dialogs, e.g. OPTIONS; its final response, whatever the status.
+
+        Raises SipTimeout or SipUnreachable.
+        """
+        if method in ("INVITE", "ACK", "CANCEL"):
+            raise SipStateError(f"{method} is not sent this way")
+        series = self.series(target=target, from_=from_, to=to, credentials=credentials)
+        return await series.request(method, headers=headers, body=body, content_type=content_type)
+
+    def invite(
+        self,
+        target: Uri,
+        *,
+        from_: NameAddr,
+        to: NameAddr | None = None,
+        body: bytes = b"",
+        content_type: str = SDP,
+        headers: Headers | None = None,
+        credentials: tuple[Credentials, ...] = (),
+        make_answer: Callable[[Response], bytes] | None = None,
+    ) -> OutgoingInvite:
+        """Place a call; see `OutgoingInvite`.
+
+        `make_answer` gives the SDP for the ACK where `body` was empty and the 2xx brought the offer.
+        """
+        digest = self._digest(credentials)
+        series = self.series(target=target, from_=from_, to=to, credentials=())
+        rows = capabilities(self._config).only("allow", "supported").with_added(*(headers or ()))
+
+        def draft() -> Request:
+            return series.draft("INVITE", rows, body, content_type)
+
+        return OutgoingInvite(self._stack, draft, digest=digest, make_answer=make_answer)
+
+    def _digest(self, credentials: tuple[Credentials, ...]) -> DigestClient | None:
+        return DigestClient(credentials, self._random) if credentials else None
+
+    def _receive(self, event: RequestReceived) -> None:
+        """A new request, outside or inside a dialog."""
+        request = event.request
+        if request.to.tag is not None:
+            key = DialogId(
+                call_id=request.call_id, local_tag=request.to.tag, remote_tag=request.from_.tag or ""
+            )
+            user = self._stack.dialogs.get(key)
+            if user is not None:
+                user.receive_request(event)
+                return
+            if request.method in self._config.allow:
+                self._answer(event, 481)
+                return
+        refusal = inspect(request, self._config)
+        if refusal is not None:
+            self._answer(event, *refusal)
+        elif request.method == "INVITE":
+            self._offer(event)
+        elif request.method == "OPTIONS":
+            self._answer(event, self.availability(), "", capabilities(self._config))
+        elif request.method == "BYE":
+            self._answer(event, 481)
+        elif self._on_request is None:
+            self._answer(event, 405, "", capabilities(self._config).only("allow"))
+        else:
+            self._on_request(IncomingRequest(self._stack, event))
+
+    def _offer(self, event: RequestReceived) -> None:
+        try:
+            leg = Leg(self._stack, Dialog.of_callee(event.request, event.to_tag), None)
+        except SipParseError as error:
+            self._answer(event, 400, error.reason)
+            return
+        incoming = IncomingInvite(self._stack, event, leg, is_reinvite=False)
+        if self._on_invite is None:
+            incoming.reject(480)
+            return
+        try:
+            self._on_invite(incoming)
+        except Exception:
+            if not incoming.is_answered:
+                incoming.reject(500)
+            raise
+
+    def _answer(
+        self, event: RequestReceived, status: int, reason: str = "", headers: Headers | None = None
+    ) -> None:
+        response = make_response(event.request, status, reason, to_tag=event.to_tag, headers=headers)
+        self._stack.respond(event, response)

@@ -1,0 +1,98 @@
+"""A request and its final response, with the challenges in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ua.sip.auth import DigestClient
+from ua.sip.errors import SipError
+from ua.sip.hop import Hop
+from ua.sip.message import Request, Response
+from ua.sip.stack import Stack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A request that was answered.
+
+    Attributes:
+        request: the last one sent, with Via, Contact and credentials.
+        response: its final response, of any status.
+        hop: where it went.
+        auth_problem: why a 401 or 407 was not answered, empty otherwise.
+    """
+
+    request: Request
+    response: Response
+    hop: Hop
+    auth_problem: str = ""
+
+
+class Waiter:
+    """Waits for one final response; hands further ones to `on_response`."""
+
+    def __init__(self, on_response: Callable[[Response], None] | None = None) -> None:
+        self._on_response = on_response
+        self.final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+    def on_response(self, response: Response) -> None:
+        """A response came."""
+        if not response.is_final or self.final.done():
+            if self._on_response is not None:
+                self._on_response(response)
+            return
+        self.final.set_result(response)
+
+    def on_failure(self, error: SipError) -> None:
+        """None will come."""
+        if not self.final.done():
+            self.final.set_exception(error)
+            self.final.exception()  # seen: the one who waits may have been cancelled
+
+    def on_ended(self) -> None:
+        """The transaction is gone."""
+
+
+async def exchange(
+    stack: Stack,
+    draft: Callable[[], Request],
+    *,
+    digest: DigestClient | None,
+    contact: tuple[tuple[str, str | None], ...] | None = None,
+    on_response: Callable[[Request, Response], None] | None = None,
+) -> Exchange:
+    """Send what `draft` makes (each call with the next CSeq) and answer challenges (RFC 3261 §22).
+
+    Raises SipTimeout or SipUnreachable.
+    """
+    run = digest.start() if digest is not None else None
+    while True:
+        request = authorised(draft(), digest)
+        sent_request: list[Request] = []
+
+        def hand_on(response: Response, sent_request: list[Request] = sent_request) -> None:
+            if on_response is not None and sent_request:
+                on_response(sent_request[0], response)
+
+        waiter = Waiter(hand_on)
+        sent = await stack.start_request(request, waiter, contact=contact)
+        sent_request.append(sent.request)
+        response = await waiter.final
+        problem = ""
+        if response.status in (401, 407):
+            problem = "no credentials" if run is None else run.challenged(response)
+            if not problem:
+                continue
+        elif digest is not None:
+            digest.note(response)
+        return Exchange(request=sent.request, response=response, hop=sent.hop, auth_problem=problem)
+
+
+def authorised(request: Request, digest: DigestClient | None) -> Request:
+    """The request with credentials for the challenges that are known."""
+    if digest is None:
+        return request
+    rows = digest.rows(request.method, str(request.uri), request.body)
+    return replace(request, headers=request.headers.with_added(*rows))

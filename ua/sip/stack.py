@@ -1,0 +1,510 @@
+"""The pump: feeds the transaction layer, carries out its commands, hands its events to whom they concern.
+
+The one place of the SIP stack that reads the clock of the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, assert_never
+
+from ice.types import TransportAddress
+from ua.sip.config import SipConfig
+from ua.sip.dialog import DialogId, next_hop
+from ua.sip.errors import SipError, SipParseError, SipTimeout, SipUnreachable
+from ua.sip.grammar import join_host_port
+from ua.sip.headers import Headers
+from ua.sip.hop import Hop
+from ua.sip.locate import Target
+from ua.sip.log import SipLogEntry, printable
+from ua.sip.message import Request, Response, make_response, parse, serialise
+from ua.sip.name_addr import NameAddr
+from ua.sip.transaction_layer import TransactionLayer
+from ua.sip.transaction_messages import (
+    AckReceived,
+    ClientKey,
+    InviteCancelled,
+    MessageDropped,
+    RequestReceived,
+    ResponseReceived,
+    SendMessage,
+    ServerKey,
+    TransactionEnded,
+    TransactionEvent,
+    TransactionFailed,
+    TransactionTimedOut,
+)
+from ua.sip.transport import TransportLayer
+from ua.sip.uri import Uri
+from ua.sip.via import Via
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A request on its way.
+
+    Attributes:
+        request: as it was sent, with Via and Contact.
+        hop: where it was sent.
+        key: its transaction.
+    """
+
+    request: Request
+    hop: Hop
+    key: ClientKey
+
+
+class ClientUser(Protocol):
+    """Who waits for the responses to a request."""
+
+    def on_response(self, response: Response) -> None:
+        """A response came."""
+
+    def on_failure(self, error: SipError) -> None:
+        """None will come: `SipTimeout` or `SipUnreachable`."""
+
+    def on_ended(self) -> None:
+        """The transaction is gone."""
+
+
+class ServerUser(Protocol):
+    """Who answers an INVITE."""
+
+    def cancel(self) -> None:
+        """The caller gave up."""
+
+
+class DialogUser(Protocol):
+    """Who takes the requests of a dialog."""
+
+    def receive_request(self, event: RequestReceived) -> None:
+        """A request came; it is to be answered."""
+
+    def receive_ack(self, request: Request) -> None:
+        """An ACK came."""
+
+
+class Clockwork(Protocol):
+    """Something with timers."""
+
+    def next_timer(self) -> float | None:
+        """When `handle_timer` wants to be called."""
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+
+
+class Stack:
+    """Transactions and transports of one endpoint.
+
+    Attributes:
+        dialogs: users of dialogs by id.
+        clocks: what else has timers.
+        counters: how often what happened, e.g. "received", "sent", "refused".
+    """
+
+    def __init__(
+        self,
+        config: SipConfig,
+        *,
+        random: Callable[[int], bytes],
+        on_log: Callable[[SipLogEntry], None],
+        on_request: Callable[[RequestReceived], None],
+    ) -> None:
+        self.config = config
+        self.random = random
+        self.layer = TransactionLayer(timers=config.timers, random=random)
+        self.dialogs: dict[DialogId, DialogUser] = {}
+        self.servers: dict[ServerKey, ServerUser] = {}
+        self.clocks: set[Clockwork] = set()
+        self.counters: Counter[str] = Counter()
+        self.closed = False
+        self._on_log = on_log
+        self._on_request = on_request
+        self._clients: dict[ClientKey, ClientUser] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._pumping = False
+        self._loop = asyncio.get_running_loop()
+        self.transport = TransportLayer(
+            config,
+            on_message=self._on_message,
+            on_fault=self._on_fault,
+            on_connection=self._on_connection,
+            on_unreachable=self._on_unreachable,
+        )
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._loop.time()
+
+    async def start(self) -> None:
+        """Bind; raises SipUnreachable."""
+        await self.transport.start()
+
+    async def close(self) -> None:
+        """Stop everything; whoever waits for a response gets SipUnreachable."""
+        self.closed = True
+        for user in list(self._clients.values()):
+            user.on_failure(SipUnreachable("the SIP endpoint was closed"))
+        self._clients.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.transport.close()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something in the background; `close` cancels it."""
+        if self.closed:
+            work.close()
+            return
+        task = self._loop.create_task(self._contained(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def log(self, entry: SipLogEntry) -> None:
+        """Report an entry; its time is set here."""
+        self._on_log(replace(entry, at=self.now()))
+
+    def refuse(self, hop: Hop, reason: str, data: bytes = b"") -> None:
+        """Count and report something that was not acted on."""
+        self.counters["refused"] += 1
+        self.log(
+            SipLogEntry(
+                at=0.0,
+                kind="refused",
+                direction="in",
+                transport=hop.transport,
+                local=self._local_name(hop),
+                remote=str(hop.remote),
+                size=len(data),
+                text=printable(data),
+                reason=reason,
+            )
+        )
+
+    # requests of ours
+
+    async def start_request(
+        self, draft: Request, user: ClientUser, *, contact: tuple[tuple[str, str | None], ...] | None = None
+    ) -> Sent:
+        """Find the next hop, add Via and (where `contact` gives its header parameters) Contact, and send.
+
+        Raises SipUnreachable. `user` hears everything that follows.
+        """
+        request, hop = await self._prepare(draft, contact)
+        key = self.layer.request(request, hop, self.now())
+        self._clients[key] = user
+        self.pump()
+        return Sent(request=request, hop=hop, key=key)
+
+    async def send_ack(self, draft: Request) -> tuple[Hop, Request]:
+        """Send an ACK to a 2xx; it has no transaction. Raises SipUnreachable."""
+        ack, hop = await self._prepare(draft, None)
+        self.send_again(hop, ack)
+        return hop, ack
+
+    def send_again(self, hop: Hop, ack: Request) -> None:
+        """Send an ACK, or the same once more."""
+        data = serialise(ack)
+        problem = self.transport.send(hop, data)
+        self._log_sent(hop, data, problem)
+
+    def cancel(self, key: ClientKey, headers: Headers | None = None) -> None:
+        """CANCEL an INVITE of ours, now or after its first 1xx."""
+        self.layer.cancel(key, self.now(), headers)
+        self.pump()
+
+    def contact_uri(self, hop: Hop) -> Uri:
+        """Our Contact for a neighbour; raises SipUnreachable where there is no way."""
+        local = self.transport.sent_by(hop)
+        params = () if hop.transport == "udp" else (("transport", hop.transport),)
+        return Uri(user=self.config.user or None, host=local.host, port=local.port, params=params)
+
+    async def _prepare(
+        self, draft: Request, contact: tuple[tuple[str, str | None], ...] | None
+    ) -> tuple[Request, Hop]:
+        if self.closed:
+            raise SipUnreachable("the SIP endpoint is closed")
+        failure = SipUnreachable("no address")
+        for target in await self.transport.locate(next_hop(draft)):
+            try:
+                hop = await self.transport.open(target)
+                request = self._finish(draft, hop, contact)
+                if hop.transport == "udp" and len(serialise(request)) > self.config.udp_max_bytes:
+                    request, hop = await self._enlarge(draft, request, hop, contact)
+            except SipUnreachable as error:
+                failure = error
+            else:
+                return request, hop
+        raise failure
+
+    async def _enlarge(
+        self, draft: Request, request: Request, hop: Hop, contact: tuple[tuple[str, str | None], ...] | None
+    ) -> tuple[Request, Hop]:
+        """A request that is too long for UDP: by TCP, or by UDP after all where TCP is refused."""
+        if "tcp" not in self.transport.local:
+            return request, hop
+        try:
+            tcp = await self.transport.open(Target(transport="tcp", address=hop.remote))
+        except SipUnreachable as error:
+            if isinstance(error.__cause__, ConnectionRefusedError):
+                return self._finish(draft, hop, contact), hop
+            raise
+        return self._finish(draft, tcp, contact), tcp
+
+    def _finish(
+        self, draft: Request, hop: Hop, contact: tuple[tuple[str, str | None], ...] | None
+    ) -> Request:
+        local = self.transport.sent_by(hop)
+        via = Via(
+            transport=hop.transport.upper(),
+            host=local.host,
+            port=local.port,
+            params=(("branch", self.layer.new_branch()), ("rport", None)),
+        )
+        headers = Headers.of(("Via", via), *draft.headers)
+        if contact is not None:
+            headers = headers.with_rows("contact", NameAddr(uri=self.contact_uri(hop), params=contact))
+        if self.config.user_agent and "user-agent" not in headers:
+            headers = headers.with_added(("User-Agent", self.config.user_agent))
+        return replace(draft, headers=headers)
+
+    # the pump
+
+    def respond(self, event: RequestReceived, response: Response) -> bool:
+        """Answer a request; false where a final answer was given before."""
+        if self.config.user_agent and "server" not in response.headers:
+            headers = response.headers.with_added(("Server", self.config.user_agent))
+            response = replace(response, headers=headers)
+        taken = self.layer.respond(event.key, response, self.now())
+        self.pump()
+        return taken
+
+    def pump(self) -> None:
+        """Carry out what the transaction layer wants, hand out what it says, set the timer."""
+        if self._pumping or self.closed:
+            return
+        self._pumping = True
+        try:
+            busy = True
+            while busy:
+                busy = False
+                for command in self.layer.take_commands():
+                    busy = True
+                    self._execute(command)
+                for event in self.layer.take_events():
+                    busy = True
+                    self._dispatch(event)
+        finally:
+            self._pumping = False
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadlines = [clock.next_timer() for clock in self.clocks]
+        deadlines.append(self.layer.next_timer())
+        at = min((deadline for deadline in deadlines if deadline is not None), default=None)
+        if at is not None:
+            self._timer = self._loop.call_at(at, self._on_timer, at)
+
+    def _on_timer(self, deadline: float) -> None:
+        self._timer = None
+        now = max(deadline, self.now())
+        for clock in list(self.clocks):
+            at = clock.next_timer()
+            if at is not None and at <= now:
+                clock.handle_timer(now)
+        self.layer.handle_timer(now)
+        self.pump()
+
+    def _execute(self, command: SendMessage) -> None:
+        problem = self.transport.send(command.hop, command.data)
+        self._log_sent(command.hop, command.data, problem)
+        if not problem or command.key is None:
+            return
+        if isinstance(command.message, Response) and command.hop.reliable:
+            self.spawn(self._reroute(command, command.message, problem))
+        else:
+            self.layer.transport_failed(command.key, problem, self.now())
+
+    async def _reroute(self, command: SendMessage, response: Response, problem: str) -> None:
+        """The connection of the request is gone: the sent-by address may listen (RFC 3261 §18.2.2)."""
+        via = response.via
+        address = TransportAddress(host=via.received or via.host, port=via.sent_by_port)
+        try:
+            hop = await self.transport.open(Target(transport="tcp", address=address))
+        except SipUnreachable:
+            if command.key is not None:
+                self.layer.transport_failed(command.key, problem, self.now())
+                self.pump()
+            return
+        self._log_sent(hop, command.data, self.transport.send(hop, command.data))
+
+    def _dispatch(self, event: TransactionEvent) -> None:
+        match event:
+            case RequestReceived():
+                self._contain(lambda: self._on_request(event), event)
+            case AckReceived():
+                self._dispatch_ack(event)
+            case InviteCancelled():
+                user = self.servers.get(event.key)
+                if user is not None:
+                    user.cancel()
+            case ResponseReceived():
+                client = self._clients.get(event.key)
+                if client is not None:
+                    self._contain(lambda: client.on_response(event.response), None)
+            case TransactionTimedOut() | TransactionFailed():
+                self._dispatch_failure(event)
+            case TransactionEnded():
+                if isinstance(event.key, ClientKey):
+                    ended = self._clients.pop(event.key, None)
+                    if ended is not None:
+                        ended.on_ended()
+                else:
+                    self.servers.pop(event.key, None)
+            case MessageDropped():
+                self.refuse(event.source, event.reason, serialise(event.message))
+            case _:
+                assert_never(event)
+
+    def _dispatch_ack(self, event: AckReceived) -> None:
+        request = event.request
+        key = DialogId(
+            call_id=request.call_id, local_tag=request.to.tag or "", remote_tag=request.from_.tag or ""
+        )
+        user = self.dialogs.get(key)
+        if user is None:
+            self.refuse(event.source, "ACK to nothing", serialise(request))
+        else:
+            self._contain(lambda: user.receive_ack(request), None)
+
+    def _dispatch_failure(self, event: TransactionTimedOut | TransactionFailed) -> None:
+        timed_out = isinstance(event, TransactionTimedOut)
+        reason = "no ACK" if timed_out else getattr(event, "reason", "")
+        if isinstance(event.key, ClientKey):
+            hop = self.layer.hop_of(event.key)
+            where = f" from {hop.remote}" if hop is not None else ""
+            error: SipError
+            if timed_out:
+                seconds = self.config.timers.timeout
+                reason = f"no answer to {event.key.method}{where} in {seconds:g} s"
+                error = SipTimeout(reason)
+            else:
+                error = SipUnreachable(f"{event.key.method} could not be sent", seen=reason)
+            client = self._clients.get(event.key)
+            if client is not None:
+                client.on_failure(error)
+        self.log(SipLogEntry(at=0.0, kind="transaction", reason=reason))
+
+    # what arrives
+
+    def _on_message(self, data: bytes, source: Hop) -> None:
+        if not data.strip(b"\r\n\x00"):
+            return  # keep-alive of a NAT binding
+        self.counters["received"] += 1
+        self._log_message("in", source, data)
+        try:
+            message = parse(data)
+        except SipParseError as error:
+            self.refuse(source, error.reason, data)
+            if error.answer is not None:
+                self._answer_malformed(error.answer, source)
+            return
+        self.layer.receive(message, source, self.now())
+        self.pump()
+
+    def _answer_malformed(self, answer: Response, source: Hop) -> None:
+        try:
+            if answer.to.tag is None:
+                tagged = answer.headers.with_rows("to", answer.to.with_tag(self.layer.new_tag()))
+                answer = replace(answer, headers=tagged)
+        except SipParseError:
+            pass  # To is what is malformed: it goes back as it came
+        data = serialise(answer)
+        self._log_sent(source, data, self.transport.send(source, data))
+
+    def _on_fault(self, source: Hop, reason: str) -> None:
+        self.refuse(source, reason)
+
+    def _on_connection(self, hop: Hop, state: str) -> None:
+        self.log(
+            SipLogEntry(at=0.0, kind="connection", transport="tcp", remote=str(hop.remote), reason=state)
+        )
+        if state not in ("opened", "accepted") and hop.connection is not None and not self.closed:
+            self.layer.connection_lost(hop.connection, state, self.now())
+            self.pump()
+
+    def _on_unreachable(self, remote: TransportAddress, reason: str) -> None:
+        self.layer.address_failed(remote, reason, self.now())
+        self.pump()
+
+    # containment and log
+
+    async def _contained(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except SipError as error:
+            self.log(SipLogEntry(at=0.0, kind="transaction", reason=f"{error.what} {error.seen}".strip()))
+        except Exception as error:
+            self._report(error)
+
+    def _contain(self, call: Callable[[], None], event: RequestReceived | None) -> None:
+        """A mistake in a callback is reported, answered with 500, and stops nothing else."""
+        try:
+            call()
+        except Exception as error:
+            self._report(error)
+            if event is not None:
+                self.layer.respond(
+                    event.key, make_response(event.request, 500, to_tag=event.to_tag), self.now()
+                )
+
+    def _report(self, error: Exception) -> None:
+        self.counters["internal errors"] += 1
+        self._loop.call_exception_handler({"message": "error in a SIP callback", "exception": error})
+
+    def _local_name(self, hop: Hop) -> str:
+        local = self.transport.local.get(hop.transport)
+        return "" if local is None else join_host_port(local.host, local.port)
+
+    def _log_message(self, direction: str, hop: Hop, data: bytes) -> None:
+        self.log(
+            SipLogEntry(
+                at=0.0,
+                kind="message",
+                direction="in" if direction == "in" else "out",
+                transport=hop.transport,
+                local=self._local_name(hop),
+                remote=str(hop.remote),
+                size=len(data),
+                text=printable(data),
+            )
+        )
+
+    def _log_sent(self, hop: Hop, data: bytes, problem: str) -> None:
+        if problem:
+            self.log(
+                SipLogEntry(
+                    at=0.0,
+                    kind="transaction",
+                    transport=hop.transport,
+                    remote=str(hop.remote),
+                    reason=problem,
+                )
+            )
+        else:
+            self.counters["sent"] += 1
+            self._log_message("out", hop, data)

@@ -1,0 +1,133 @@
+"""SIP over UDP: one socket (RFC 3261 §18)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from ice.types import TransportAddress
+
+MAX_DATAGRAM_BYTES: Final = 65535
+_READS_PER_WAKEUP: Final = 32
+_SEND_BUFFER_BYTES: Final = 1 << 20
+_IP_RECVERR: Final = 11
+_IPV6_RECVERR: Final = 25
+"""linux/in.h and linux/in6.h; Python has no names for them."""
+
+
+class UdpChannel:
+    """A bound socket in the event loop.
+
+    `on_datagram(data, remote)` is called for each datagram, `on_unreachable(remote, reason)` where the
+    network reports that datagrams to an address do not arrive.
+    """
+
+    def __init__(
+        self,
+        bound: socket.socket,
+        *,
+        on_datagram: Callable[[bytes, TransportAddress], None],
+        on_unreachable: Callable[[TransportAddress, str], None],
+    ) -> None:
+        self._socket = bound
+        self._socket.setblocking(False)
+        self._on_datagram = on_datagram
+        self._on_unreachable = on_unreachable
+        with contextlib.suppress(OSError):  # only Linux tells whom an ICMP error was about
+            if bound.family == socket.AF_INET6:
+                bound.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+            else:
+                bound.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+        with contextlib.suppress(OSError):
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(bound.fileno(), self._read)
+
+    @property
+    def local(self) -> TransportAddress:
+        """Bound address and port."""
+        return _address(self._socket.getsockname())
+
+    def send(self, data: bytes, remote: TransportAddress) -> str:
+        """Send a datagram; empty where it left, else what went wrong."""
+        for attempt in (1, 2):
+            try:
+                self._socket.sendto(data, (remote.host, remote.port))
+            except BlockingIOError:
+                return ""  # full: lost like any datagram
+            except OSError as error:
+                # an error of an earlier datagram is reported once, on whatever is sent next
+                if attempt == 1 and error.errno is not None and self._drain_errors():
+                    continue
+                return error.strerror or str(error)
+            return ""
+        return ""
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+
+    def _read(self) -> None:
+        self._drain_errors()
+        for _ in range(_READS_PER_WAKEUP):
+            if self._socket.fileno() < 0:  # closed by a callback
+                return
+            try:
+                data, source = self._socket.recvfrom(MAX_DATAGRAM_BYTES)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                self._drain_errors()
+                continue
+            self._on_datagram(data, _address(source))
+
+    def _drain_errors(self) -> bool:
+        """Read the socket's error queue, else it would wake the loop for ever; true where there was one."""
+        flag = getattr(socket, "MSG_ERRQUEUE", None)
+        found = False
+        while flag is not None and self._socket.fileno() >= 0:
+            try:
+                _, ancillary, _, remote = self._socket.recvmsg(0, 512, flag)
+            except OSError:
+                break
+            found = True
+            if remote and ancillary:
+                code = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
+                self._on_unreachable(_address(remote), os.strerror(code))
+        return found
+
+
+def bind_udp(host: str, port: int) -> socket.socket:
+    """A bound UDP socket; raises OSError."""
+    bound = socket.socket(family_of(host), socket.SOCK_DGRAM)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def local_towards(remote: TransportAddress) -> str:
+    """The local address that the kernel would send from; raises OSError where there is no way.
+
+    Connecting a UDP socket sends nothing.
+    """
+    with socket.socket(family_of(remote.host), socket.SOCK_DGRAM) as probe:
+        probe.connect((remote.host, remote.port))
+        return str(probe.getsockname()[0])
+
+
+def family_of(host: str) -> socket.AddressFamily:
+    """Address family of an address literal."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _address(name: tuple[str, int] | tuple[str, int, int, int]) -> TransportAddress:
+    return TransportAddress(host=name[0].partition("%")[0], port=name[1])

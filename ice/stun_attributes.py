@@ -7,17 +7,14 @@ MESSAGE-INTEGRITY-SHA256 and FINGERPRINT depend on the whole message and live in
 
 from __future__ import annotations
 
-import ipaddress
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Self, TypeVar
 
 from ice.errors import StunError
+from ice.stun_address import NO_MASK, UnsupportedFamily, decode_address, encode_address, xor_mask
 from ice.types import TransportAddress
-
-MAGIC_COOKIE = 0x2112A442
-"""RFC 8489 §5."""
 
 FIRST_OPTIONAL_TYPE = 0x8000
 """Attribute types below it must be understood by whoever reads the message (RFC 8489 §14)."""
@@ -31,10 +28,6 @@ _MAX_TEXT_READ = 763
 _MAX_USERNAME_WRITTEN = 508
 _MAX_TEXT_WRITTEN = 509
 _MAX_CHARACTERS = 127
-
-_FAMILY_IPV4 = 1
-_FAMILY_IPV6 = 2
-_ADDRESS_SIZES = (8, 20)
 
 # RFC 8489 §14.8: class 3 to 6, number 0 to 99.
 _MIN_ERROR = 300
@@ -101,39 +94,7 @@ class UnknownAttribute(Attribute):
         return self.value
 
 
-# --- addresses (RFC 8489 §14.1, §14.2) ---------------------------------------------------------------------
-
-
-class UnsupportedFamily(Exception):
-    """The address family is neither IPv4 nor IPv6: the attribute is ignored (RFC 8489 §14.1)."""
-
-
-def _encode_address(address: TransportAddress, mask: bytes) -> bytes:
-    packed = ipaddress.ip_address(address.host).packed
-    family = _FAMILY_IPV4 if len(packed) == 4 else _FAMILY_IPV6
-    port = address.port ^ int.from_bytes(mask[:2], "big")
-    masked = bytes(a ^ b for a, b in zip(packed, mask, strict=False))
-    return struct.pack("!BBH", 0, family, port) + masked
-
-
-def _decode_address(value: bytes, mask: bytes) -> TransportAddress:
-    if len(value) < 4:
-        raise StunError("address attribute is too short")
-    family = value[1]
-    if family not in (_FAMILY_IPV4, _FAMILY_IPV6):
-        raise UnsupportedFamily
-    if len(value) != _ADDRESS_SIZES[family - 1]:
-        raise StunError(f"address attribute of family {family} has {len(value)} bytes")
-    port = int.from_bytes(value[2:4], "big") ^ int.from_bytes(mask[:2], "big")
-    host = ipaddress.ip_address(bytes(a ^ b for a, b in zip(value[4:], mask, strict=False)))
-    return TransportAddress(host=str(host), port=port)
-
-
-_NO_MASK = bytes(16)
-
-
-def _xor_mask(transaction_id: bytes) -> bytes:
-    return MAGIC_COOKIE.to_bytes(4, "big") + transaction_id
+# --- addresses (RFC 8489 §14.1, §14.2) ---
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,13 +104,13 @@ class _Address(Attribute):
     def encode(self, transaction_id: bytes) -> bytes:
         """Family, port and address in clear."""
         del transaction_id
-        return _encode_address(self.address, _NO_MASK)
+        return encode_address(self.address, NO_MASK)
 
     @classmethod
     def decode(cls, value: bytes, transaction_id: bytes) -> Self:
         """Read family, port and address."""
         del transaction_id
-        return cls(address=_decode_address(value, _NO_MASK))
+        return cls(address=decode_address(value, NO_MASK))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +119,12 @@ class _XorAddress(Attribute):
 
     def encode(self, transaction_id: bytes) -> bytes:
         """Family, port and address, the last two masked with cookie and transaction id."""
-        return _encode_address(self.address, _xor_mask(transaction_id))
+        return encode_address(self.address, xor_mask(transaction_id))
 
     @classmethod
     def decode(cls, value: bytes, transaction_id: bytes) -> Self:
         """Read and unmask."""
-        return cls(address=_decode_address(value, _xor_mask(transaction_id)))
+        return cls(address=decode_address(value, xor_mask(transaction_id)))
 
 
 @attribute(0x0001)

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import ice.stun_credential_attributes  # noqa: F401  registers its attributes
 from ice.errors import StunError
+from ice.stun_address import MAGIC_COOKIE
 from ice.stun_attributes import (
     FINGERPRINT,
     FIRST_OPTIONAL_TYPE,
-    MAGIC_COOKIE,
     MESSAGE_INTEGRITY,
     MESSAGE_INTEGRITY_SHA256,
     Attribute,

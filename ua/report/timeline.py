@@ -14,9 +14,21 @@ Kind = Literal["udp", "tcp", "relay"]
 """Colour of a row."""
 
 MarkKind = Literal[
-    "check", "again", "nominating", "answer", "received", "dial", "connected", "failed", "nominated"
+    "check",
+    "again",
+    "nominating",
+    "answer",
+    "received",
+    "dial",
+    "connected",
+    "stopped",
+    "failed",
+    "nominated",
 ]
 """What a mark stands for: "again" is a retransmission, "received" a check of the peer."""
+
+STOPPED = "stopped"
+"""State in the picture of a pair that was given up without having failed, because another one was chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +177,8 @@ class _Builder:
         last_ms = max([self._last_ms, *(mark.at_ms for mark in marks)], default=0.0)
         end_ms = last_ms + min(max(10.0, 0.16 * last_ms), 400.0)
         rows = [self._row(track, end_ms) for track in self._tracks.values()]
-        parties = list(dict.fromkeys(row.party for row in rows))
+        # The caller is the first who had anything to tell.
+        parties = list(dict.fromkeys(entry.party for entry in entries))
         rows.sort(key=lambda row: (parties.index(row.party), row.component, -row.priority, row.pair_id))
         untried = {party: sum(1 for row in rows if row.party == party and not row.tried) for party in parties}
         return Timeline(
@@ -203,6 +216,12 @@ class _Builder:
         if track is None:
             return
         state, reason = str(data.get("state", "")), str(data.get("reason", ""))
+        if reason and state in ("frozen", "waiting", "in-progress"):
+            # The agent gives a reason for these only where it stops checking: the path is found elsewhere.
+            if track.sent and not track.answered:
+                text = f"given up without an answer: {reason}"
+                track.marks.append(Mark(at_ms=at_ms, kind="stopped", text=text))
+            state = STOPPED
         before = track.changes[-1][1]
         track.changes.append((at_ms, state, reason))
         if state == "failed" and before != "failed":
@@ -312,6 +331,7 @@ class _Builder:
 
     def _row(self, track: _Track, end_ms: float) -> Row:
         pair = track.pair
+        carries = track.selected_from is not None
         if track.selected_from is not None:
             track.selected.append(
                 Span(
@@ -344,7 +364,7 @@ class _Builder:
             marks=tuple(track.marks),
             states=states,
             selected=tuple(track.selected),
-            outcome=_outcome(track, states[-1]),
+            outcome=_outcome(track, states[-1], carries),
         )
 
 
@@ -360,11 +380,11 @@ def _placeholder(candidate: Mapping[str, Any]) -> str:
     return address_text(address)
 
 
-def _outcome(track: _Track, last: Span) -> str:
+def _outcome(track: _Track, last: Span, carries: bool) -> str:
     checks = (
         f"{track.sent} check{'s' * (track.sent != 1)}, {track.answered} answer{'s' * (track.answered != 1)}"
     )
-    if track.selected and track.selected[-1].state == "selected" and last.state != "failed":
+    if carries:
         return f"carries the media ({checks})"
     if track.selected:
         return f"carried the media ({checks})"
@@ -373,6 +393,10 @@ def _outcome(track: _Track, last: Span) -> str:
         return f"{reason} ({checks})" if track.sent and "check" not in reason else reason
     if last.state == "succeeded":
         return f"works, not needed ({checks})"
+    if last.state == STOPPED:
+        if not track.sent:
+            return last.reason
+        return f"no answer, given up ({checks})" if not track.answered else f"{last.reason} ({checks})"
     return f"{last.state} ({checks})"
 
 

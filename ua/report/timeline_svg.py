@@ -7,7 +7,7 @@ import math
 from ua.report.markup import Markup, element, fixed, join
 from ua.report.palette import PALETTE
 from ua.report.scale import Scale
-from ua.report.timeline import Mark, Row, Span, Timeline
+from ua.report.timeline import STOPPED, Mark, Row, Span, Timeline
 from ua.text import milliseconds
 
 WIDTH = 1180.0
@@ -38,6 +38,7 @@ font-size:13px;fill:var(--ink)}
 .tl .answer{fill:var(--c);stroke:var(--bg);stroke-width:1.5}
 .tl .hollow{fill:var(--bg);stroke:var(--c);stroke-width:2}
 .tl .cross{stroke:var(--fail);stroke-width:2.6;stroke-linecap:round}
+.tl .stop{stroke:var(--muted);stroke-width:3.5;stroke-linecap:round}
 .tl .star{fill:var(--star);stroke:var(--star-edge);stroke-width:1}
 .tl .cut{fill:var(--bg);stroke:var(--muted);stroke-width:1.2}
 """
@@ -120,15 +121,16 @@ def _legend() -> Markup:
         parts.append(element("rect", class_=f"{kind} chip", x=x, y=14, width=22, height=12, rx=3))
         parts.append(element("text", text, class_="small", x=x + 28, y=24))
         x += 44 + 8 * len(text)
-    x += 18
+    x += 2
     for sign, text, width in (
-        ("check", "check sent", 90),
-        ("answer", "answered", 88),
-        ("received", "peer's check", 104),
-        ("connected", "TCP connected", 118),
-        ("nominating", "nominating check", 134),
-        ("failed", "failed", 72),
-        ("nominated", "nominated", 100),
+        ("check", "check sent", 88),
+        ("answer", "answered", 84),
+        ("received", "peer's check", 98),
+        ("connected", "TCP connected", 114),
+        ("nominating", "nominating check", 130),
+        ("stopped", "given up", 82),
+        ("failed", "failed", 68),
+        ("nominated", "nominated", 94),
     ):
         mark = Mark(at_ms=0, kind=sign, text=text)  # type: ignore[arg-type]
         lift = {"check": 6, "received": -6, "connected": 11, "nominating": 8}.get(sign, 0)
@@ -232,7 +234,15 @@ def _row(row: Row, y: float, scale: Scale) -> Markup:
     return element("g", *parts, class_=f"row {row.kind}", data_party=row.party, data_pair=row.pair_id)
 
 
-_LAYERS = {"received": -1, "nominating": 1, "answer": 2, "connected": 2, "failed": 3, "nominated": 4}
+_LAYERS = {
+    "received": -1,
+    "nominating": 1,
+    "answer": 2,
+    "connected": 2,
+    "stopped": 3,
+    "failed": 3,
+    "nominated": 4,
+}
 
 
 def _state(span: Span, y: float, scale: Scale) -> Markup:
@@ -243,6 +253,7 @@ def _state(span: Span, y: float, scale: Scale) -> Markup:
         "in-progress": "line",
         "succeeded": "line works",
         "failed": "line dead",
+        STOPPED: "line dead",
     }.get(span.state, "line idle")
     left, right = scale.x(max(0.0, span.start_ms)), scale.x(span.end_ms)
     return element("line", class_=look, x1=left, y1=y, x2=max(left, right), y2=y, data_state=span.state)
@@ -306,6 +317,8 @@ def _sign(mark: Mark, x: float, y: float) -> Markup:
                 element("line", class_="cross", x1=x - arm, y1=y - arm, x2=x + arm, y2=y + arm),
                 element("line", class_="cross", x1=x - arm, y1=y + arm, x2=x + arm, y2=y - arm),
             )
+        case "stopped":
+            return element("line", class_="stop", x1=x, y1=y - 8, x2=x, y2=y + 8)
         case "nominated":
             return element("polygon", class_="star", points=_star(x, y, 10.5))
 

@@ -21,7 +21,7 @@ _TEMPLATE_MS: Final = 250
 _TEMPLATES: Final = 3
 _EARLIEST_MS: Final = -1000
 _LATEST_MS: Final = 3000
-_PIECE_MS: Final = 200
+_PIECE_MS: Final = 100
 _REACH_MS: Final = 100
 _WORTH_MOVING: Final = 0.05
 
@@ -116,7 +116,7 @@ def _follow(sent: bytes, received: bytes, start: int, end: int, offset: int, rat
     low = start + offset
     here = _fit(sent, received, start, end, low, low)
     best = _fit(sent, received, start, end, max(0, low - reach), low + reach)
-    if best is None or (here is not None and best[0] < here[0] + _WORTH_MOVING):
+    if here is None or best is None or best[0] < here[0] + _WORTH_MOVING:
         return offset
     return best[1]
 
@@ -127,7 +127,8 @@ def _fit(sent: bytes, received: bytes, start: int, end: int, low: int, high: int
     area = _cut(received, low, high + end - start)
     if low < 0 or len(area) < len(template) or not audioop.rms(template, 2) or not audioop.rms(area, 2):
         return None
-    at, factor = audioop.findfit(area, template)
+    # a stretch of nothing but zeros would be a division by zero in there
+    at, factor = audioop.findfit(audioop.bias(audioop.mul(area, 2, 0.5), 2, 1), template)
     if factor < 0:
         # upside down: a tone fits that way every half period
         at = find_same(area, template)

@@ -10,6 +10,7 @@ older than the limit. So neither a burst on TCP nor clocks that run apart let th
 from __future__ import annotations
 
 import enum
+import math
 from array import array
 from typing import Final, NamedTuple
 
@@ -184,7 +185,10 @@ class JitterBuffer:
 
     def _is_due(self, packet: _Packet, now: float) -> bool:
         transit = now - packet.timestamp / self._clock_rate
-        if transit >= self.delay.target - self._half_frame_s:
+        samples = packet.codec.duration(packet.payload) * self._sample_rate // self._clock_rate
+        # packets that do not fill our frames are taken earlier than they are heard
+        early = (self._frame_samples - math.gcd(self._frame_samples, samples)) / self._sample_rate
+        if transit >= max(self.delay.target - self._half_frame_s, self.delay.least + early):
             return True
         # a gap that has had its length needs no further wait, unless the delay must grow anyway
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import deque
 from collections.abc import Callable
 from typing import Final, assert_never
 
@@ -32,6 +33,8 @@ from media.sender import RtpSender
 
 HEADERS: Final = 28
 """UDP and IPv4 headers, which count as RTCP traffic (RFC 3550 §6.3.3)."""
+
+_ROUND_TRIPS: Final = 8
 
 _FIRST_SIZE: Final = HEADERS + 28 + 24
 """A sender report without blocks and a CNAME of 16 characters."""
@@ -92,8 +95,7 @@ class RtcpSession:
             first_size=_FIRST_SIZE,
             uniform=uniform,
         )
-        self.round_trip: float | None = None
-        """Seconds, from the last report block about us; None until known."""
+        self._round_trips: deque[float] = deque(maxlen=_ROUND_TRIPS)
         self.peer_report: RtcpReceiverInfo | None = None
         """What the peer last said about our stream."""
         self.peer_cname: str | None = None
@@ -102,6 +104,11 @@ class RtcpSession:
     def next_at(self) -> float:
         """When `handle_timer` is due, monotonic seconds; infinite where RTCP is off."""
         return self._timer.next_at
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds, the least of the last measurements: queues on the way are jitter. None until known."""
+        return min(self._round_trips, default=None)
 
     # --- out ----------------------------------------------------------------------------------------------
 
@@ -209,7 +216,7 @@ class RtcpSession:
             self.peer_report = block
             seconds = round_trip(arrival=middle_32(self._ntp(now)), lsr=block.lsr, dlsr=block.dlsr)
             if seconds is not None:
-                self.round_trip = seconds
+                self._round_trips.append(seconds)
 
     def _take_names(self, packet: RtcpSdesPacket, now: float) -> None:
         for chunk in packet.chunks:

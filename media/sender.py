@@ -22,9 +22,24 @@ class RtpSender:
     """
 
     __slots__ = (
-        "_codec", "_encode", "_first", "_frame_at", "_path", "_payload_type", "_step", "_timestamp", "bytes",
-        "dropped", "last_sent_at", "packets", "report_bytes", "report_packets", "sequence", "ssrc",
-    )  # fmt: skip
+        "_codec",
+        "_encode",
+        "_first",
+        "_frame_at",
+        "_kept_at",
+        "_path",
+        "_payload_type",
+        "_step",
+        "_timestamp",
+        "bytes",
+        "dropped",
+        "last_sent_at",
+        "packets",
+        "report_bytes",
+        "report_packets",
+        "sequence",
+        "ssrc",
+    )
 
     def __init__(
         self,
@@ -52,7 +67,7 @@ class RtpSender:
         self.report_packets = self.report_bytes = 0
         self.dropped = 0
         """Packets that the path dropped because they would have been late."""
-        self.last_sent_at = float("-inf")
+        self.last_sent_at = self._kept_at = float("-inf")
 
     def frame(self, pcm: bytes, now: float) -> None:
         """Send one frame, the sampling instant of which is `now`."""
@@ -87,7 +102,11 @@ class RtpSender:
         """An empty packet of a payload type that the peer does not know (RFC 6263 §4.6)."""
         self._path.send(HEADER.pack(PLAIN, payload_type, self.sequence, self._timestamp, self.ssrc))
         self.sequence = (self.sequence + 1) & 0xFFFF
-        self.last_sent_at = now
+        self._kept_at = now
+
+    def quiet_for(self, now: float) -> float:
+        """Seconds since anything was sent on the path; infinite where nothing was."""
+        return now - max(self.last_sent_at, self._kept_at)
 
     def timestamp_at(self, now: float) -> int:
         """The RTP timestamp of an instant, for sender reports (RFC 3550 §6.4.1)."""

@@ -100,7 +100,7 @@ class MediaSession:
         self._refused: dict[str, int] = {}
         self._collided_at = float("-inf")
         self._path_round_trip: float | None = None
-        self._keepalive_s = self._config.keepalive_ms / 1000 - ptime_ms / 1000 if keepalive else float("inf")
+        self._keepalive_s = (self._config.keepalive_ms - ptime_ms) / 1000 if keepalive else None
         self._keepalive_type = next(number for number in range(127, 95, -1) if number not in codecs)
         frame_samples = codec.sample_rate * ptime_ms // 1000
         self._frame_bytes = audio.BYTES_PER_SAMPLE * frame_samples
@@ -187,17 +187,20 @@ class MediaSession:
         heard = receiver.frame(now)
         try:
             self.sink.write(heard)
-            if self.sending:
-                spoken = self.source.read(self._frame_bytes)
-                sender.frame(spoken, now)
-                self._square_sent += audio.rms(spoken) ** 2
-            else:
-                sender.pause(now)
-                if now - sender.last_sent_at >= self._keepalive_s:
-                    sender.keepalive(self._keepalive_type, now)
         except (MediaError, OSError) as error:
-            self._replace_audio(error, now)
+            self._replace_sink(error, now)
         self._square_received += audio.rms(heard) ** 2
+        if self.sending:
+            try:
+                spoken = self.source.read(self._frame_bytes)
+            except (MediaError, OSError) as error:
+                spoken = self._replace_source(error, now)
+            sender.frame(spoken, now)
+            self._square_sent += audio.rms(spoken) ** 2
+        else:
+            sender.pause(now)
+            if self._keepalive_s is not None and sender.quiet_for(now) >= self._keepalive_s:
+                sender.keepalive(self._keepalive_type, now)
         rtcp = self._rtcp
         if rtcp is not None and now >= rtcp.next_at:
             rtcp.handle_timer(now)
@@ -381,11 +384,17 @@ class MediaSession:
             )
         )
 
-    def _replace_audio(self, error: Exception, now: float) -> None:
-        """A disk that is full or a file that vanished must not end the call."""
-        self._guard(now, self.source.close, self.sink.close)
-        self.source, self.sink = SilenceSource(), NullSink()
+    def _replace_sink(self, error: Exception, now: float) -> None:
+        """A disk that is full must not end the call."""
         self._emit(AudioFailed(at=now, reason=str(error)))
+        failed, self.sink = self.sink, NullSink()
+        self._guard(now, failed.close)
+
+    def _replace_source(self, error: Exception, now: float) -> bytes:
+        self._emit(AudioFailed(at=now, reason=str(error)))
+        failed, self.source = self.source, SilenceSource()
+        self._guard(now, failed.close)
+        return self.source.read(self._frame_bytes)
 
     def _guard(self, now: float, *closing: Callable[[], None]) -> None:
         for close in closing:

@@ -47,7 +47,7 @@ class MediaStatistics:
     Attributes:
         sent: our packets.
         received: the peer's packets, of all its streams.
-        round_trip_ms: last known round trip, None where unknown.
+        round_trip_ms: least of the last eight round trips by RTCP; else as measured by ICE, else None.
         delay_ms: None before the first packet was played.
         mos: mean opinion score estimated from delay and loss (E-model), None before the first packet.
         concealed_ms: audio made up in place of lost or late packets.

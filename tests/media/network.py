@@ -124,21 +124,22 @@ class Clock:
     def __init__(self, wire: Wire, wall_clock: float = 1_700_000_000.0) -> None:
         self.wire = wire
         self._wall_clock = wall_clock
-        self._due: list[tuple[float, int, MediaSession, float]] = []
-        self._numbers = itertools.count()
+        self._due: list[tuple[float, int, Callable[[int], float], MediaSession]] = []
 
     def start(self, session: MediaSession, *, at: float = 0.0, pace: float = 1.0) -> None:
         """Start at `at`; `pace` 1.0001 ticks 100 ppm too slowly."""
         session.start(at, wall_clock=self._wall_clock + at)
-        heapq.heappush(self._due, (at, next(self._numbers), session, session.ptime_ms / 1000 * pace))
+        period = session.ptime_ms / 1000 * pace
+        heapq.heappush(self._due, (at, len(self._due) << 40, lambda n: at + n * period, session))
 
     def run(self, until: float) -> None:
         """Let time pass up to `until` seconds."""
         while self._due and self._due[0][0] <= until:
-            at, _, session, period = heapq.heappop(self._due)
+            at, key, deadline, session = heapq.heappop(self._due)
             self.wire.run(at)
             session.tick(at)
-            heapq.heappush(self._due, (at + period, next(self._numbers), session, period))
+            count = (key & ((1 << 40) - 1)) + 1
+            heapq.heappush(self._due, (deadline(count), key + 1, deadline, session))
         self.wire.run(until)
 
 

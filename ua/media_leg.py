@@ -82,7 +82,7 @@ class MediaLeg:
     async def open(
         cls,
         *,
-        role: Role,
+        offers: bool,
         plan: MediaPlan,
         account: Account,
         network: Network,
@@ -90,7 +90,7 @@ class MediaLeg:
         log: EventLog,
         party: str,
     ) -> MediaLeg:
-        """Gather candidates and open the files of the plan.
+        """Gather candidates and open the files of the plan; `offers` tells whose offer comes first.
 
         Raises:
             NoMediaPath: no local address can be used.
@@ -100,7 +100,7 @@ class MediaLeg:
             binding = await IceBinding.gather(
                 network=network,
                 config=plan.ice_config(account.ice),
-                role=role,
+                role=Role.CONTROLLING if offers else Role.CONTROLLED,
                 session_id=secrets.randbits(62),
             )
         except GatheringFailed as error:
@@ -255,6 +255,11 @@ class MediaLeg:
         """Whether we send and whether we expect to receive."""
         direction = Direction.INACTIVE if self._negotiated is None else self._negotiated.direction
         return direction.sends, direction.receives
+
+    @property
+    def needs_updated_offer(self) -> bool:
+        """True where an RFC 5245 peer has to be told what ICE selected."""
+        return self._binding.needs_updated_offer
 
     @property
     def statistics(self) -> MediaStatistics | None:

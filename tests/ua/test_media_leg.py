@@ -13,7 +13,6 @@ import pytest
 from ice.config import IceConfig
 from ice.firewall import FirewallNetwork, FirewallPolicy
 from ice.sockets import HostNetwork
-from ice.types import Role
 from media import samples, wav
 from media.correlation import correlate
 from media.engine import MediaEngine
@@ -41,15 +40,15 @@ class Wire:
         self.network = FirewallNetwork(HostNetwork(), policy)
         self.legs: list[MediaLeg] = []
 
-    async def leg(self, role: Role, plan: MediaPlan, account: Account = ACCOUNT) -> MediaLeg:
+    async def leg(self, *, offers: bool, plan: MediaPlan, account: Account = ACCOUNT) -> MediaLeg:
         leg = await MediaLeg.open(
-            role=role,
+            offers=offers,
             plan=plan,
             account=account,
             network=self.network,
             engine=self.engine,
             log=self.log,
-            party="alice" if role is Role.CONTROLLING else "bob",
+            party="alice" if offers else "bob",
         )
         self.legs.append(leg)
         return leg
@@ -84,10 +83,10 @@ async def test_audio_arrives_over_the_path_that_the_firewall_leaves(
     recorder.close()
     async with wire(policy) as between:
         alice = await between.leg(
-            Role.CONTROLLING,
-            MediaPlan(source=WavFile(path=tmp_path / "sent.wav"), record=tmp_path / "echo.wav"),
+            offers=True,
+            plan=MediaPlan(source=WavFile(path=tmp_path / "sent.wav"), record=tmp_path / "echo.wav"),
         )
-        bob = await between.leg(Role.CONTROLLED, MediaPlan(source=Echo(), record=tmp_path / "heard.wav"))
+        bob = await between.leg(offers=False, plan=MediaPlan(source=Echo(), record=tmp_path / "heard.wav"))
         exchange(alice, bob)
         await asyncio.gather(alice.start(), bob.start())
         await asyncio.sleep(2.4)
@@ -114,7 +113,7 @@ async def test_audio_arrives_over_the_path_that_the_firewall_leaves(
 
 async def test_a_peer_without_ice_gets_plain_rtp_to_its_address() -> None:
     async with wire(FirewallPolicy()) as between:
-        alice = await between.leg(Role.CONTROLLING, MediaPlan(source=Tone(hz=440)))
+        alice = await between.leg(offers=True, plan=MediaPlan(source=Tone(hz=440)))
         received: list[bytes] = []
 
         class Plain(asyncio.DatagramProtocol):
@@ -139,7 +138,7 @@ async def test_a_peer_without_ice_gets_plain_rtp_to_its_address() -> None:
 
 async def test_nothing_left_to_talk_with_is_one_clear_error() -> None:
     async with wire(FirewallPolicy()) as between:
-        alice = await between.leg(Role.CONTROLLING, MediaPlan(source=Silence()))
+        alice = await between.leg(offers=True, plan=MediaPlan(source=Silence()))
         alice.offer()
         with pytest.raises(NoMediaPath, match="no media"):
             alice.apply_answer(plain_sdp("audio 0 RTP/AVP 0"))
@@ -147,7 +146,7 @@ async def test_nothing_left_to_talk_with_is_one_clear_error() -> None:
 
 async def test_an_offer_without_a_codec_of_ours_is_refused_with_488() -> None:
     async with wire(FirewallPolicy()) as between:
-        bob = await between.leg(Role.CONTROLLED, MediaPlan(source=Silence()))
+        bob = await between.leg(offers=False, plan=MediaPlan(source=Silence()))
         refusal = bob.answer(plain_sdp("audio 4000 RTP/AVP 18"))
         assert isinstance(refusal, Refusal)
         assert refusal.code == 488
@@ -155,7 +154,7 @@ async def test_an_offer_without_a_codec_of_ours_is_refused_with_488() -> None:
 
 async def test_a_body_that_is_no_sdp_is_refused_with_400() -> None:
     async with wire(FirewallPolicy()) as between:
-        bob = await between.leg(Role.CONTROLLED, MediaPlan(source=Silence()))
+        bob = await between.leg(offers=False, plan=MediaPlan(source=Silence()))
         refusal = bob.answer(b"\xff\xfenonsense")
         assert isinstance(refusal, Refusal)
         assert refusal.code == 400
@@ -164,11 +163,11 @@ async def test_a_body_that_is_no_sdp_is_refused_with_400() -> None:
 async def test_a_missing_file_is_found_before_anything_is_sent(tmp_path: Path) -> None:
     async with wire(FirewallPolicy()) as between:
         with pytest.raises(UsageError, match=r"absent\.wav"):
-            await between.leg(Role.CONTROLLING, MediaPlan(source=WavFile(path=tmp_path / "absent.wav")))
+            await between.leg(offers=True, plan=MediaPlan(source=WavFile(path=tmp_path / "absent.wav")))
 
 
 async def test_no_address_for_media_is_one_clear_error() -> None:
     async with wire(FirewallPolicy()) as between:
         account = dataclasses.replace(ACCOUNT, ice=IceConfig(interfaces=("no-such-interface",)))
         with pytest.raises(NoMediaPath, match="no local address"):
-            await between.leg(Role.CONTROLLING, MediaPlan(source=Silence()), account)
+            await between.leg(offers=True, plan=MediaPlan(source=Silence()), account=account)

@@ -21,7 +21,7 @@ from ua.results import CallResult
 
 if TYPE_CHECKING:
     from ua.cli.output import Output
-    from ua.cli.ports import CallPort, PhoneFactory, PhonePort, RegistrationPort
+    from ua.cli.ports import IncomingCallPort, PhoneFactory, PhonePort, RegistrationPort
     from ua.cli.runner import Stop
     from ua.config import Account
 
@@ -145,16 +145,16 @@ async def _serve(
 
 
 async def _next_call(
-    incoming: AsyncIterator[CallPort],
+    incoming: AsyncIterator[IncomingCallPort],
     stop: Stop,
     lost: asyncio.Future[None] | None,
     timeout_s: float | None,
     running: set[asyncio.Task[CallResult]],
-) -> CallPort | None:
+) -> IncomingCallPort | None:
     """The next call; None after a signal. Raises TimedOut, or what took the registration away."""
-    following: asyncio.Future[CallPort] = asyncio.ensure_future(_anext(incoming))
+    following: asyncio.Future[IncomingCallPort] = asyncio.ensure_future(_anext(incoming))
     signalled = asyncio.ensure_future(stop.wait())
-    watched: set[asyncio.Future[CallPort] | asyncio.Future[None]] = {following, signalled}
+    watched: set[asyncio.Future[IncomingCallPort] | asyncio.Future[None]] = {following, signalled}
     if lost is not None:
         watched.add(lost)
     try:
@@ -184,11 +184,11 @@ async def _next_call(
                     await future
 
 
-async def _anext(incoming: AsyncIterator[CallPort]) -> CallPort:
+async def _anext(incoming: AsyncIterator[IncomingCallPort]) -> IncomingCallPort:
     return await anext(incoming)
 
 
-async def _answer_one(call: CallPort, plan: MediaPlan, output: Output, stop: Stop) -> CallResult:
+async def _answer_one(call: IncomingCallPort, plan: MediaPlan, output: Output, stop: Stop) -> CallResult:
     try:
         await call.accept(plan)
     except UaError as error:

@@ -23,12 +23,6 @@ class CallPort(Protocol):
     def remote_uri(self) -> str:
         """URI of the other side."""
 
-    async def accept(self, plan: MediaPlan) -> None:
-        """Answer an incoming call."""
-
-    def reject(self, code: int) -> None:
-        """Refuse an incoming call with a final response."""
-
     async def established(self) -> None:
         """Return once media may flow; raises the UaError that ended the call before that."""
 
@@ -37,6 +31,16 @@ class CallPort(Protocol):
 
     def hang_up(self) -> None:
         """CANCEL or BYE, whatever the state needs; a call that is over stays over."""
+
+
+class IncomingCallPort(CallPort, Protocol):
+    """A call that rings here."""
+
+    async def accept(self, plan: MediaPlan) -> None:
+        """Answer it."""
+
+    def reject(self, code: int) -> None:
+        """Refuse it with a final response."""
 
 
 class RegistrationPort(Protocol):
@@ -73,7 +77,7 @@ class PhonePort(Protocol):
     async def place(self, uri: str, plan: MediaPlan) -> CallPort:
         """Start a call; raises UaError where not even an INVITE can be sent."""
 
-    def incoming(self) -> AsyncIterator[CallPort]:
+    def incoming(self) -> AsyncIterator[IncomingCallPort]:
         """The calls that arrive, ringing."""
 
 

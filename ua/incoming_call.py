@@ -1,0 +1,85 @@
+"""A call that is offered to us: ring, accept or reject, media (RFC 3261 §13.3)."""
+
+from __future__ import annotations
+
+from ua import clock
+from ua.call import Call, CallSurroundings
+from ua.call_state import CallState
+from ua.errors import CallRejected
+from ua.media_leg import Refusal
+from ua.plan import MediaPlan
+from ua.sip.body import session_of
+from ua.sip.incoming import IncomingInvite
+from ua.sip.message import REASONS
+
+
+class IncomingCall(Call):
+    """Rings until `accept`, `reject` or the caller gives up.
+
+    Args:
+        around: what the phone lends.
+        incoming: the INVITE.
+    """
+
+    def __init__(self, around: CallSurroundings, incoming: IncomingInvite) -> None:
+        super().__init__(around, remote_uri=str(incoming.request.from_.uri))
+        self._incoming = incoming
+        self._invited_at = clock.now()
+        self._leg = incoming.leg
+        incoming.on_cancel = self._on_cancel
+        self._enter(CallState.RINGING)
+        incoming.ring()
+
+    async def accept(self, plan: MediaPlan) -> None:
+        """Answer the call; what becomes of it `established` and `ended` tell."""
+        if self._task is None:
+            self._begin(self._answer(plan))
+
+    def reject(self, code: int) -> None:
+        """Refuse the call with a final response, 300 to 699."""
+        if self._task is None:
+            self._begin(self._refuse(Refusal(code=code, reason=REASONS.get(code, "Rejected"))))
+
+    def hang_up(self) -> None:
+        """Refuse a call that rings, say BYE to one that stands."""
+        super().hang_up()
+        self.reject(480)
+
+    def _on_cancel(self) -> None:
+        if self._task is None:
+            self._begin(self._given_up())
+
+    async def _answer(self, plan: MediaPlan) -> None:
+        if self._incoming.is_answered:
+            await self._given_up()
+        offer = session_of(self._incoming.request)
+        if offer is None:
+            await self._refuse(Refusal(code=488, reason="an INVITE without an offer is not supported"))
+            return
+        self._enter(CallState.GATHERING)
+        media = await self._open_media(plan, offers=False)
+        if self._incoming.is_answered:
+            await self._given_up()
+        answer = media.answer(offer)
+        if isinstance(answer, Refusal):
+            await self._refuse(answer)
+            return
+        leg = self._incoming.accept(answer)
+        self._answered_at = clock.now()
+        self._take_leg(leg)
+        self._enter(CallState.CONNECTING)
+        media.answer_sent()
+        await self._talk(leg, plan)
+
+    async def _refuse(self, refusal: Refusal) -> None:
+        if not self._incoming.is_answered:
+            self._incoming.reject(refusal.code, refusal.reason if refusal.reason.isascii() else "")
+        raise CallRejected(f"we refused the call: {refusal.code} {refusal.reason}", sip_code=refusal.code)
+
+    async def _end_signalling(self) -> None:
+        if not self._incoming.is_answered:
+            self._incoming.reject(480)
+        await super()._end_signalling()
+
+    async def _given_up(self) -> None:
+        raise CallRejected("the caller gave up before we answered", sip_code=487)

@@ -1,0 +1,207 @@
+"""The phone: one account, one SIP endpoint, its registration and its calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+
+from ice.network import Network
+from ice.sockets import HostNetwork
+from media.engine import MediaEngine
+from ua.call import Call, CallSurroundings
+from ua.config import Account, SipTransport
+from ua.errors import ConfigurationError, UsageError
+from ua.events import EventLog
+from ua.incoming_call import IncomingCall
+from ua.outgoing_call import OutgoingCall
+from ua.plan import MediaPlan
+from ua.registration import Registration
+from ua.sip.auth import Credentials
+from ua.sip.config import SipConfig
+from ua.sip.endpoint import SipEndpoint
+from ua.sip.errors import SipParseError
+from ua.sip.incoming import IncomingInvite
+from ua.sip.log import SipLogEntry
+from ua.sip.name_addr import NameAddr
+from ua.sip.uri import Uri
+
+MAX_WAITING = 8
+"""Calls that may ring before anybody looks at them; further ones are told that we are busy."""
+
+_TRANSPORTS: dict[SipTransport, tuple[SipTransport, ...]] = {"udp": ("udp", "tcp"), "tcp": ("tcp", "udp")}
+
+
+class Phone:
+    """A phone, used as an async context manager; leaving it hangs up and unregisters.
+
+    Args:
+        account: who we are, with the policy of ICE and media.
+        log: takes everything that happens.
+        network: where media sockets come from; this host's where None.
+        party: our name in the log; the user part of the account's URI where None.
+    """
+
+    def __init__(
+        self, account: Account, log: EventLog, *, network: Network | None = None, party: str | None = None
+    ) -> None:
+        self._account = account
+        self._log = log
+        self._identity = NameAddr(uri=_uri(account.uri, "account.uri"), name=account.display_name)
+        self._party = party or self._identity.uri.user or "icephone"
+        self._network = network or HostNetwork()
+        self._engine = MediaEngine()
+        self._around = CallSurroundings(
+            account=account, network=self._network, engine=self._engine, log=log, party=self._party
+        )
+        self._endpoint: SipEndpoint | None = None
+        self._calls: set[Call] = set()
+        self._registrations: list[Registration] = []
+        self._waiting: asyncio.Queue[IncomingCall] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the SIP sockets; raises Unreachable where address or port cannot be had."""
+        account = self._account
+        config = SipConfig(
+            host=account.listen_host,
+            port=account.listen_port,
+            transports=_TRANSPORTS[account.transport],
+            user=self._identity.uri.user or "",
+            user_agent=account.user_agent,
+            proxy=None
+            if account.proxy is None
+            else _uri(account.proxy, "account.proxy").with_param("lr", None),
+        )
+        self._endpoint = SipEndpoint(config, on_invite=self._offered, on_log=self._on_sip)
+        self._endpoint.availability = lambda: 480 if self._waiting is None else 200
+        await self._endpoint.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Hang up every call, remove the registrations, close the sockets."""
+        await asyncio.gather(*(call.close() for call in tuple(self._calls)))
+        for registration in self._registrations:
+            await registration.close()
+        await self._engine.close()
+        if self._endpoint is not None:
+            await self._endpoint.close()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """URIs that reach this phone directly, e.g. "sip:192.0.2.1:5060"."""
+        user = self._identity.uri.user
+        return tuple(
+            str(
+                Uri(
+                    user=user,
+                    host=host,
+                    port=address.port,
+                    params=(("transport", "tcp"),) if transport == "tcp" else (),
+                )
+            )
+            for transport, address in self._sip.local_addresses.items()
+            for host in self._hosts(address.host)
+        )
+
+    def _hosts(self, bound: str) -> list[str]:
+        """The addresses behind a bound one: itself, or those of all interfaces."""
+        if bound not in ("0.0.0.0", "::"):  # noqa: S104  compared, not bound
+            return [bound]
+        family = [each for each in self._network.host_addresses() if (":" in each.host) is (":" in bound)]
+        outside = [each.host for each in family if not each.loopback and not each.host.startswith("fe80")]
+        return outside or [each.host for each in family]
+
+    async def register(self, *, expires: int) -> Registration:
+        """Register for `expires` seconds and keep it up; raises UaError."""
+        series = self._sip.series(
+            target=_uri(self._account.registrar, "account.registrar"),
+            from_=self._identity,
+            to=self._identity,
+            credentials=self._credentials,
+        )
+        registration = Registration(
+            series,
+            expires=expires,
+            wants_password=self._account.password is None,
+            log=self._log,
+            party=self._party,
+        )
+        await registration.start()
+        self._registrations.append(registration)
+        return registration
+
+    async def place(self, uri: str, plan: MediaPlan) -> OutgoingCall:
+        """Call `uri`; the call tells the rest. Raises UsageError where the URI is none."""
+        try:
+            target = Uri.parse(uri)
+        except SipParseError as error:
+            raise UsageError(f"{uri!r} is not a SIP URI: {error.reason}") from error
+        call = OutgoingCall(
+            self._around,
+            self._sip,
+            target=target,
+            from_=self._identity,
+            credentials=self._credentials,
+            plan=plan,
+        )
+        self._keep(call)
+        return call
+
+    async def incoming(self) -> AsyncIterator[IncomingCall]:
+        """The calls that arrive, ringing. Until this is asked for, callers hear that we are not available."""
+        waiting = self._waiting = self._waiting or asyncio.Queue(MAX_WAITING)
+        while True:
+            yield await waiting.get()
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    @property
+    def _sip(self) -> SipEndpoint:
+        if self._endpoint is None:
+            raise RuntimeError("a phone is used as an async context manager")
+        return self._endpoint
+
+    @property
+    def _credentials(self) -> tuple[Credentials, ...]:
+        if self._account.password is None:
+            return ()
+        return (Credentials(username=self._account.auth_user, password=self._account.password),)
+
+    def _offered(self, incoming: IncomingInvite) -> None:
+        if self._waiting is None:
+            incoming.reject(480)
+        elif self._waiting.full():
+            incoming.reject(486)
+        else:
+            call = IncomingCall(self._around, incoming)
+            self._keep(call)
+            self._waiting.put_nowait(call)
+
+    def _keep(self, call: Call) -> None:
+        self._calls.add(call)
+        call.on_end(self._calls.discard)
+
+    def _on_sip(self, entry: SipLogEntry) -> None:
+        self._log.record(
+            entry.at,
+            self._party,
+            "sip",
+            entry.kind,
+            direction=entry.direction,
+            transport=entry.transport,
+            local=entry.local,
+            remote=entry.remote,
+            size=entry.size,
+            text=entry.text,
+            reason=entry.reason,
+        )
+
+
+def _uri(text: str, key: str) -> Uri:
+    try:
+        return Uri.parse(text)
+    except SipParseError as error:
+        raise ConfigurationError(f"{key}: {text!r} is not a SIP URI: {error.reason}") from error

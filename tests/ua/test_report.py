@@ -18,10 +18,12 @@ from tests.ua.recorded_call import at, results, udp_blocked_log
 from ua.errors import ResultCode, UaError
 from ua.events import EventLog
 from ua.report.charts import build_charts
+from ua.report.file import write_report
 from ua.report.ladder import build_ladder
-from ua.report.page import Report, call_timeline, render_report, write_report
+from ua.report.page import Report, call_timeline, render_report
 from ua.report.sdp_view import build_sdps
-from ua.report.timeline import Row, Timeline, build_timeline, time_zero
+from ua.report.timeline import Row, Timeline
+from ua.report.timeline_reader import build_timeline, time_zero
 from ua.report.timeline_svg import describe, timeline_svg
 
 VERDICT = "UDP was blocked: 4 checks, 0 answers. TCP active was nominated at 168 ms."

@@ -104,7 +104,8 @@ async def run_call(request: CallRequest, output: Output, stop: Stop, make_phone:
     finally:
         stop_trace()
     if request.report is not None:
-        from ua.report.page import Report, write_report
+        from ua.report.file import write_report
+        from ua.report.page import Report
 
         write_report(request.report, Report(entries=log.entries, results=(result,), verdict=result.why))
         output.note(f"report: {request.report}")

@@ -16,7 +16,8 @@ from ua.cli.tables import result_table
 from ua.cli.trace import trace_log
 from ua.errors import QualityTooLow, ResultCode, TimedOut, UaError
 from ua.events import EventLog
-from ua.report.page import Report, write_report
+from ua.report.file import write_report
+from ua.report.page import Report
 from ua.results import CORRELATION_THRESHOLD, DemoResult
 from ua.text import printable
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
-from pathlib import Path
 
-from ua.errors import ResultCode, UaError
+from ua.errors import ResultCode
 from ua.events import LogEntry
 from ua.report.charts import build_charts, charts_html, summary_lines
 from ua.report.ladder import build_ladder, ladder_html
 from ua.report.markup import Markup, element, fixed, join
 from ua.report.palette import PALETTE
 from ua.report.sdp_view import build_sdps, sdps_html
-from ua.report.timeline import Milestone, Timeline, build_timeline, time_zero
+from ua.report.timeline import Milestone, Timeline
+from ua.report.timeline_reader import build_timeline, time_zero
 from ua.report.timeline_svg import describe, timeline_svg
 from ua.result_rows import result_rows
 from ua.results import CallResult
@@ -38,20 +37,6 @@ class Report:
     results: Sequence[CallResult] = ()
     verdict: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
-
-
-def write_report(path: Path, report: Report) -> None:
-    """Write the page; a reader never sees half of it. Raises UaError where it cannot be written."""
-    page = render_report(report)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(page, encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UaError(
-            f"the report {path} cannot be written: {error.strerror}", hint="name another file with --report"
-        ) from error
 
 
 def call_timeline(report: Report) -> Timeline:

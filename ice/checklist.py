@@ -91,21 +91,37 @@ class CheckList:
                 # RFC 8838 §11: where a peer-reflexive candidate is signalled later, its pair and check go on.
                 if key not in known and key not in added:
                     added[key] = self._make(local, remote, flow)
-        for pair in added.values():
-            self._outbox.event(PairAdded(at=now, pair=pair.view(selected=False)))
-        self._pairs += added.values()
+        return self._add(tuple(added.values()), now)
+
+    def _add(self, added: tuple[Pair, ...], now: float, *, protected: bool = False) -> tuple[Pair, ...]:
+        """Enter new pairs as far as the limit allows; gives those that are in.
+
+        Beyond the limit failed pairs go first, then the lowest of those that were not checked yet; what is
+        out or succeeded stays (RFC 8445 §6.1.2.5, RFC 8838 §10). Protected new pairs go last.
+        """
+        self._pairs += added
         self._sort()
-        self._limit(now)
-        return tuple(pair for pair in added.values() if pair in self._pairs)
+        excess = len(self._pairs) - self._max_pairs
+        if excess > 0:
+            failed = [pair for pair in self._pairs if pair.state is PairState.FAILED]
+            unsent = [p for p in reversed(self._pairs) if p.state in (PairState.FROZEN, PairState.WAITING)]
+            if protected:
+                unsent.sort(key=lambda pair: pair in added)
+            for pair in (failed + unsent)[:excess]:
+                if pair in added:
+                    self._pairs.remove(pair)
+                    self._outbox.counters["pairs_over_limit"] += 1
+                else:
+                    self.drop(pair, f"over the limit of {self._max_pairs} pairs", now)
+        kept = tuple(pair for pair in added if pair in self._pairs)
+        for pair in kept:
+            self._outbox.event(PairAdded(at=now, pair=pair.view(selected=False)))
+        return kept
 
     def insert(self, local: Candidate, remote: Candidate, flow: FlowId, now: float) -> Pair | None:
         """The pair of a check that came in over `flow` (RFC 8445 §7.3.1.4), None where the list is full."""
-        pair = self._make(local, remote, flow)
-        self._pairs.append(pair)
-        self._sort()
-        self._outbox.event(PairAdded(at=now, pair=pair.view(selected=False)))
-        self._limit(now, keep=pair)
-        return pair if pair in self._pairs else None
+        kept = self._add((self._make(local, remote, flow),), now, protected=True)
+        return kept[0] if kept else None
 
     def _make(self, local: Candidate, remote: Candidate, flow: FlowId | None) -> Pair:
         pair = Pair(number=self._next_id, local=local, remote=remote, role=self._role, flow=flow)
@@ -114,23 +130,6 @@ class CheckList:
 
     def _sort(self) -> None:
         self._pairs.sort(key=lambda pair: (-pair.priority, pair.component, pair.id))
-
-    def _limit(self, now: float, keep: Pair | None = None) -> None:
-        excess = len(self._pairs) - self._max_pairs
-        if excess <= 0:
-            return
-        # RFC 8838 §10: failed ones first, then the lowest; a check that is out or succeeded stays.
-        failed = [pair for pair in self._pairs if pair.state is PairState.FAILED]
-        unsent = [
-            pair
-            for pair in reversed(self._pairs)
-            if pair.state in (PairState.FROZEN, PairState.WAITING) and pair is not keep
-        ]
-        victims = (failed + unsent)[:excess]
-        if keep is not None and len(victims) < excess:
-            victims.append(keep)
-        for pair in victims:
-            self.drop(pair, f"over the limit of {self._max_pairs} pairs", now)
 
     # --- looking up -----------------------------------------------------------------------------------------
 

@@ -136,7 +136,7 @@ class InboundChecks:
         pair = self._checks.insert(local, source, inbound.flow, now)
         if pair is None:
             self._outbox.refuse(
-                inbound.flow, inbound.remote, "pairs_over_limit", "no room for another pair", now
+                inbound.flow, inbound.remote, "checks_over_limit", "no room for another pair", now
             )
         return pair
 

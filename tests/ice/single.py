@@ -19,6 +19,7 @@ from ice.types import (
     FlowId,
     PairView,
     Role,
+    SessionState,
     TcpType,
     Transport,
     TransportAddress,
@@ -39,7 +40,7 @@ def remote_udp(
     port: int = 5000, *, host: str = PEER, priority: int = 2130706431, component: int = 1
 ) -> Candidate:
     return Candidate(
-        foundation="u",
+        foundation=f"u{port}",
         component=component,
         transport=Transport.UDP,
         priority=priority,
@@ -57,7 +58,7 @@ def remote_tcp(
     component: int = 1,
 ) -> Candidate:
     return Candidate(
-        foundation=f"t{tcptype.value}",
+        foundation=f"t{port}",
         component=component,
         transport=Transport.TCP,
         priority=priority,
@@ -145,6 +146,10 @@ class Single:
 
     # --- what the agent said --------------------------------------------------------------------------------
 
+    def state(self) -> SessionState:
+        """State of the session; a call, so that it is looked at anew."""
+        return self.agent.state
+
     def said(self, kind: type[_E]) -> list[_E]:
         """Events of one class."""
         return [event for event in self.events if isinstance(event, kind)]
@@ -160,6 +165,12 @@ class Single:
     def requests(self, flow: FlowId | None = None) -> list[StunMessage]:
         """Binding requests that left."""
         return [m for m in self.sent(flow) if m.message_class is MessageClass.REQUEST]
+
+    def requests_to(self, remote: TransportAddress) -> list[StunMessage]:
+        """Binding requests that left as datagrams for an address."""
+        sent = [c for c in self.commands if isinstance(c, SendDatagram) and c.remote == remote]
+        messages = [parse(command.data) for command in sent]
+        return [m for m in messages if m.message_class is MessageClass.REQUEST]
 
     def answers(self, flow: FlowId | None = None) -> list[StunMessage]:
         """Binding responses that left."""

@@ -192,6 +192,8 @@ def _accept(
     defaults = default_destination.read(remote.session, remote.media, remote.rtcp, muxed=muxed)
     if ice.remote is None and (defaults.rtp is None or defaults.rtp.is_name):
         return "the address is a name and there is no ICE"
+    if ice.remote is None and _has_no_default(remote):
+        return f"the offer has no default address, and {ice.reason}"
     if ice.remote is None and local.address is None:
         return "there is no ICE, and no UDP address here for plain RTP"
     components = ice_decision.components(remote, ice.remote, local.ice, muxed=muxed)
@@ -224,6 +226,11 @@ def _accept(
         tcp=agreement,
     )
     return section.audio_section(local, plan), negotiated, ice.shown
+
+
+def _has_no_default(remote: RemoteAudio) -> bool:
+    """True for 0.0.0.0 or :: of an ICE agent: not a hold, it has no default candidate (RFC 8839 §4.3.1)."""
+    return remote.holds_by_address and remote.ice.description is not None
 
 
 def _losing_pairs(remote: RemoteAudio, local: LocalMedia) -> list[Diagnostic]:
@@ -306,8 +313,9 @@ def _accept_section(
     )
     if negotiated.ice is None and ours.holds_by_address:
         raise NegotiationError(f"there is no UDP address here for plain RTP, and {ice.reason}", media.line)
-    if negotiated.ice is None and negotiated.remote_address is None and not theirs.holds_by_address:
-        raise NegotiationError("the answer names no IP address to send to and uses no ICE", media.line)
+    held = theirs.holds_by_address and not _has_no_default(theirs)
+    if negotiated.ice is None and negotiated.remote_address is None and not held:
+        raise NegotiationError(f"the answer names no IP address to send to, and {ice.reason}", media.line)
     diagnostics = (*given.diagnostics, *theirs.diagnostics, *remarks, *negotiated.diagnostics)
     return replace(negotiated, diagnostics=diagnostics)
 

@@ -76,6 +76,11 @@ def test_no_address_and_no_ice() -> None:
     assert "no IP address" in refused(plain("c=IN IP4 host.example.com")).reason
 
 
+def test_ice_agent_without_default_address_when_ice_is_not_used() -> None:
+    no_default = bodies.LINPHONE_ANSWER.replace("c=IN IP4 192.0.2.2", "c=IN IP4 0.0.0.0")
+    assert "no IP address" in refused(no_default, PLAIN).reason
+
+
 def test_plain_peer_and_no_udp_here() -> None:
     ice = replace(LOCAL.ice, candidates=()) if LOCAL.ice else None
     assert "no UDP address" in refused(plain(), replace(LOCAL, ice=ice)).reason

@@ -368,6 +368,11 @@ def test_offer_without_candidates_and_default() -> None:
     assert negotiated.direction is Direction.SENDRECV
 
 
+def test_offer_without_default_where_ice_is_off() -> None:
+    offer = peer_offer(ice=replace(PEER_ICE, candidates=()))
+    assert "no default address" in reply(offer, replace(LOCAL, ice=None)).reason
+
+
 @pytest.mark.req("SDP-ICE-33")
 def test_equal_fragment_with_different_passwords() -> None:
     offer = peer_offer() + (

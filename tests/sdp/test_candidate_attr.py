@@ -215,8 +215,8 @@ def test_round_trip(value: Candidate) -> None:
         assert names[expected] == "tcptype"
 
 
-WORDS = ["1", "256", "UDP", "tcp", "77", "192.0.2.3", "::", "9", "0", "typ", "host", "srflx", "raddr", "rport",
-         "tcptype", "active", "x"]  # fmt: skip
+WORDS = ["1", "256", "UDP", "tcp", "77", "192.0.2.3", "::", "9", "0", "typ", "host", "srflx", "raddr",
+         "rport", "tcptype", "active", "x"]  # fmt: skip
 almost = st.lists(st.sampled_from(WORDS), max_size=16).map(" ".join)
 
 

@@ -140,9 +140,9 @@ def test_media_lines() -> None:
     description = parse(crlf(MINIMAL.replace("4000", "49170/2")))
     assert (description.media[0].port, description.media[0].port_count) == (49170, 2)
     assert len(description.diagnostics) == 1
-    for bad in ("m=audio 9 RTP/AVP", "m=audio x RTP/AVP 0", "m=audio 65536 RTP/AVP 0",
-                "m=audio 9/0 RTP/AVP 0", "m=audio 9 RTP//AVP 0", "m=au(dio 9 RTP/AVP 0", "m=audio 9 RTP/AVP (0"):  # fmt: skip
-        assert fault(f"{HEAD}\n{bad}").line == 6
+    for bad in ("audio 9 RTP/AVP", "audio x RTP/AVP 0", "audio 65536 RTP/AVP 0", "audio 9/0 RTP/AVP 0",
+                "audio 9 RTP//AVP 0", "au(dio 9 RTP/AVP 0", "audio 9 RTP/AVP (0"):  # fmt: skip
+        assert fault(f"{HEAD}\nm={bad}").line == 6
     assert parse(crlf(f"{HEAD}\nm=audio 0 RTP/AVP 0")).media[0].port == 0
 
 

@@ -1,0 +1,373 @@
+"""Two bindings on real loopback, joined by nothing but SDP text."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from ice.config import IceConfig
+from ice.firewall import FirewallNetwork, FirewallPolicy
+from ice.messages import CheckSent, Event
+from ice.network import HostAddress, Network
+from ice.path import SelectedPath
+from ice.sockets import HostNetwork
+from ice.types import Role, SessionState, Transport
+from sdp.direction import Direction
+from sdp.errors import ExchangeError, NegotiationError
+from sdp.ice_binding import IceBinding, Paths
+from sdp.negotiated import Answer, AudioWish, NegotiatedMedia
+from sdp.parser import parse
+from sdp.silent_path import SilentPath
+from sdp.writer import write
+from tests.sdp.bodies import crlf
+from tests.sdp.local import EVENTS, PCMA, PCMU
+
+WISH = AudioWish(formats=(PCMU, PCMA, EVENTS))
+HOLD = replace(WISH, direction=Direction.SENDONLY)
+WITHOUT_MUX = replace(WISH, rtcp_mux=False)
+WITHOUT_ICE = replace(WISH, ice=False)
+
+LOOPBACK = next(a.interface for a in HostNetwork().host_addresses() if a.host == "127.0.0.1")
+CONFIG = IceConfig(loopback=True, interfaces=(LOOPBACK,))
+
+Edit = Callable[[str], str]
+
+
+def unchanged(text: str) -> str:
+    return text
+
+
+def without(*words: str) -> Edit:
+    """Drops the lines that hold one of `words`."""
+    return lambda text: "".join(
+        f"{line}\r\n" for line in text.split("\r\n") if line and not any(word in line for word in words)
+    )
+
+
+class Call:
+    """An offerer, an answerer, and the texts between them."""
+
+    def __init__(self, alice: IceBinding, bob: IceBinding, policy: FirewallPolicy) -> None:
+        self.alice = alice
+        self.bob = bob
+        self.policy = policy
+        self.offer_text = ""
+        self.answer_text = ""
+
+    def exchange(
+        self,
+        ours: AudioWish = WISH,
+        theirs: AudioWish = WISH,
+        *,
+        offer: Edit = unchanged,
+        answer: Edit = unchanged,
+        back: bool = False,
+    ) -> tuple[NegotiatedMedia, Answer]:
+        first, second = (self.bob, self.alice) if back else (self.alice, self.bob)
+        self.offer_text = offer(write(first.offer(ours)))
+        answered = second.answer(parse(self.offer_text), theirs)
+        assert answered.negotiated is not None, answered.reason
+        self.answer_text = answer(write(answered.description))
+        second.answer_sent()
+        return first.apply_answer(parse(self.answer_text)), answered
+
+    async def paths(self) -> tuple[Paths, Paths]:
+        async with asyncio.timeout(5):
+            return await self.alice.paths(), await self.bob.paths()
+
+
+@asynccontextmanager
+async def two(
+    *, udp: bool = True, config: IceConfig = CONFIG, network: Network | None = None
+) -> AsyncIterator[Call]:
+    policy = FirewallPolicy(udp="open" if udp else "blocked")
+    network = FirewallNetwork(network or HostNetwork(), policy)
+    alice = await IceBinding.gather(network=network, config=config, role=Role.CONTROLLING, session_id=1)
+    bob = await IceBinding.gather(network=network, config=config, role=Role.CONTROLLED, session_id=2)
+    try:
+        yield Call(alice, bob, policy)
+    finally:
+        await alice.close()
+        await bob.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - the condition has no event
+            await asyncio.sleep(0.001)
+
+
+def packet(number: int, kind: int = 0) -> bytes:
+    return bytes((0x80, kind)) + number.to_bytes(2, "big") + bytes(160)
+
+
+async def carry(source: SelectedPath | SilentPath, sink: SelectedPath | SilentPath, kind: int) -> None:
+    """Ten packets from one path to the other."""
+    sent = [packet(number, kind) for number in range(10)]
+    got: list[bytes] = []
+    sink.set_receiver(lambda data, _at: got.append(data))
+    assert all(source.send(data) for data in sent)
+    await until(lambda: len(got) == len(sent))
+    assert got == sent
+
+
+async def talk(left: Paths, right: Paths) -> None:
+    """Packets both ways on RTP and on RTCP."""
+    for index, kind in ((0, 0), (1, 200)):
+        await carry(left[index], right[index], kind)
+        await carry(right[index], left[index], kind)
+
+
+def role(binding: IceBinding) -> Role:
+    return binding.session.role
+
+
+def wants_update(binding: IceBinding) -> bool:
+    return binding.needs_updated_offer
+
+
+class OneAddress(HostNetwork):
+    """This host with a single address."""
+
+    def host_addresses(self) -> list[HostAddress]:
+        return [HostAddress(host="127.0.0.1", interface=LOOPBACK, loopback=True)]
+
+
+@pytest.mark.req("ICETCP-4.3-1", "SDP-ICE-22")
+@pytest.mark.parametrize("udp", [True, False], ids=["udp open", "udp blocked"])
+async def test_ice_call_with_mux(udp: bool) -> None:
+    async with two(udp=udp) as call:
+        ours, theirs = call.exchange()
+        assert ours.ice is not None
+        assert theirs.negotiated is not None
+        assert theirs.negotiated.ice is not None
+        assert "m=audio 9 " not in call.offer_text
+        assert " RTP/AVP " in call.offer_text
+        alice, bob = await call.paths()
+        expected = Transport.UDP if udp else Transport.TCP
+        for paths in (alice, bob):
+            assert paths.rtp is paths.rtcp
+            assert paths.rtp.transport is expected
+        await talk(alice, bob)
+        assert not wants_update(call.alice)
+        assert not wants_update(call.bob)
+
+
+@pytest.mark.req("SDP-ICE-21", "ICETCP-4.5-12")
+@pytest.mark.parametrize("udp", [True, False], ids=["udp open", "udp blocked"])
+async def test_ice_call_without_mux(udp: bool) -> None:
+    async with two(udp=udp) as call:
+        ours, _ = call.exchange(WITHOUT_MUX)
+        assert (ours.components, ours.rtcp_mux) == (2, False)
+        alice, bob = await call.paths()
+        assert alice.rtp is not alice.rtcp
+        await talk(alice, bob)
+
+
+@pytest.mark.req("SDP-ICE-6", "SDP-ICE-23")
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(WITHOUT_ICE, WISH), (WISH, WITHOUT_ICE)], ids=["offerer", "answerer"]
+)
+@pytest.mark.parametrize("mux", [True, False], ids=["mux", "two ports"])
+async def test_plain_call(ours: AudioWish, theirs: AudioWish, mux: bool) -> None:
+    async with two() as call:
+        negotiated, answered = call.exchange(replace(ours, rtcp_mux=mux), theirs)
+        assert negotiated.ice is None
+        assert negotiated.ice_reason
+        assert answered.negotiated is not None
+        assert answered.negotiated.ice is None
+        assert "ice-" not in call.answer_text
+        alice, bob = await call.paths()
+        assert (alice.rtp is alice.rtcp) is mux
+        await talk(alice, bob)
+        assert call.alice.session.state is SessionState.NEW
+
+
+@pytest.mark.req("SDP-ICE-5", "SDP-ICE-39")
+async def test_rewritten_default_gives_a_plain_call() -> None:
+    async with two() as call:
+        # A box on the way moves the default elsewhere: here to Bob's own port, for want of a relay.
+        target = call.bob.session.default_address(1)
+        own = call.alice.session.default_address(1)
+        negotiated, answered = call.exchange(
+            offer=lambda text: text.replace(f"m=audio {own.port} ", f"m=audio {target.port} ")
+        )
+        assert "a=ice-mismatch" in call.answer_text
+        assert negotiated.ice_reason == "the peer saw an ICE mismatch in our offer"
+        assert answered.negotiated is not None
+        assert answered.negotiated.remote_address == target
+        alice, _ = await call.paths()
+        assert alice.rtp.remote == target
+        assert alice.rtp.send(packet(1))
+
+
+@pytest.mark.req("SDP-ICE-9", "ICETCP-9.1-1", "ICETCP-9.1-2", "SDP-ICE-29")
+async def test_updated_offer_to_a_peer_of_rfc_5245() -> None:
+    async with two(udp=False) as call:
+        call.exchange(answer=without("ice-options"))
+        alice, bob = await call.paths()
+        assert wants_update(call.alice)
+        assert not wants_update(call.bob)
+        checks: list[Event] = []
+        call.alice.session.subscribe(checks.append)
+        call.exchange()
+        pair = alice.rtp.pair
+        assert pair is not None
+        assert f"m=audio {pair.local.address.port} TCP/RTP/AVP" in call.offer_text
+        remote = pair.remote.address
+        assert f"a=remote-candidates:1 {remote.host} {remote.port}" in call.offer_text
+        assert call.offer_text.count("a=candidate:") == call.answer_text.count("a=candidate:") == 1
+        assert "a=connection:existing" in call.answer_text
+        assert f"m=audio {remote.port} TCP/RTP/AVP" in call.answer_text
+        assert not wants_update(call.alice)
+        again = await call.paths()
+        assert again[0].rtp is alice.rtp
+        await talk(alice, bob)
+        assert not [event for event in checks if isinstance(event, CheckSent)]
+
+
+@pytest.mark.req("SDP-ICE-9")
+async def test_no_updated_offer_where_the_default_was_selected() -> None:
+    async with two(network=OneAddress()) as call:
+        call.exchange(answer=without("ice-options"))
+        alice, _ = await call.paths()
+        assert alice.rtp.pair is not None
+        assert alice.rtp.pair.local.address == call.alice.session.default_address(1)
+        assert not wants_update(call.alice)
+
+
+@pytest.mark.req("SDP-ICE-29", "OA-11")
+async def test_hold_and_resume_of_either_side_keep_the_path() -> None:
+    async with two() as call:
+        call.exchange()
+        alice, bob = await call.paths()
+        for back, wish, expected in (
+            (False, HOLD, Direction.RECVONLY),
+            (False, WISH, Direction.SENDRECV),
+            (True, HOLD, Direction.RECVONLY),
+            (True, WISH, Direction.SENDRECV),
+        ):
+            ours, answered = call.exchange(wish, back=back)
+            assert answered.negotiated is not None
+            assert (ours.direction, answered.negotiated.direction) == (wish.direction, expected)
+            assert (await call.paths())[0].rtp is alice.rtp
+            assert call.alice.session.state is SessionState.COMPLETED
+        await talk(alice, bob)
+
+
+async def test_rejected_offer_leaves_the_call_as_it_is() -> None:
+    async with two() as call:
+        call.exchange()
+        alice, bob = await call.paths()
+        call.alice.offer(HOLD)
+        call.alice.offer_failed()
+        assert call.alice.exchange.negotiated is not None
+        assert call.alice.exchange.negotiated.direction is Direction.SENDRECV
+        await talk(alice, bob)
+        call.exchange()
+
+
+@pytest.mark.req("SDP-ICE-15", "SDP-ICE-13")
+async def test_peer_that_gives_up_or_restarts_ice_is_refused_and_the_call_goes_on() -> None:
+    async with two() as call:
+        call.exchange()
+        alice, bob = await call.paths()
+        text = write(call.bob.offer(WISH))
+        call.bob.offer_failed()
+        for edit in (without("ice-", "candidate"), lambda t: t.replace("a=ice-ufrag:", "a=ice-ufrag:x")):
+            answered = call.alice.answer(parse(edit(text)), WISH)
+            assert answered.negotiated is None
+            assert "ice" in answered.reason.lower()
+        await talk(alice, bob)
+
+
+@pytest.mark.req("SDP-ICE-20")
+async def test_full_answerer_controls_a_lite_offerer() -> None:
+    async with two() as call:
+        lite = crlf("a=ice-lite")
+        text = write(call.alice.offer(WISH)).replace("t=0 0\r\n", f"t=0 0\r\n{lite}")
+        answered = call.bob.answer(parse(text), WISH)
+        assert answered.negotiated is not None
+        assert role(call.bob) is Role.CONTROLLED
+        call.bob.answer_sent()
+        assert role(call.bob) is Role.CONTROLLING
+
+
+async def test_plain_peer_that_moves() -> None:
+    async with two() as call:
+        call.exchange(theirs=WITHOUT_ICE)
+        alice, _ = await call.paths()
+        assert alice.rtp.remote == call.bob.session.default_address(1)
+        moved = replace(call.bob.session.default_address(1), port=call.bob.session.default_address(2).port)
+        text = crlf(
+            f"v=0\no=- 2 9 IN IP4 {moved.host}\ns=-\nc=IN IP4 {moved.host}\nt=0 0\n"
+            f"m=audio {moved.port} RTP/AVP 0\na=rtcp-mux"
+        )
+        assert call.alice.answer(parse(text), WISH).negotiated is not None
+        call.alice.answer_sent()
+        assert alice.rtp.remote == moved
+
+
+async def test_old_hold_by_address_in_a_plain_call() -> None:
+    async with two() as call:
+        call.exchange(theirs=WITHOUT_ICE)
+        alice, _ = await call.paths()
+        before = alice.rtp.remote
+        text = crlf("v=0\no=- 2 9 IN IP4 192.0.2.1\ns=-\nc=IN IP4 0.0.0.0\nt=0 0\nm=audio 4000 RTP/AVP 0")
+        answered = call.alice.answer(parse(text), WISH)
+        call.alice.answer_sent()
+        assert answered.negotiated is not None
+        assert answered.negotiated.direction is Direction.RECVONLY
+        assert alice.rtp.remote == before
+
+
+async def test_ice_peer_with_rtp_alone_gets_no_rtcp() -> None:
+    async with two() as call:
+        negotiated, _ = call.exchange(
+            WITHOUT_MUX, offer=without(" 2 UDP ", " 2 TCP "), answer=without(" 2 UDP ", " 2 TCP ")
+        )
+        assert (negotiated.components, negotiated.rtcp) == (1, False)
+        alice, bob = await call.paths()
+        assert isinstance(alice.rtcp, SilentPath)
+        alice.rtcp.set_receiver(None)
+        assert not alice.rtcp.send(packet(1, 200))
+        assert (alice.rtcp.unsent_packets, alice.rtcp.reliable) == (1, False)
+        assert bob.rtp.send(packet(1))
+
+
+@pytest.mark.req("PROTO-1", "SDP-ICE-8", "ICETCP-4.5-11")
+async def test_tcp_alone() -> None:
+    async with two(config=replace(CONFIG, udp=False)) as call:
+        call.exchange()
+        for text in (call.offer_text, call.answer_text):
+            assert "m=audio 9 RTP/AVP" in text
+            assert "c=IN IP4 0.0.0.0" in text or "c=IN IP6 ::" in text
+        alice, bob = await call.paths()
+        await talk(alice, bob)
+
+
+async def test_tcp_alone_and_a_peer_without_ice() -> None:
+    plain = crlf("v=0\no=- 2 9 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 4000 RTP/AVP 0")
+    async with two(config=replace(CONFIG, udp=False)) as call:
+        answered = call.alice.answer(parse(plain), WISH)
+        assert (answered.negotiated, "no UDP address" in answered.reason) == (None, True)
+        call.alice.offer(WISH)
+        with pytest.raises(NegotiationError, match="no UDP address"):
+            call.alice.apply_answer(parse(plain))
+
+
+async def test_misuse() -> None:
+    async with two() as call:
+        with pytest.raises(ExchangeError):
+            await call.alice.paths()
+        with pytest.raises(ExchangeError):
+            call.alice.answer_sent()
+        call.alice.offer(WISH)
+        with pytest.raises(ExchangeError):
+            call.alice.answer(parse(write(call.bob.offer(WISH))), WISH)
+        assert not wants_update(call.alice)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self
 
+from ua.cli.runner import Stop
 from ua.config import Account
 from ua.errors import AuthenticationError, UaError
 from ua.events import EventLog
@@ -29,9 +30,12 @@ class Script:
         arriving: numbers of the calls that arrive; more never come.
         lose_registration: raised by lost().
         password: the password that the server wants.
+        stop: gets a signal once `stop_at` calls came to established().
+        stop_at: that number.
         accounts: accounts of the phones that were made.
         calls: calls that were made or arrived.
         closed: how many phones were closed.
+        waiting: how many calls came to established().
     """
 
     refuse: UaError | None = None
@@ -51,9 +55,12 @@ class Script:
     arriving: int = 0
     lose_registration: UaError | None = None
     password: str | None = None
+    stop: Stop | None = None
+    stop_at: int = 1
     accounts: list[Account] = dataclasses.field(default_factory=list)
     calls: list[FakeCall] = dataclasses.field(default_factory=list)
     closed: int = 0
+    waiting: int = 0
 
     def phone(self, account: Account, log: EventLog) -> FakePhone:
         """The `PhoneFactory`."""
@@ -80,6 +87,9 @@ class FakeCall:
 
     async def established(self) -> None:
         self._log.record(0.0, "alice", "call", "state", state="calling", reason="")
+        self.script.waiting += 1
+        if self.script.stop is not None and self.script.waiting == self.script.stop_at:
+            self.script.stop.request()
         if self.script.refuse is not None:
             raise self.script.refuse
         if self.script.rings_forever:

@@ -1,0 +1,507 @@
+"""The commands on a phone that plays a script: results, exit codes, signals, passwords."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import wave
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests.ua.fake_phone import Script
+from tests.ua.recorded_call import results, udp_blocked_log
+from ua.cli import demo, session
+from ua.cli.answer import AnswerRequest, numbered, run_answer
+from ua.cli.call import CallRequest, run_call
+from ua.cli.output import Output
+from ua.cli.register import RegisterRequest, run_register
+from ua.cli.runner import Stop, guarded
+from ua.errors import (
+    AuthenticationError,
+    CallRejected,
+    ConfigurationError,
+    Interrupted,
+    NoMediaPath,
+    ResultCode,
+    TimedOut,
+    UaError,
+    Unreachable,
+    UsageError,
+)
+from ua.events import EventLog
+from ua.plan import DemoOptions, Echo, MediaPlan, Silence, Tone, WavFile
+from ua.results import CallResult, DemoResult
+
+URI = "sip:bob@192.0.2.20"
+
+
+@pytest.fixture(autouse=True)
+def nobody_elses_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    for name in ("ICEPHONE_CONFIG", "ICEPHONE_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Screen(Output):
+    """An output that keeps what it shows."""
+
+    def __init__(self, *, json_results: bool = True, verbose: bool = False) -> None:
+        super().__init__(json_results=json_results, verbose=verbose)
+        self.out, self.err = io.StringIO(), io.StringIO()
+        self.stdout = Console(file=self.out, width=120, highlight=False, color_system=None)
+        self.stderr = Console(file=self.err, width=120, highlight=False, color_system=None)
+
+
+def objects(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The JSON lines on stdout."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+# --- call -------------------------------------------------------------------------------------------------
+
+
+async def test_a_call_ends_with_its_object(capsys: pytest.CaptureFixture[str]) -> None:
+    script, screen = Script(), Screen()
+    code = await run_call(CallRequest(uri=URI), screen, Stop(), script.phone)
+    assert code is ResultCode.OK
+    (value,) = objects(capsys)
+    assert (value["result"], value["ice"]["transport"], value["remote"]) == ("ok", "tcp", URI)
+    assert script.calls[0].plan == MediaPlan(source=Silence())
+    assert script.closed == 1
+    assert "calling sip:bob@192.0.2.20" in screen.err.getvalue()
+
+
+async def test_a_call_for_people_shows_why_and_a_table() -> None:
+    script, screen = Script(), Screen(json_results=False)
+    await run_call(CallRequest(uri=URI), screen, Stop(), script.phone)
+    text = screen.out.getvalue()
+    assert "UDP: 4 checks, 0 answers; TCP active nominated at 168 ms" in text
+    assert "TCP active, a to b" in text
+    assert "50 packets, 8000 bytes" in text
+
+
+async def test_what_is_said_and_how_long(tmp_path: Path) -> None:
+    file = tmp_path / "a.wav"
+    with wave.open(str(file), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 12000))
+    for request, plan in (
+        (CallRequest(uri=URI, wav=file), MediaPlan(source=WavFile(path=file), duration_s=2.0)),
+        (
+            CallRequest(uri=URI, wav=file, duration_s=9.0),
+            MediaPlan(source=WavFile(path=file), duration_s=9.0),
+        ),
+        (CallRequest(uri=URI, tone=440.0, path="tcp"), MediaPlan(source=Tone(hz=440.0), path="tcp")),
+        (
+            CallRequest(uri=URI, record=tmp_path / "out.wav", duration_s=1.0),
+            MediaPlan(record=tmp_path / "out.wav", duration_s=1.0),
+        ),
+    ):
+        assert request.plan() == plan
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sip_code"),
+    [
+        (CallRejected("busy here", sip_code=486, hint="later"), ResultCode.REJECTED, 486),
+        (NoMediaPath("all pairs failed"), ResultCode.NO_MEDIA_PATH, None),
+        (Unreachable("192.0.2.20 refuses"), ResultCode.UNREACHABLE, None),
+        (AuthenticationError("wrong password"), ResultCode.AUTHENTICATION, None),
+    ],
+)
+async def test_a_call_that_fails_has_an_object_and_a_message(
+    error: UaError, code: ResultCode, sip_code: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script, screen = Script(refuse=error), Screen()
+    assert await run_call(CallRequest(uri=URI), screen, Stop(), script.phone) is code
+    (value,) = objects(capsys)
+    assert (value["result"], value["sip_code"], value["error"]) == (code.value, sip_code, error.what)
+    assert f"error: {error.what}" in screen.err.getvalue()
+    assert screen.err.getvalue().count("error:") == 1
+
+
+async def test_a_call_that_goes_wrong_later_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    one_way = CallResult(result=ResultCode.MEDIA_ONE_WAY, error="nothing arrived")
+    script, screen = Script(result=one_way), Screen()
+    code = await run_call(CallRequest(uri=URI), screen, Stop(), script.phone)
+    assert code.exit_code == 8
+    assert "error: nothing arrived" in screen.err.getvalue()
+    assert "one direction only" in screen.err.getvalue()
+    assert objects(capsys)[0]["result"] == "media_one_way"
+
+
+async def test_a_call_that_nobody_answers_is_given_up(capsys: pytest.CaptureFixture[str]) -> None:
+    script, screen = Script(rings_forever=True), Screen()
+    code = await run_call(CallRequest(uri=URI, timeout_s=0.01), screen, Stop(), script.phone)
+    assert code is ResultCode.TIMEOUT
+    assert script.calls[0].hung_up.is_set()
+    (value,) = objects(capsys)
+    assert (value["result"], value["error"]) == ("timeout", f"no call with {URI} within 0.01 s")
+
+
+@pytest.mark.parametrize("ringing", [True, False])
+async def test_a_signal_hangs_up(ringing: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    stop = Stop()
+    script = Script(rings_forever=ringing, talks_forever=not ringing, stop=stop)
+    code = await run_call(CallRequest(uri=URI), Screen(), stop, script.phone)
+    assert code.exit_code == 130
+    assert script.calls[0].hung_up.is_set()
+    assert objects(capsys)[0]["result"] == "interrupted"
+    assert script.closed == 1
+
+
+async def test_a_call_that_does_not_let_go_is_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(session, "GOODBYE_S", 0.01)
+    stop = Stop()
+    script = Script(stuck=True, stop=stop)
+    assert await run_call(CallRequest(uri=URI), Screen(), stop, script.phone) is ResultCode.INTERRUPTED
+    value = objects(capsys)[0]
+    assert (value["result"], value["call_id"], value["sent"]) == ("interrupted", "c1", None)
+
+
+async def test_calls_to_loopback_use_loopback_and_others_do_not() -> None:
+    for uri, proxy, expected in (
+        ("sip:bob@127.0.0.1:5070", None, True),
+        ("sip:bob@[::1]", None, True),
+        (URI, "127.0.0.1:5060", True),
+        (URI, None, False),
+    ):
+        script = Script()
+        await run_call(CallRequest(uri=uri, proxy=proxy), Screen(), Stop(), script.phone)
+        assert script.accounts[0].ice.loopback is expected
+
+
+async def test_a_call_can_leave_a_report(tmp_path: Path) -> None:
+    target, screen = tmp_path / "r.html", Screen()
+    await run_call(CallRequest(uri=URI, report=target), screen, Stop(), Script().phone)
+    assert "TCP active nominated at 168 ms" in target.read_text(encoding="utf-8")
+    assert f"report: {target}" in screen.err.getvalue()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        CallRequest(uri="bob"),
+        CallRequest(uri=URI, wav=Path("does-not-exist.wav")),
+        CallRequest(uri=URI, wav=Path("a"), tone=440.0),
+        CallRequest(uri=URI, listen="a:b"),
+        CallRequest(uri=URI, proxy="sips:x"),
+        CallRequest(uri=URI, report=Path("/no/such/folder/r.html")),
+    ],
+)
+async def test_wrong_arguments_are_found_before_anything_happens(request_: CallRequest) -> None:
+    script = Script()
+    with pytest.raises(UsageError):
+        await run_call(request_, Screen(), Stop(), script.phone)
+    assert script.accounts == []
+
+
+# --- passwords --------------------------------------------------------------------------------------------
+
+
+def person(monkeypatch: pytest.MonkeyPatch, *, types: str | None) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: types is not None, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: types or "")
+
+
+async def test_a_person_is_asked_for_the_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    person(monkeypatch, types="s3cret")
+    script, screen = Script(password="s3cret"), Screen()
+    assert await run_call(CallRequest(uri=URI), screen, Stop(), script.phone) is ResultCode.OK
+    assert [account.password for account in script.accounts] == [None, "s3cret"]
+    assert "s3cret" not in screen.err.getvalue() + capsys.readouterr().out
+
+
+@pytest.mark.parametrize("types", [None, "", "wrong"])
+async def test_without_the_right_password_the_call_fails(
+    monkeypatch: pytest.MonkeyPatch, types: str | None
+) -> None:
+    person(monkeypatch, types=types)
+    with pytest.raises(AuthenticationError):
+        await run_call(CallRequest(uri=URI), Screen(), Stop(), Script(password="s3cret").phone)
+
+
+# --- answer -----------------------------------------------------------------------------------------------
+
+
+async def test_answering_some_calls_gives_an_object_each(capsys: pytest.CaptureFixture[str]) -> None:
+    script, screen = Script(arriving=3), Screen()
+    code = await run_answer(AnswerRequest(echo=True, calls=2), screen, Stop(), script.phone)
+    assert code is ResultCode.OK
+    remotes = {value["remote"] for value in objects(capsys)}
+    assert remotes == {"sip:caller1@example.com", "sip:caller2@example.com"}
+    assert all(call.plan == MediaPlan(source=Echo()) for call in script.calls[:2])
+    assert "listening on sip:192.0.2.10:5060" in screen.err.getvalue()
+
+
+async def test_answering_ends_with_the_code_of_the_worst_call() -> None:
+    bad = CallResult(result=ResultCode.NO_MEDIA_PATH, error="no pair answered")
+    code = await run_answer(AnswerRequest(calls=1), Screen(), Stop(), Script(arriving=1, result=bad).phone)
+    assert code is ResultCode.NO_MEDIA_PATH
+
+
+async def test_a_signal_hangs_up_all_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    stop = Stop()
+    script = Script(arriving=2, talks_forever=True, stop=stop, stop_at=2)
+    code = await run_answer(AnswerRequest(), Screen(), stop, script.phone)
+    assert code is ResultCode.INTERRUPTED
+    assert all(call.hung_up.is_set() for call in script.calls)
+    assert [value["result"] for value in objects(capsys)] == ["interrupted", "interrupted"]
+    assert script.closed == 1
+
+
+async def test_answering_gives_up_where_nobody_calls() -> None:
+    with pytest.raises(TimedOut, match=r"no call arrived within 0\.01 s"):
+        await run_answer(AnswerRequest(timeout_s=0.01), Screen(), Stop(), Script().phone)
+
+
+async def test_answering_registers_first_and_ends_with_the_registration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="needs an account"):
+        await run_answer(AnswerRequest(register=True), Screen(), Stop(), Script().phone)
+    config = account_file(tmp_path)
+    script, screen = Script(lose_registration=Unreachable("the registrar is gone")), Screen()
+    with pytest.raises(Unreachable):
+        await run_answer(AnswerRequest(register=True, config=config), screen, Stop(), script.phone)
+    assert "registered sip:alice@example.com for 120 s" in screen.err.getvalue()
+    assert script.closed == 1
+
+
+async def test_listening_on_loopback_uses_loopback() -> None:
+    script = Script(arriving=1)
+    await run_answer(AnswerRequest(calls=1, listen="127.0.0.1:5099"), Screen(), Stop(), script.phone)
+    account = script.accounts[0]
+    assert (account.listen_host, account.listen_port, account.ice.loopback) == ("127.0.0.1", 5099, True)
+
+
+def test_every_call_has_a_recording_of_its_own() -> None:
+    plan = MediaPlan(record=Path("out.wav"))
+    assert [numbered(plan, number).record for number in (1, 2, 3)] == [
+        Path("out.wav"),
+        Path("out-2.wav"),
+        Path("out-3.wav"),
+    ]
+    assert numbered(MediaPlan(), 2) == MediaPlan()
+
+
+# --- register ---------------------------------------------------------------------------------------------
+
+
+def account_file(folder: Path) -> Path:
+    file = folder / "config.toml"
+    file.write_text('[account]\nuri = "sip:alice@example.com"\n')
+    return file
+
+
+async def test_registering_shows_what_was_granted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = Script()
+    request = RegisterRequest(config=account_file(tmp_path))
+    assert await run_register(request, Screen(), Stop(), script.phone) is ResultCode.OK
+    assert objects(capsys) == [
+        {
+            "schema": 1,
+            "result": "ok",
+            "uri": "sip:alice@example.com",
+            "registrar": "sip:example.com",
+            "contact": "sip:alice@192.0.2.10:5060",
+            "expires_s": 120.0,
+        }
+    ]
+    assert script.closed == 1
+
+
+async def test_watching_stays_until_a_signal_or_the_loss(tmp_path: Path) -> None:
+    request = RegisterRequest(config=account_file(tmp_path), watch=True)
+    stop = Stop()
+    watching = asyncio.create_task(run_register(request, Screen(), stop, Script().phone))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not watching.done()
+    stop.request()
+    assert await watching is ResultCode.INTERRUPTED
+    lost = Script(lose_registration=AuthenticationError("the password was changed"))
+    with pytest.raises(AuthenticationError):
+        await run_register(request, Screen(), Stop(), lost.phone)
+
+
+async def test_registering_gives_up_and_needs_an_account(tmp_path: Path) -> None:
+    request = RegisterRequest(config=account_file(tmp_path), timeout_s=0.01)
+    with pytest.raises(TimedOut, match=r"sip:example\.com did not answer"):
+        await run_register(request, Screen(), Stop(), Script(rings_forever=True).phone)
+    with pytest.raises(ConfigurationError, match="needs an account"):
+        await run_register(RegisterRequest(), Screen(), Stop(), Script().phone)
+
+
+# --- demo -------------------------------------------------------------------------------------------------
+
+DemoPlayer = Callable[[DemoOptions, EventLog], Awaitable[DemoResult]]
+
+
+def player(correlation: float = 0.9987, error: UaError | None = None) -> DemoPlayer:
+    async def play(options: DemoOptions, log: EventLog) -> DemoResult:
+        for entry in udp_blocked_log().entries:
+            log.record(entry.at, entry.party, entry.source, entry.name, **entry.data)
+        if error is not None:
+            raise error
+        caller, callee = results()
+        return DemoResult(
+            caller=caller,
+            callee=callee,
+            correlation=correlation,
+            verdict=f"UDP was {options.udp}",
+            udp_dropped=5,
+        )
+
+    return play
+
+
+async def test_the_demo_shows_verdict_table_and_report(tmp_path: Path) -> None:
+    screen, report = Screen(json_results=False), tmp_path / "r.html"
+    code = await demo.run(DemoOptions(), report, screen, Stop(), player())
+    assert code is ResultCode.OK
+    text = screen.out.getvalue()
+    assert text.startswith("UDP was blocked\n")
+    assert "0.9987" in text
+    assert "5 UDP datagrams dropped" in text
+    assert f"report: {report}" in text
+    assert "UDP was blocked" in report.read_text(encoding="utf-8")
+    assert "path: TCP active" in screen.err.getvalue()
+
+
+async def test_the_object_of_the_demo_names_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await demo.run(DemoOptions(udp="open"), tmp_path / "r.html", Screen(), Stop(), player())
+    (value,) = objects(capsys)
+    assert (value["verdict"], value["report"]) == ("UDP was open", str(tmp_path / "r.html"))
+    assert value["callee"]["party"] == "bob"
+
+
+async def test_a_demo_whose_audio_differs_fails(tmp_path: Path) -> None:
+    screen = Screen()
+    code = await demo.run(DemoOptions(), tmp_path / "r.html", screen, Stop(), player(correlation=0.5))
+    assert code.exit_code == 9
+    assert "correlation 0.5000 is below 0.95" in screen.err.getvalue()
+
+
+async def test_a_demo_that_fails_leaves_a_report_all_the_same(tmp_path: Path) -> None:
+    report = tmp_path / "r.html"
+    with pytest.raises(NoMediaPath):
+        await demo.run(DemoOptions(), report, Screen(), Stop(), player(error=NoMediaPath("no pair left")))
+    assert "no pair left" in report.read_text(encoding="utf-8")
+
+
+async def test_a_demo_takes_its_time_limit_and_signals(tmp_path: Path) -> None:
+    async def forever(options: DemoOptions, log: EventLog) -> DemoResult:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(TimedOut, match="did not end within"):
+        await demo.run(DemoOptions(timeout_s=0.01), tmp_path / "r.html", Screen(), Stop(), forever)
+    stop = Stop()
+    stop.request()
+    assert (
+        await demo.run(DemoOptions(), tmp_path / "r.html", Screen(), stop, forever) is ResultCode.INTERRUPTED
+    )
+
+
+# --- the runner -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [
+        (UsageError("x"), 2),
+        (Interrupted("x"), 130),
+        (KeyboardInterrupt(), 130),
+        (RuntimeError("x"), 1),
+    ],
+)
+def test_every_error_becomes_an_exit_code(error: BaseException, exit_code: int) -> None:
+    def fail() -> ResultCode:
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        guarded(Screen(), fail)
+    assert caught.value.code == exit_code
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_mistake_of_ours_is_reported_without_a_traceback_unless_asked(
+    verbose: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen = Screen(verbose=verbose)
+
+    def fail() -> ResultCode:
+        raise RuntimeError("the moon is full")
+
+    with pytest.raises(SystemExit):
+        guarded(screen, fail)
+    shown = screen.err.getvalue()
+    assert "internal error: RuntimeError: the moon is full" in shown
+    assert "report it" in shown
+    assert ("Traceback" in shown) is verbose
+    assert objects(capsys)[0]["result"] == "internal"
+
+
+def test_an_error_says_what_was_seen_and_what_to_try(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen()
+
+    def fail() -> ResultCode:
+        raise UsageError("no [such] thing\x1b[2J", seen="nothing", hint="something")
+
+    with pytest.raises(SystemExit):
+        guarded(screen, fail)
+    assert screen.err.getvalue() == "error: no [such] thing\\x1b[2J\n  seen: nothing\n  try:  something\n"
+    assert objects(capsys)[0]["hint"] == "something"
+
+
+SLEEPER = """
+import asyncio, sys
+from ua.cli.output import Output
+from ua.cli.runner import run
+from ua.errors import ResultCode
+
+async def main(stop):
+    print("ready", flush=True)
+    await stop.wait()
+    print("goodbye", flush=True)
+    if sys.argv[1] == "slow":
+        await asyncio.sleep(60)
+    return ResultCode.INTERRUPTED
+
+run(Output(), main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "manner"), [(signal.SIGINT, "quick"), (signal.SIGTERM, "quick"), (signal.SIGINT, "slow")]
+)
+def test_one_signal_asks_and_a_second_one_ends(number: signal.Signals, manner: str) -> None:
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", SLEEPER, manner],
+        stdout=subprocess.PIPE,
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.stdout.readline() == "goodbye\n"
+        if manner == "slow":
+            process.send_signal(number)
+        assert process.wait(20) == 130

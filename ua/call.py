@@ -261,8 +261,9 @@ class Call:
         if self._answered_at is not None and self._ended_at is not None:
             duration = (self._ended_at - self._answered_at) * 1000
         changes: tuple[PathChange, ...] = ()
-        if media is not None and self._invited_at is not None:
-            changes = media.path_changes(self._invited_at)
+        if media is not None and self._invited_at is not None and self._ended_at is not None:
+            # What happens while both sides let go of the path is no change of it.
+            changes = media.path_changes(self._invited_at, self._ended_at)
         base = CallResult() if error is None else CallResult.failed(error)
         return CallResult(
             result=base.result,

@@ -87,8 +87,8 @@ def verdict(options: DemoOptions, caller: CallResult, dropped: int) -> str:
     firewall = (
         f"UDP was blocked ({dropped} datagrams dropped)" if options.udp == "blocked" else "UDP was open"
     )
-    path = ice.transport.upper() + (f" ({ice.tcptype})" if ice.tcptype else "")
-    return f"{firewall}, so ICE nominated {path} after {ice.nominated_ms:.0f} ms: {ice.reason}"
+    path = ice.transport.upper() + (f" {ice.tcptype}" if ice.tcptype else "")
+    return f"{firewall} and {path} was nominated after {ice.nominated_ms:.0f} ms. {ice.reason}."
 
 
 async def _answer(phone: Phone, plan: MediaPlan) -> CallResult:

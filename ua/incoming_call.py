@@ -10,7 +10,7 @@ from ua.media_leg import Refusal
 from ua.plan import MediaPlan
 from ua.sip.body import session_of
 from ua.sip.incoming import IncomingInvite
-from ua.sip.message import REASONS
+from ua.sip.reasons import REASONS
 
 
 class IncomingCall(Call):

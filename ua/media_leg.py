@@ -13,6 +13,7 @@ from typing import Literal
 from ice.errors import GatheringFailed, IceFailed
 from ice.messages import PathLost, PathSelected
 from ice.network import Network
+from ice.report import SessionReport
 from ice.types import Role, Transport
 from media.engine import MediaEngine
 from media.session import MediaSession
@@ -76,7 +77,7 @@ class MediaLeg:
         self._negotiated: NegotiatedMedia | None = None
         self._answered: NegotiatedMedia | None = None
         self._session: MediaSession | None = None
-        self._closed = False
+        self._last_report: SessionReport | None = None
 
     @classmethod
     async def open(
@@ -271,11 +272,16 @@ class MediaLeg:
         """One sentence: which path media takes and why."""
         if self._negotiated is not None and self._negotiated.ice is None:
             return f"plain RTP over UDP without ICE: {self._negotiated.ice_reason}"
-        return self._binding.session.report().reason
+        return self._report.reason
+
+    @property
+    def _report(self) -> SessionReport:
+        """What ICE tells now, or told last before the call was over."""
+        return self._last_report or self._binding.session.report()
 
     def ice_summary(self) -> IceSummary:
         """What ICE did."""
-        report = self._binding.session.report()
+        report = self._report
         if self._negotiated is not None and self._negotiated.ice is None:
             path = self._binding.session.path(1)
             return IceSummary(
@@ -294,10 +300,12 @@ class MediaLeg:
             reason=report.reason,
         )
 
-    def path_changes(self, origin: float) -> tuple[PathChange, ...]:
-        """When media moved, in ms after `origin` (monotonic seconds)."""
+    def path_changes(self, origin: float, end: float) -> tuple[PathChange, ...]:
+        """When media moved until `end`, in ms after `origin` (both monotonic seconds)."""
         changes: list[PathChange] = []
-        for change in self._binding.session.report().path_changes:
+        for change in self._report.path_changes:
+            if change.at > end:
+                break
             at_ms = (change.at - origin) * 1000
             match change:
                 case PathSelected(pair=pair):
@@ -319,9 +327,9 @@ class MediaLeg:
 
     async def close(self) -> None:
         """Say BYE by RTCP, close files and sockets. Does nothing twice."""
-        if self._closed:
+        if self._last_report is not None:
             return
-        self._closed = True
+        self._last_report = self._binding.session.report()
         if self._session is not None:
             self._engine.remove(self._session)
         else:

@@ -31,18 +31,23 @@ class Icephone:
         lines = self.program.output.read_text(encoding="utf-8").splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """Those objects that say how something ended."""
+        return [each for each in self.objects if "result" in each]
+
     async def noted(self, beginning: str, timeout_s: float = 15.0) -> str:
         """Wait for a line of progress that begins so; what follows in it."""
         await self.program.wrote(beginning, timeout_s)
         await until(lambda: "\n" in self.program.text().partition(beginning)[2], f"a line with {beginning}")
         return self.program.text().partition(beginning)[2].partition("\n")[0].strip()
 
-    async def result(self, timeout_s: float = 40.0) -> dict[str, Any]:
-        """Wait until it ends with exit code 0; the object that it printed last."""
+    async def result(self, timeout_s: float = 40.0, *, exit_code: int = 0) -> dict[str, Any]:
+        """Wait until it ends with `exit_code`; the result that it printed last."""
         code = await self.program.ended(timeout_s)
-        if code or not self.objects:
+        if code != exit_code or not self.results:
             raise PeerError(f"icephone ended with {code}: {self.objects} {self.program.text()[-2000:]}")
-        return self.objects[-1]
+        return self.results[-1]
 
     async def interrupt(self) -> int:
         """Press Ctrl-C; the exit code."""

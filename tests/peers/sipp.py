@@ -83,12 +83,12 @@ async def sipp(
         host: its address.
         extra: further arguments.
     """
-    port, media_port = free_ports(2, host)
+    port, media_port, control_port = free_ports(3, host)
     statistics = programs.folder / f"sipp-{port}.csv"
     command = [
         find_program("sipp") or "sipp",
         *(["-sn", scenario, "-t", _MODE[transport]]),
-        *(["-i", host, "-p", str(port), "-mp", str(media_port & ~1)]),
+        *(["-i", host, "-p", str(port), "-mp", str(media_port & ~1), "-cp", str(control_port)]),
         *(["-m", str(calls), "-l", "1", "-d", str(pause_ms), "-reconnect_close", "false"]),
         *(["-nostdin", "-trace_stat", "-stf", str(statistics), "-fd", "1", "-trace_err", "-trace_msg"]),
         *(["-message_file", str(statistics.with_suffix(".messages"))]),

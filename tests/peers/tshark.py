@@ -20,8 +20,8 @@ class RtpStream:
     """One line of tshark's table of RTP streams.
 
     Attributes:
-        source: "host:port" of the sender.
-        destination: "host:port" of the receiver.
+        source: "host:port" of the sender, an IPv6 host in brackets.
+        destination: the same of the receiver.
         ssrc: e.g. 0x1234ABCD.
         payload: name or number of the payload type, e.g. "g711U".
         packets: packets seen.
@@ -41,6 +41,10 @@ _STREAM = re.compile(
     r"0x(?P<ssrc>[0-9A-Fa-f]{8})\s+(?P<payload>.+?)\s+(?P<packets>\d+)\s+(?P<lost>-?\d+)\s+\(",
     re.MULTILINE,
 )
+
+
+def _address(host: str, port: str) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class Capture:
@@ -73,8 +77,8 @@ class Capture:
         )
         return [
             RtpStream(
-                source=f"{found['source']}:{found['source_port']}",
-                destination=f"{found['host']}:{found['port']}",
+                source=_address(found["source"], found["source_port"]),
+                destination=_address(found["host"], found["port"]),
                 ssrc=int(found["ssrc"], 16),
                 payload=found["payload"],
                 packets=int(found["packets"]),

@@ -131,7 +131,7 @@ class SipEndpoint:
     @property
     def counters(self) -> Counter[str]:
         """How often what happened: "received", "sent", "refused" ..."""
-        return Counter(self._stack.counters)
+        return Counter(self._stack.report.counters)
 
     async def contact_uri(self, target: Uri) -> Uri:
         """Our Contact as `target` would see it (the kernel's choice of address); raises SipUnreachable."""

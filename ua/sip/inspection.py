@@ -24,13 +24,13 @@ Refusal = tuple[int, str, Headers]
 
 def capabilities(config: SipConfig) -> Headers:
     """Allow, Accept, Accept-Encoding, Accept-Language and Supported (RFC 3261 §11.2)."""
-    return Headers.of(
+    headers = Headers.of(
         ("Allow", ", ".join(config.allow)),
         ("Accept", ", ".join(config.accept)),
         ("Accept-Encoding", "identity"),
         ("Accept-Language", "en"),
-        ("Supported", ", ".join(config.supported)),
     )
+    return headers.with_added(("Supported", ", ".join(config.supported))) if config.supported else headers
 
 
 def inspect(request: Request, config: SipConfig) -> Refusal | None:

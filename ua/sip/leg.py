@@ -16,7 +16,6 @@ from ua.sip.headers import Headers
 from ua.sip.hop import Hop
 from ua.sip.incoming import IncomingInvite, IncomingRequest
 from ua.sip.inspection import capabilities, inspect
-from ua.sip.log import SipLogEntry
 from ua.sip.message import Request, Response, make_response
 from ua.sip.stack import Stack
 from ua.sip.transaction_messages import RequestReceived
@@ -116,9 +115,9 @@ class Leg:
         try:
             await self._request("BYE", headers, b"", SDP)
         except SipError as error:
-            self._stack.counters["BYE unanswered"] += 1
+            self._stack.report.counters["BYE unanswered"] += 1
             if self.ended.result().by == "local" and not reason:
-                self._note(f"BYE was not answered: {error.what}")
+                self._stack.report.note(f"BYE was not answered: {error.what}")
 
     async def acknowledge(self, invite: Request, body: bytes = b"", content_type: str = SDP) -> None:
         """ACK a 2xx to an INVITE of ours; a repeat of the 2xx gets the same ACK (RFC 3261 §13.2.2.4)."""
@@ -264,7 +263,4 @@ class Leg:
         try:
             await self._request("BYE", None, b"", SDP)
         except (SipError, SipParseError):
-            self._stack.counters["BYE unanswered"] += 1
-
-    def _note(self, reason: str) -> None:
-        self._stack.log(SipLogEntry(at=0.0, kind="transaction", reason=reason))
+            self._stack.report.counters["BYE unanswered"] += 1

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-_SECRETS_RE: Final = re.compile(
-    r"(?im)^((?:proxy-)?authorization[ \t]*:.*?\b(?:response|cnonce)[ \t]*=[ \t]*)\"?[^\",\s]*\"?"
+_RESPONSE_RE: Final = re.compile(
+    r"(?im)^((?:proxy-)?authorization[ \t]*:(?:[^\r\n]|\r\n[ \t])*?\bresponse[ \t]*=[ \t]*)\"?[^\",\s]*\"?"
 )
+_SDP_KEY_RE: Final = re.compile(r"(?im)^(a=crypto:.*?inline:)\S+")
 _CONTROL_RE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
 
-MAX_LOGGED_CHARACTERS: Final = 8192
+MAX_LOGGED_BYTES: Final = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +43,8 @@ class SipLogEntry:
 
 
 def printable(data: bytes) -> str:
-    """A message as text for people: digest responses masked, control characters escaped, cut to 8192."""
-    text = data.decode("utf-8", "replace")
-    masked = ""
-    while masked != text:  # a row may hold both a response and a cnonce
-        masked, text = text, _SECRETS_RE.sub(r"\1***", text)
-        if masked == text:
-            break
-    escaped = _CONTROL_RE.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
-    return escaped[:MAX_LOGGED_CHARACTERS]
+    """A message as text for people: digest responses and SDP keys masked, control characters escaped."""
+    text = data[:MAX_LOGGED_BYTES].decode("utf-8", "replace")
+    text = _RESPONSE_RE.sub(r"\1***", text)
+    text = _SDP_KEY_RE.sub(r"\1***", text)
+    return _CONTROL_RE.sub(lambda match: f"\\x{ord(match.group()):02x}", text)

@@ -13,7 +13,8 @@ from ua.sip.exchange import authorised
 from ua.sip.headers import Headers
 from ua.sip.leg import Leg
 from ua.sip.message import Request, Response, make_response
-from ua.sip.stack import Sent, Stack
+from ua.sip.stack import Stack
+from ua.sip.users import Sent
 
 _MAX_PROVISIONAL = 64
 
@@ -135,7 +136,7 @@ class OutgoingInvite:
             try:
                 self._early[tag] = Leg(self._stack, self._dialog(response), self._digest)
             except SipParseError as error:
-                self._stack.counters[f"bad 1xx: {error.reason}"] += 1
+                self._stack.report.counters[f"bad 1xx: {error.reason}"] += 1
         if not self._provisional.full():
             self._provisional.put_nowait(response)
 

@@ -6,22 +6,21 @@ The one place of the SIP stack that reads the clock of the event loop.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, assert_never
+from dataclasses import replace
+from typing import Any, assert_never
 
 from ice.types import TransportAddress
 from ua.sip.config import SipConfig
 from ua.sip.dialog import DialogId, next_hop
 from ua.sip.errors import SipError, SipParseError, SipTimeout, SipUnreachable
-from ua.sip.grammar import join_host_port
 from ua.sip.headers import Headers
 from ua.sip.hop import Hop
 from ua.sip.locate import Target
-from ua.sip.log import SipLogEntry, printable
+from ua.sip.log import SipLogEntry
 from ua.sip.message import Request, Response, make_response, parse, serialise
 from ua.sip.name_addr import NameAddr
+from ua.sip.reporter import Reporter
 from ua.sip.transaction_layer import TransactionLayer
 from ua.sip.transaction_messages import (
     AckReceived,
@@ -39,62 +38,8 @@ from ua.sip.transaction_messages import (
 )
 from ua.sip.transport import TransportLayer
 from ua.sip.uri import Uri
+from ua.sip.users import ClientUser, Clockwork, DialogUser, Sent, ServerUser
 from ua.sip.via import Via
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """A request on its way.
-
-    Attributes:
-        request: as it was sent, with Via and Contact.
-        hop: where it was sent.
-        key: its transaction.
-    """
-
-    request: Request
-    hop: Hop
-    key: ClientKey
-
-
-class ClientUser(Protocol):
-    """Who waits for the responses to a request."""
-
-    def on_response(self, response: Response) -> None:
-        """A response came."""
-
-    def on_failure(self, error: SipError) -> None:
-        """None will come: `SipTimeout` or `SipUnreachable`."""
-
-    def on_ended(self) -> None:
-        """The transaction is gone."""
-
-
-class ServerUser(Protocol):
-    """Who answers an INVITE."""
-
-    def cancel(self) -> None:
-        """The caller gave up."""
-
-
-class DialogUser(Protocol):
-    """Who takes the requests of a dialog."""
-
-    def receive_request(self, event: RequestReceived) -> None:
-        """A request came; it is to be answered."""
-
-    def receive_ack(self, request: Request) -> None:
-        """An ACK came."""
-
-
-class Clockwork(Protocol):
-    """Something with timers."""
-
-    def next_timer(self) -> float | None:
-        """When `handle_timer` wants to be called."""
-
-    def handle_timer(self, now: float) -> None:
-        """Do what is due."""
 
 
 class Stack:
@@ -103,7 +48,7 @@ class Stack:
     Attributes:
         dialogs: users of dialogs by id.
         clocks: what else has timers.
-        counters: how often what happened, e.g. "received", "sent", "refused".
+        report: log and counters.
     """
 
     def __init__(
@@ -120,9 +65,7 @@ class Stack:
         self.dialogs: dict[DialogId, DialogUser] = {}
         self.servers: dict[ServerKey, ServerUser] = {}
         self.clocks: set[Clockwork] = set()
-        self.counters: Counter[str] = Counter()
         self.closed = False
-        self._on_log = on_log
         self._on_request = on_request
         self._clients: dict[ClientKey, ClientUser] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -132,10 +75,11 @@ class Stack:
         self.transport = TransportLayer(
             config,
             on_message=self._on_message,
-            on_fault=self._on_fault,
+            on_fault=lambda source, reason: self.report.refused(source, reason),
             on_connection=self._on_connection,
             on_unreachable=self._on_unreachable,
         )
+        self.report = Reporter(on_log, now=self.now, local=self.transport.local)
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -169,27 +113,6 @@ class Stack:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def log(self, entry: SipLogEntry) -> None:
-        """Report an entry; its time is set here."""
-        self._on_log(replace(entry, at=self.now()))
-
-    def refuse(self, hop: Hop, reason: str, data: bytes = b"") -> None:
-        """Count and report something that was not acted on."""
-        self.counters["refused"] += 1
-        self.log(
-            SipLogEntry(
-                at=0.0,
-                kind="refused",
-                direction="in",
-                transport=hop.transport,
-                local=self._local_name(hop),
-                remote=str(hop.remote),
-                size=len(data),
-                text=printable(data),
-                reason=reason,
-            )
-        )
-
     # requests of ours
 
     async def start_request(
@@ -214,8 +137,7 @@ class Stack:
     def send_again(self, hop: Hop, ack: Request) -> None:
         """Send an ACK, or the same once more."""
         data = serialise(ack)
-        problem = self.transport.send(hop, data)
-        self._log_sent(hop, data, problem)
+        self._send(hop, data)
 
     def cancel(self, key: ClientKey, headers: Headers | None = None) -> None:
         """CANCEL an INVITE of ours, now or after its first 1xx."""
@@ -327,9 +249,17 @@ class Stack:
         self.layer.handle_timer(now)
         self.pump()
 
+    def _send(self, hop: Hop, data: bytes) -> str:
+        """Send and report; empty where it left, else what went wrong."""
+        problem = self.transport.send(hop, data)
+        if problem:
+            self.report.not_sent(hop, problem)
+        else:
+            self.report.message("out", hop, data)
+        return problem
+
     def _execute(self, command: SendMessage) -> None:
-        problem = self.transport.send(command.hop, command.data)
-        self._log_sent(command.hop, command.data, problem)
+        problem = self._send(command.hop, command.data)
         if not problem or command.key is None:
             return
         if isinstance(command.message, Response) and command.hop.reliable:
@@ -348,7 +278,7 @@ class Stack:
                 self.layer.transport_failed(command.key, problem, self.now())
                 self.pump()
             return
-        self._log_sent(hop, command.data, self.transport.send(hop, command.data))
+        self._send(hop, command.data)
 
     def _dispatch(self, event: TransactionEvent) -> None:
         match event:
@@ -374,7 +304,7 @@ class Stack:
                 else:
                     self.servers.pop(event.key, None)
             case MessageDropped():
-                self.refuse(event.source, event.reason, serialise(event.message))
+                self.report.refused(event.source, event.reason, serialise(event.message))
             case _:
                 assert_never(event)
 
@@ -385,7 +315,7 @@ class Stack:
         )
         user = self.dialogs.get(key)
         if user is None:
-            self.refuse(event.source, "ACK to nothing", serialise(request))
+            self.report.refused(event.source, "ACK to nothing", serialise(request))
         else:
             self._contain(lambda: user.receive_ack(request), None)
 
@@ -405,19 +335,18 @@ class Stack:
             client = self._clients.get(event.key)
             if client is not None:
                 client.on_failure(error)
-        self.log(SipLogEntry(at=0.0, kind="transaction", reason=reason))
+        self.report.note(reason)
 
     # what arrives
 
     def _on_message(self, data: bytes, source: Hop) -> None:
         if not data.strip(b"\r\n\x00"):
             return  # keep-alive of a NAT binding
-        self.counters["received"] += 1
-        self._log_message("in", source, data)
+        self.report.message("in", source, data)
         try:
             message = parse(data)
         except SipParseError as error:
-            self.refuse(source, error.reason, data)
+            self.report.refused(source, error.reason, data)
             if error.answer is not None:
                 self._answer_malformed(error.answer, source)
             return
@@ -431,16 +360,10 @@ class Stack:
                 answer = replace(answer, headers=tagged)
         except SipParseError:
             pass  # To is what is malformed: it goes back as it came
-        data = serialise(answer)
-        self._log_sent(source, data, self.transport.send(source, data))
-
-    def _on_fault(self, source: Hop, reason: str) -> None:
-        self.refuse(source, reason)
+        self._send(source, serialise(answer))
 
     def _on_connection(self, hop: Hop, state: str) -> None:
-        self.log(
-            SipLogEntry(at=0.0, kind="connection", transport="tcp", remote=str(hop.remote), reason=state)
-        )
+        self.report.connection(hop, state)
         if state not in ("opened", "accepted") and hop.connection is not None and not self.closed:
             self.layer.connection_lost(hop.connection, state, self.now())
             self.pump()
@@ -457,7 +380,7 @@ class Stack:
         except asyncio.CancelledError:
             raise
         except SipError as error:
-            self.log(SipLogEntry(at=0.0, kind="transaction", reason=f"{error.what} {error.seen}".strip()))
+            self.report.note(f"{error.what} {error.seen}".strip())
         except Exception as error:
             self._report(error)
 
@@ -473,38 +396,5 @@ class Stack:
                 )
 
     def _report(self, error: Exception) -> None:
-        self.counters["internal errors"] += 1
+        self.report.counters["internal errors"] += 1
         self._loop.call_exception_handler({"message": "error in a SIP callback", "exception": error})
-
-    def _local_name(self, hop: Hop) -> str:
-        local = self.transport.local.get(hop.transport)
-        return "" if local is None else join_host_port(local.host, local.port)
-
-    def _log_message(self, direction: str, hop: Hop, data: bytes) -> None:
-        self.log(
-            SipLogEntry(
-                at=0.0,
-                kind="message",
-                direction="in" if direction == "in" else "out",
-                transport=hop.transport,
-                local=self._local_name(hop),
-                remote=str(hop.remote),
-                size=len(data),
-                text=printable(data),
-            )
-        )
-
-    def _log_sent(self, hop: Hop, data: bytes, problem: str) -> None:
-        if problem:
-            self.log(
-                SipLogEntry(
-                    at=0.0,
-                    kind="transaction",
-                    transport=hop.transport,
-                    remote=str(hop.remote),
-                    reason=problem,
-                )
-            )
-        else:
-            self.counters["sent"] += 1
-            self._log_message("out", hop, data)

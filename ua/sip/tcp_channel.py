@@ -17,6 +17,9 @@ from ua.sip.message import serialise
 from ua.sip.stream import PONG, FramedMessage, KeepAlive, StreamFault, StreamFramer
 from ua.sip.udp_channel import family_of
 
+_CLOSE_TIMEOUT: Final = 1.0
+"""Seconds for what was written to leave when the endpoint closes."""
+
 MAX_UNSENT_BYTES: Final = 1 << 20
 """A peer that reads this little is cut off."""
 
@@ -91,8 +94,12 @@ class TcpChannel:
             self._server.close()
         open_connections = list(self._connections.values())
         for connection in open_connections:
-            connection.abort("closed by us")
+            connection.close("closed by us")
+        gone = [connection.gone for connection in open_connections]
+        if gone:
+            await asyncio.wait(gone, timeout=_CLOSE_TIMEOUT)
         for connection in open_connections:
+            connection.abort("closed by us")
             await connection.gone
         if self._server is not None:
             await self._server.wait_closed()

@@ -1,0 +1,78 @@
+"""Counts and reports what the stack does; nothing is refused in silence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from ice.types import TransportAddress
+from ua.sip.hop import Hop, SipTransport
+from ua.sip.log import SipLogEntry, printable
+
+
+class Reporter:
+    """Makes the log entries of one endpoint.
+
+    Attributes:
+        counters: how often what happened: "received", "sent", "refused", "internal errors" ...
+    """
+
+    def __init__(
+        self,
+        on_log: Callable[[SipLogEntry], None],
+        *,
+        now: Callable[[], float],
+        local: Mapping[SipTransport, TransportAddress],
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        self._on_log = on_log
+        self._now = now
+        self._local = local
+
+    def message(self, direction: Literal["in", "out"], hop: Hop, data: bytes) -> None:
+        """A message came or left."""
+        self.counters["received" if direction == "in" else "sent"] += 1
+        self._entry("message", hop, data, direction=direction)
+
+    def refused(self, hop: Hop, reason: str, data: bytes = b"") -> None:
+        """Something from the network is not acted on."""
+        self.counters["refused"] += 1
+        self._entry("refused", hop, data, direction="in", reason=reason)
+
+    def connection(self, hop: Hop, state: str) -> None:
+        """A TCP connection was opened, accepted, or ended with a reason."""
+        self._entry("connection", hop, b"", reason=state)
+
+    def not_sent(self, hop: Hop, reason: str) -> None:
+        """A message could not be sent."""
+        self.counters["not sent"] += 1
+        self._entry("transaction", hop, b"", direction="out", reason=reason)
+
+    def note(self, reason: str) -> None:
+        """What became of a transaction or a dialog."""
+        self._on_log(SipLogEntry(at=self._now(), kind="transaction", reason=reason))
+
+    def _entry(
+        self,
+        kind: Literal["message", "refused", "connection", "transaction"],
+        hop: Hop,
+        data: bytes,
+        *,
+        direction: Literal["in", "out", ""] = "",
+        reason: str = "",
+    ) -> None:
+        local = self._local.get(hop.transport)
+        self._on_log(
+            SipLogEntry(
+                at=self._now(),
+                kind=kind,
+                direction=direction,
+                transport=hop.transport,
+                local="" if local is None else str(local),
+                remote=str(hop.remote),
+                size=len(data),
+                text=printable(data),
+                reason=reason,
+            )
+        )

@@ -1,0 +1,66 @@
+"""Who the pump works for: protocols of those who wait for messages or have timers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ua.sip.errors import SipError
+from ua.sip.hop import Hop
+from ua.sip.message import Request, Response
+from ua.sip.transaction_messages import ClientKey, RequestReceived
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A request on its way.
+
+    Attributes:
+        request: as it was sent, with Via and Contact.
+        hop: where it was sent.
+        key: its transaction.
+    """
+
+    request: Request
+    hop: Hop
+    key: ClientKey
+
+
+class ClientUser(Protocol):
+    """Who waits for the responses to a request."""
+
+    def on_response(self, response: Response) -> None:
+        """A response came."""
+
+    def on_failure(self, error: SipError) -> None:
+        """None will come: `SipTimeout` or `SipUnreachable`."""
+
+    def on_ended(self) -> None:
+        """The transaction is gone."""
+
+
+class ServerUser(Protocol):
+    """Who answers an INVITE."""
+
+    def cancel(self) -> None:
+        """The caller gave up."""
+
+
+class DialogUser(Protocol):
+    """Who takes the requests of a dialog."""
+
+    def receive_request(self, event: RequestReceived) -> None:
+        """A request came; it is to be answered."""
+
+    def receive_ack(self, request: Request) -> None:
+        """An ACK came."""
+
+
+class Clockwork(Protocol):
+    """Something with timers."""
+
+    def next_timer(self) -> float | None:
+        """When `handle_timer` wants to be called."""
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""

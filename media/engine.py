@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from media.session import MediaSession
+if TYPE_CHECKING:  # importing aiortc takes half a second, which who only starts a clock need not wait for
+    from media.session import MediaSession
 
 CALLS_PER_PHASE: Final = 20
 MAXIMUM_PHASES: Final = 8

@@ -14,15 +14,15 @@ from media.codecs.codec import Codec
 from media.config import MediaConfig
 from media.errors import MediaError
 from media.events import AudioFailed, MediaCounters, MediaEvent, MediaRefused, SsrcChanged
+from media.figures import gather
 from media.path import PacketPath
-from media.quality import mos, r_factor
 from media.receiver import RtpReceiver
 from media.rtcp_session import RtcpSession, new_cname
 from media.rtp import BARRED_PAYLOAD_TYPES, is_rtcp
 from media.sender import RtpSender
 from media.sinks import NullSink, Sink
 from media.sources import SilenceSource, Source
-from media.statistics import DelayStatistics, DirectionStatistics, MediaStatistics, percentile
+from media.statistics import MediaStatistics
 
 _COLLISION_MEMORY_S: Final = 50.0
 """About ten RTCP intervals (RFC 3550 §8.2): a loop of our packets changes our SSRC only once."""
@@ -297,59 +297,18 @@ class MediaSession:
     @property
     def statistics(self) -> MediaStatistics:
         """All figures as they are now."""
-        sender, receiver, rtcp = self._sender, self._receiver, self._rtcp
-        figures, active = receiver.figures, receiver.active
-        report = rtcp.peer_report if rtcp is not None else None
-        rate = self.codec.clock_rate
-        delay = self._delay()
-        lost = receiver.lost
-        return MediaStatistics(
-            sent=DirectionStatistics(
-                packets=sender.packets,
-                bytes=sender.bytes,
-                lost=None if report is None else report.packets_lost,
-                dropped_stale=sender.dropped,
-                jitter_ms=None if report is None else report.jitter * 1000 / rate,
-            ),
-            received=DirectionStatistics(
-                packets=receiver.packets,
-                bytes=receiver.bytes,
-                lost=lost,
-                dropped_stale=figures.late + figures.skipped,
-                jitter_ms=None if active is None else active.jitter_ms,
-            ),
+        return gather(
+            sender=self._sender,
+            receiver=self._receiver,
+            rtcp=self._rtcp,
+            codec=self.codec,
+            ptime_ms=self.ptime_ms,
             round_trip_ms=self.round_trip_ms,
-            delay_ms=delay,
-            mos=self._mos(delay, lost),
-            concealed_ms=figures.concealed * 1000 / self.codec.sample_rate,
-            late=figures.late,
-            duplicates=figures.duplicates,
-            waits=figures.waits,
-            stretched=figures.stretched,
-            buffer_ms=0.0 if active is None else active.buffer.delay.delay * 1000,
             level_sent_dbfs=self._level_sent,
             level_received_dbfs=self._level_received,
-            first_received_at=receiver.first_received_at,
             refused=dict(self._refused),
             skipped_frames=self._skipped,
-            peer_cname=None if rtcp is None else rtcp.peer_cname,
         )
-
-    def _delay(self) -> DelayStatistics | None:
-        delays = self._receiver.figures.delays
-        half, most = percentile(delays, 0.5), percentile(delays, 0.99)
-        if half is None or most is None:
-            return None
-        fixed = self.ptime_ms + (self.round_trip_ms or 0.0) / 2
-        return DelayStatistics(p50=half + fixed, p99=most + fixed)
-
-    def _mos(self, delay: DelayStatistics | None, lost: int) -> float | None:
-        if delay is None:
-            return None
-        figures = self._receiver.figures
-        missing = max(0, lost) + figures.late + figures.skipped
-        percent = 100 * missing / (figures.played + missing)
-        return mos(r_factor(delay_ms=delay.p50, loss_percent=percent, impairment=self.codec.impairment))
 
     # --- inside -------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -81,16 +80,3 @@ class MediaStatistics:
     refused: Mapping[str, int]
     skipped_frames: int
     peer_cname: str | None
-
-
-def percentile(slots: array[int], share: float) -> int | None:
-    """The first slot below or at which `share` (0 to 1) of all counts lie; None where nothing was counted."""
-    total = sum(slots)
-    if not total:
-        return None
-    rest = share * total
-    for slot, count in enumerate(slots):
-        rest -= count
-        if rest <= 0:
-            return slot
-    return len(slots) - 1

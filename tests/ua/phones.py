@@ -1,0 +1,67 @@
+"""Real phones on loopback for the tests of calls."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ice.config import IceConfig
+from ice.network import Network
+from ua.config import Account
+from ua.events import EventLog
+from ua.incoming_call import IncomingCall
+from ua.outgoing_call import OutgoingCall
+from ua.phone import Phone
+from ua.plan import MediaPlan
+
+LOOPBACK = IceConfig(loopback=True, interfaces=("lo",))
+
+
+def account(user: str, **changes: object) -> Account:
+    """An account that listens on loopback, any port."""
+    base = Account(uri=f"sip:{user}@example.com", auth_user=user, listen_host="127.0.0.1", ice=LOOPBACK)
+    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+
+
+class Pair:
+    """Alice and Bob with one log."""
+
+    def __init__(self, alice: Phone, bob: Phone, log: EventLog) -> None:
+        self.alice = alice
+        self.bob = bob
+        self.log = log
+
+    def bob_uri(self, transport: str = "udp") -> str:
+        """Bob's own address."""
+        return next(uri for uri in self.bob.addresses if ("transport=tcp" in uri) is (transport == "tcp"))
+
+    async def ring(self, plan: MediaPlan, *, transport: str = "udp") -> tuple[OutgoingCall, IncomingCall]:
+        """Alice calls, Bob's phone rings."""
+        ringing = asyncio.ensure_future(anext(self.bob.incoming()))
+        await asyncio.sleep(0)
+        call = await self.alice.place(self.bob_uri(transport), plan)
+        return call, await ringing
+
+    def messages(self, party: str, direction: str) -> list[str]:
+        """First lines of the SIP messages that a phone saw."""
+        return [
+            str(entry.data["text"]).split("\r\n", 1)[0]
+            for entry in self.log.entries
+            if (entry.party, entry.source, entry.name) == (party, "sip", "message")
+            and entry.data["direction"] == direction
+        ]
+
+
+@asynccontextmanager
+async def pair(
+    *, alice: Account | None = None, bob: Account | None = None, network: Network | None = None
+) -> AsyncIterator[Pair]:
+    """Two phones that reach each other directly."""
+    log = EventLog()
+    async with (
+        Phone(bob or account("bob"), log, network=network) as bobs,
+        Phone(alice or account("alice"), log, network=network) as alices,
+    ):
+        yield Pair(alices, bobs, log)

@@ -1,0 +1,114 @@
+"""Registering, refreshing and removing, against a registrar made of our own SIP stack."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.ua.phones import account
+from ua.errors import AuthenticationError, CallRejected, TimedOut, Unreachable
+from ua.events import EventLog
+from ua.phone import Phone
+from ua.registration import refresh_after
+from ua.sip.config import SipConfig
+from ua.sip.endpoint import SipEndpoint
+from ua.sip.headers import Headers
+from ua.sip.incoming import IncomingRequest
+
+
+class Registrar:
+    """Answers REGISTER with a list of statuses, then with 200; grants at most `grant` seconds."""
+
+    def __init__(self, *, grant: int, statuses: list[int], minimum: int = 0) -> None:
+        self.grant = grant
+        self.statuses = statuses
+        self.minimum = minimum
+        self.asked: list[int] = []
+
+    def take(self, incoming: IncomingRequest) -> None:
+        contact = incoming.request.contacts[0]
+        seconds = int(contact.param("expires") or "0")
+        self.asked.append(seconds)
+        if 0 < seconds < self.minimum:
+            incoming.respond(423, headers=Headers.of(("Min-Expires", self.minimum)))
+            return
+        status = self.statuses.pop(0) if self.statuses else 200
+        if status != 200:
+            incoming.respond(status)
+            return
+        granted = contact.with_param("expires", str(min(seconds, self.grant)))
+        incoming.respond(200, headers=Headers.of(("Contact", granted)) if seconds else Headers())
+
+
+@asynccontextmanager
+async def registering(registrar: Registrar) -> AsyncIterator[tuple[Phone, EventLog]]:
+    config = SipConfig(host="127.0.0.1", allow=("REGISTER", "OPTIONS"))
+    endpoint = SipEndpoint(config, on_request=registrar.take)
+    await endpoint.start()
+    log = EventLog()
+    address = endpoint.local_addresses["udp"]
+    try:
+        async with Phone(account("alice", registrar=f"sip:{address}"), log) as phone:
+            yield phone, log
+    finally:
+        await endpoint.close()
+
+
+def states(log: EventLog) -> list[str]:
+    return [str(entry.data["state"]) for entry in log.entries if entry.name == "registration"]
+
+
+@pytest.mark.parametrize(("expires", "after"), [(60, 30), (100, 50), (300, 240), (3600, 3540)])
+def test_a_registration_is_refreshed_before_it_ends(expires: int, after: float) -> None:
+    assert refresh_after(expires) == after
+
+
+async def test_it_registers_refreshes_and_removes_its_contact() -> None:
+    registrar = Registrar(grant=1, statuses=[])
+    async with registering(registrar) as (phone, log):
+        registration = await phone.register(expires=300)
+        assert registration.expires_s == 1
+        assert registration.contact.startswith("sip:alice@127.0.0.1:")
+        async with asyncio.timeout(10):
+            while "refreshed" not in states(log):
+                await asyncio.sleep(0.02)
+    assert (registrar.asked[:2], registrar.asked[-1]) == ([300, 300], 0)
+    assert (states(log)[:2], states(log)[-1]) == (["registered", "refreshed"], "removed")
+
+
+async def test_a_registrar_that_wants_longer_gets_it() -> None:
+    registrar = Registrar(grant=7200, statuses=[], minimum=600)
+    async with registering(registrar) as (phone, _):
+        registration = await phone.register(expires=60)
+        assert registration.expires_s == 600
+    assert registrar.asked == [60, 600, 0]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(403, AuthenticationError), (401, AuthenticationError), (503, CallRejected)]
+)
+async def test_a_refusal_is_one_clear_error(status: int, error: type[Exception]) -> None:
+    registrar = Registrar(grant=300, statuses=[status])
+    async with registering(registrar) as (phone, _):
+        with pytest.raises(error):
+            await phone.register(expires=300)
+
+
+async def test_a_refresh_that_is_refused_ends_the_registration() -> None:
+    registrar = Registrar(grant=1, statuses=[200, 403])
+    async with registering(registrar) as (phone, log):
+        registration = await phone.register(expires=300)
+        with pytest.raises(AuthenticationError):
+            await registration.lost()
+    assert states(log) == ["registered", "lost"]
+    assert registrar.asked == [300, 300]
+
+
+async def test_a_registrar_that_is_not_there_is_unreachable() -> None:
+    log = EventLog()
+    async with Phone(account("alice", registrar="sip:127.0.0.1:9;transport=tcp"), log) as phone:
+        with pytest.raises((Unreachable, TimedOut)):
+            await phone.register(expires=300)

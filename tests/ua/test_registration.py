@@ -72,9 +72,9 @@ async def test_it_registers_refreshes_and_removes_its_contact() -> None:
         registration = await phone.register(expires=300)
         assert registration.expires_s == 1
         assert registration.contact.startswith("sip:alice@127.0.0.1:")
-        async with asyncio.timeout(10):
-            while "refreshed" not in states(log):
-                await asyncio.sleep(0.02)
+        refreshed = asyncio.Event()
+        log.subscribe(lambda entry: refreshed.set() if entry.data.get("state") == "refreshed" else None)
+        await asyncio.wait_for(refreshed.wait(), timeout=10)
     assert (registrar.asked[:2], registrar.asked[-1]) == ([300, 300], 0)
     assert (states(log)[:2], states(log)[-1]) == (["registered", "refreshed"], "removed")
 

@@ -9,6 +9,7 @@ from ua import clock
 from ua.errors import CallRejected, UaError
 from ua.events import EventLog
 from ua.outgoing_call import refused_credentials
+from ua.sip.bindings import granted_expires
 from ua.sip.errors import SipError, SipTimeout, SipUnreachable
 from ua.sip.exchange import Exchange
 from ua.sip.message import Response
@@ -24,20 +25,6 @@ RETRY_S = 5.0
 def refresh_after(expires_s: float) -> float:
     """Seconds after which to refresh: half the time of short registrations, a minute early for long ones."""
     return max(expires_s / 2, expires_s - 60.0)
-
-
-def granted(done: Exchange, asked_s: int) -> float:
-    """Seconds that a 200 to REGISTER grants our Contact (RFC 3261 §10.2.4).
-
-    Some registrars list the Contact rewritten; then Expires counts, and what we asked for without one.
-    """
-    ours = done.request.contacts[0].uri
-    for contact in done.response.contacts:
-        text = contact.param("expires")
-        if contact.uri.same_as(ours) and text is not None and text.isascii() and text.isdigit():
-            return float(text)
-    expires = done.response.seconds("expires")
-    return float(asked_s if expires is None else expires)
 
 
 class Registration:
@@ -104,7 +91,9 @@ class Registration:
         if not done.response.is_success:
             raise self._explained(done.response, done.auth_problem)
         self.contact = str(done.request.contacts[0].uri)
-        self.expires_s = granted(done, self._asked)
+        # A registrar that lists our Contact rewritten, or not at all, is believed to grant what we asked for.
+        seconds = granted_expires(done.request, done.response)
+        self.expires_s = float(self._asked if seconds is None else seconds)
         self._valid_until = clock.now() + self.expires_s
 
     async def _send(self) -> Exchange:

@@ -210,11 +210,11 @@ def udp_blocked_log(*, mute: bool = False) -> EventLog:
         FlowOpened(at=at(89), flow=FlowId(9), local=PASSIVE_B.address, remote=PRFLX_A.address, accepted=True),
     )
     r.ice("alice", CheckSent(at=at(91), pair_id=tcp, transmission=1, nominating=False))
-    r.ice("bob", PairAdded(at=at(93), pair=pair(4, PASSIVE_B, PRFLX_A)))
     r.ice(
         "bob",
         CheckReceived(at=at(93), component=1, flow=FlowId(9), remote=PRFLX_A.address, use_candidate=False),
     )
+    r.ice("bob", PairAdded(at=at(93), pair=pair(4, PASSIVE_B, PRFLX_A)))
     r.ice("bob", PairStateChanged(at=at(93), pair_id=4, state=PairState.IN_PROGRESS))
     r.ice("bob", CheckSent(at=at(94), pair_id=4, transmission=1, nominating=False))
     r.ice("alice", CheckAnswered(at=at(118), pair_id=tcp, rtt_ms=27.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ice.messages import PairAdded, PairStateChanged, PathLost, PathSelected
+from ice.messages import CheckReceived, PairAdded, PairStateChanged, PathLost, PathSelected
 from ice.types import CandidateType, FlowId, PairState
 from tests.ua import recorded_call as recorded
 from tests.ua.browser import Elements, dump_dom, pixels
@@ -145,6 +146,33 @@ def test_a_pair_given_up_without_an_answer_is_no_failure_but_shown() -> None:
     assert udp.outcome == "no answer, given up (3 checks, 0 answers)"
 
 
+def test_what_is_torn_down_after_hanging_up_is_left_out() -> None:
+    log = udp_blocked_log()
+    log.record_event("bob", "ice", PathLost(at=at(5201), component=1, reason="closed by the peer"))
+    passive = build_timeline(recorded.in_order(log).entries).rows[3]
+    assert kinds(passive)[-1] == "nominated"
+    assert passive.outcome.startswith("carries the media")
+
+
+def test_questions_for_consent_do_not_fill_the_picture() -> None:
+    log = udp_blocked_log()
+    for second in range(1, 5):
+        log.record_event(
+            "bob",
+            "ice",
+            CheckReceived(
+                at=at(1000 * second),
+                component=1,
+                flow=FlowId(9),
+                remote=recorded.PRFLX_A.address,
+                use_candidate=False,
+            ),
+        )
+    timeline = build_timeline(recorded.in_order(log).entries)
+    assert kinds(timeline.rows[3]).count("received") == 2
+    assert timeline.end_ms < 260
+
+
 def test_an_empty_log_makes_an_empty_picture() -> None:
     timeline = build_timeline(())
     assert timeline == Timeline(rows=(), untried={}, milestones=(), end_ms=10.0)
@@ -263,6 +291,22 @@ def test_refused_lines_are_struck_out_and_candidates_in_use_marked() -> None:
     assert [answer.lines[number] for number in answer.remarks] == [
         "a=candidate:3 1 TCP 2120220671 192.0.2.20 50002 typ host tcptype passive"
     ]
+
+
+def test_two_phones_at_one_address_have_their_own_candidates() -> None:
+    log = EventLog()
+    for entry in udp_blocked_log().entries:
+        data = dict(entry.data)
+        if entry.source == "sdp":
+            data["text"] = str(data.get("text", "")).replace(recorded.BOB, recorded.ALICE)
+        if "pair" in data:
+            data["pair"] = copy.deepcopy(data["pair"])
+            for side in ("local", "remote"):
+                data["pair"][side]["address"]["host"] = recorded.ALICE
+        log.record(entry.at, entry.party, entry.source, entry.name, **data)
+    offer, answer = build_sdps(log.entries, at(0))
+    assert [offer.lines[number].split()[-1] for number in offer.remarks] == ["active"]
+    assert [answer.lines[number].split()[-1] for number in answer.remarks] == ["passive"]
 
 
 def test_a_refused_line_is_found_by_its_number_even_before_its_description() -> None:

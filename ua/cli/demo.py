@@ -61,7 +61,7 @@ async def run(
             verdict=result.verdict,
             facts={
                 "correlation": f"{result.correlation:.4f}",
-                "UDP datagrams dropped": str(result.udp_dropped),
+                "UDP dropped": str(result.udp_dropped),
             },
         ),
     )

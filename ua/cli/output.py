@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
+PIPE_WIDTH = 120
+"""Columns of tables that do not go to a terminal."""
+
+
 class Output:
     """The two streams of a command.
 
@@ -31,7 +36,9 @@ class Output:
         self.json = json_results
         self.verbose = verbose
         self.quiet = quiet
-        self.stdout = Console(highlight=False)
+        # A pipe has no width; 80 columns, the guess of rich, fold addresses.
+        piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+        self.stdout = Console(highlight=False, width=PIPE_WIDTH if piped else None)
         self.stderr = Console(stderr=True, highlight=False)
 
     def note(self, text: str, style: str = "") -> None:

@@ -42,10 +42,11 @@ class Chart:
 
 def build_charts(entries: Sequence[LogEntry], zero: float) -> list[Chart]:
     """The charts that have data."""
-    views: dict[str, list[tuple[float, MediaView]]] = {}
+    # The same colour for the same party in all charts: in the order of the log.
+    views: dict[str, list[tuple[float, MediaView]]] = {entry.party: [] for entry in entries}
     for entry in entries:
         if is_counters(entry):
-            views.setdefault(entry.party, []).append((entry.at - zero, MediaView.from_data(entry.data)))
+            views[entry.party].append((entry.at - zero, MediaView.from_data(entry.data)))
     charts = [
         Chart(title="Jitter", unit="ms", series=_series(views, lambda view: view.jitter_ms), floor=5.0),
         Chart(

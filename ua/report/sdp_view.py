@@ -53,8 +53,8 @@ def build_sdps(entries: Sequence[LogEntry], zero: float) -> list[SdpText]:
                 waiting.setdefault(entry.party, []).append(entry)
         elif entry.source == "ice" and entry.name == "path_selected":
             pair = entry.data.get("pair") or {}
-            for side in ("local", "remote"):
-                _mark_in_use(found, (pair.get(side) or {}))
+            for sdp in found:
+                _mark_in_use(sdp, pair.get("local" if sdp.author == entry.party else "remote"))
     for sdp in found:
         _mark_refused_media(sdp)
     return found
@@ -92,21 +92,21 @@ def _refuse(sdp: SdpText, entry: LogEntry) -> bool:
     return False
 
 
-def _mark_in_use(found: Sequence[SdpText], candidate: object) -> None:
+def _mark_in_use(sdp: SdpText, candidate: object) -> None:
     """Marks the lines of a candidate; a peer-reflexive one belongs to the active line of its host."""
     if not isinstance(candidate, dict) or not isinstance(candidate.get("address"), dict):
         return
     host, port = candidate["address"].get("host"), candidate["address"].get("port")
-    transport, tcptype = candidate.get("transport"), candidate.get("tcptype")
-    for sdp in found:
-        for number, line in enumerate(sdp.lines):
-            match = re.match(r"a=candidate:\S+ (\d+) (\S+) \d+ (\S+) (\d+) typ \S+(.*)", line)
-            if match is None or match[2].lower() != transport or match[3] != host:
-                continue
-            if match[1] != str(candidate.get("component")):
-                continue
-            active = tcptype == "active" and "tcptype active" in match[5]
-            if match[4] == str(port) or active:
+    for number, line in enumerate(sdp.lines):
+        match = re.match(r"a=candidate:\S+ (\d+) (\S+) \d+ (\S+) (\d+) typ \S+(.*)", line)
+        if (
+            match is not None
+            and match[1] == str(candidate.get("component"))
+            and match[2].lower() == candidate.get("transport")
+            and match[3] == host
+        ):
+            active = candidate.get("tcptype") == "active" and "tcptype active" in match[5]
+            if active or match[4] == str(port):
                 sdp.remarks[number] = IN_USE
 
 

@@ -60,7 +60,8 @@ class _Builder:
         self._zero = zero
         self._tracks: dict[tuple[str, int], _Track] = {}
         self._selected: dict[tuple[str, int], _Track] = {}
-        self._closed: set[str] = set()
+        self._over = False
+        self._early: list[tuple[str, float, Mapping[str, Any]]] = []
         self._last_ms = 0.0
 
     def build(self, entries: Sequence[LogEntry], milestones: Iterable[Milestone]) -> Timeline:
@@ -83,10 +84,9 @@ class _Builder:
         )
 
     def _take(self, entry: LogEntry) -> None:
-        if (entry.source, entry.name) == ("call", "state") and entry.data.get("state") in ("ending", "ended"):
-            self._closed.add(entry.party)
-        # What is torn down after hanging up says nothing about the search for a path.
-        if entry.source != "ice" or entry.party in self._closed:
+        # What is torn down after hanging up, at either end, says nothing about the search for a path.
+        self._over = self._over or _ends_call(entry)
+        if entry.source != "ice" or self._over:
             return
         at_ms = (entry.at - self._zero) * 1000
         handler = getattr(self, f"_on_{entry.name}", None)
@@ -104,6 +104,11 @@ class _Builder:
         track = _Track(party=party, pair=pair, added_ms=at_ms)
         track.changes.append((at_ms, str(pair.get("state", "frozen")), ""))
         self._tracks[party, int(pair["id"])] = track
+        # The check that taught us a peer-reflexive pair comes just before the pair.
+        early, self._early = self._early, []
+        for asker, when, check in early:
+            if asker == party:
+                self._on_check_received(party, when, check)
 
     def _on_pair_state_changed(self, party: str, at_ms: float, data: Mapping[str, Any]) -> None:
         track = self._track(party, data.get("pair_id"))
@@ -157,13 +162,16 @@ class _Builder:
             and track.has_address("remote", data.get("remote"))
             and track.pair.get("component") == data.get("component")
         ]
-        # Of several local addresses the log does not say which one it was: no guess.
-        if len(found) == 1:
+        # Of several local addresses the log does not say which one it was: no guess. What arrives on a path
+        # in use is the peer's question for consent (RFC 7675), which would fill the picture.
+        if len(found) == 1 and found[0].selected_from is None:
             wants = " with USE-CANDIDATE" if data.get("use_candidate") else ""
             found[0].marks.append(
                 Mark(at_ms=at_ms, kind="received", text=f"check of the peer{wants} received")
             )
             self._seen(at_ms)
+        elif not found:
+            self._early = [*self._early[-8:], (party, at_ms, data)]
 
     def _on_pair_nominated(self, party: str, at_ms: float, data: Mapping[str, Any]) -> None:
         track = self._track(party, data.get("pair_id"))
@@ -260,6 +268,12 @@ class _Builder:
             selected=tuple(track.selected),
             outcome=_outcome(track, states[-1], carries),
         )
+
+
+def _ends_call(entry: LogEntry) -> bool:
+    if is_message(entry):
+        return message_text(entry).startswith("BYE ")
+    return (entry.source, entry.name) == ("call", "state") and entry.data.get("state") in ("ending", "ended")
 
 
 def _placeholder(candidate: Mapping[str, Any]) -> str:

@@ -168,7 +168,7 @@ def test_towards_a_lite_peer_we_control_and_wait_for_no_check_of_its_own() -> No
     assert nominations(one) == 1
 
 
-@pytest.mark.req("ICE-12.1-2", "ICE-8.1.2-1", "USE-4")
+@pytest.mark.req("ICE-8.1.2-1", "USE-4")
 def test_the_session_is_completed_when_every_component_is() -> None:
     one = Single(components=2, tcp=False)
     one.remote(remote_udp(), remote_udp(5010, component=2, priority=2130706430))

@@ -163,6 +163,8 @@ class PairNetwork:
         self.random = random.Random(seed)
         self.links = {"a": a_to_b or Link(udp=udp), "b": b_to_a or Link(udp=udp)}
         self.capture: list[Sent] = []
+        self.cut = False
+        """From now on everything is lost on the way, connections included, and nobody is told."""
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._port = 40000
@@ -283,7 +285,7 @@ class PairNetwork:
             )
         )
         link = self.links[side.name]
-        if not link.udp or self.random.random() < link.loss:
+        if self.cut or not link.udp or self.random.random() < link.loss:
             return
         self.deliver_datagram(side.other, source, command.remote, command.data)
 
@@ -350,7 +352,8 @@ class PairNetwork:
                 data=command.data,
             )
         )
-        self.deliver_frame(wire.peer, command.data)
+        if not self.cut:
+            self.deliver_frame(wire.peer, command.data)
 
     def deliver_frame(self, to: Wire, data: bytes) -> None:
         """A frame on its way to an end of a connection."""

@@ -99,7 +99,7 @@ async def _play(options: DemoOptions, log: EventLog, stop: Stop, run_demo: DemoR
 def _complain(result: DemoResult, output: Output) -> None:
     for side in (result.caller, result.callee):
         if side.result is not ResultCode.OK:
-            output.error(UaError(f"{side.party}: {side.error or side.result.value}"))
+            output.complain(side.result, f"{side.party}: {side.error or side.result.value}")
     if result.correlation < CORRELATION_THRESHOLD:
         output.error(
             QualityTooLow(

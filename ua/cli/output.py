@@ -23,6 +23,17 @@ PIPE_WIDTH = 120
 """Columns of tables that do not go to a terminal."""
 
 
+HINTS = {
+    ResultCode.AUTHENTICATION: "check auth_user and the password; 'icephone config check' shows them",
+    ResultCode.REJECTED: "the other side decides; -v shows its whole answer",
+    ResultCode.TIMEOUT: "check the address; a firewall may drop packets silently; -v shows what was sent",
+    ResultCode.UNREACHABLE: "check host and port: does somebody listen there, over UDP or over TCP?",
+    ResultCode.NO_MEDIA_PATH: "look at the pairs in --json or in a --report: which checks were answered?",
+    ResultCode.MEDIA_ONE_WAY: "a firewall or NAT may let packets through in one direction only",
+}
+"""What to try where the error itself has no advice."""
+
+
 class Output:
     """The two streams of a command.
 
@@ -65,11 +76,16 @@ class Output:
 
     def error(self, error: UaError) -> None:
         """What happened, what was seen, what to try; on stderr, also when quiet."""
-        self.stderr.print(f"[bold red]error:[/] {escape(printable(error.what))}", soft_wrap=True)
-        if error.seen:
-            self.stderr.print(f"  [dim]seen:[/] {escape(printable(error.seen))}", soft_wrap=True)
-        if error.hint:
-            self.stderr.print(f"  [dim]try:[/]  {escape(printable(error.hint))}", soft_wrap=True)
+        self.complain(error.code, error.what, seen=error.seen, hint=error.hint)
+
+    def complain(self, code: ResultCode, what: str, *, seen: str = "", hint: str = "") -> None:
+        """The same of a result that is known by its code."""
+        self.stderr.print(f"[bold red]error:[/] {escape(printable(what))}", soft_wrap=True)
+        if seen:
+            self.stderr.print(f"  [dim]seen:[/] {escape(printable(seen))}", soft_wrap=True)
+        hint = hint or HINTS.get(code, "")
+        if hint:
+            self.stderr.print(f"  [dim]try:[/]  {escape(printable(hint))}", soft_wrap=True)
 
     def error_object(self, error: UaError) -> None:
         """The JSON of a command that ended before it had a result."""
@@ -79,7 +95,7 @@ class Output:
                 "result": error.code.value,
                 "error": error.what,
                 "seen": error.seen or None,
-                "hint": error.hint or None,
+                "hint": error.hint or HINTS.get(error.code),
                 "sip_code": getattr(error, "sip_code", None),
             }
         )

@@ -138,18 +138,12 @@ def _ended_by(error: UaError, call: CallPort, result: CallResult | None) -> Call
     return dataclasses.replace(result, result=error.code, error=error.what)
 
 
-_HINTS = {
-    ResultCode.NO_MEDIA_PATH: "look at the pairs in --json or in a --report: which checks were answered?",
-    ResultCode.MEDIA_ONE_WAY: "a firewall or NAT may let packets through in one direction only",
-}
-
-
 def tell(output: Output, result: CallResult, error: UaError | None) -> None:
     """Show how a call ended: the error if any, the table or the JSON object."""
     if error is not None:
         output.error(error)
     elif result.result not in (ResultCode.OK, ResultCode.INTERRUPTED):
-        output.error(UaError(result.error or result.result.value, hint=_HINTS.get(result.result, "")))
+        output.complain(result.result, result.error or result.result.value)
     if result.why and not output.json:
         output.text(Text(printable(result.why)))
     if not output.json:

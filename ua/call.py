@@ -72,6 +72,7 @@ class Call:
         self._leg: Leg | None = None
         self._media: MediaLeg | None = None
         self._task: asyncio.Task[None] | None = None
+        self._closing: asyncio.Future[None] | None = None
         self._invited_at: float | None = None
         self._answered_at: float | None = None
         self._ended_at: float | None = None
@@ -137,8 +138,7 @@ class Call:
         if self._ended_at is None:
             self._ended_at = clock.now()
         await self._end_signalling()
-        if self._media is not None:
-            await self._media.close()
+        await self._close_media()
         error = error or self._one_way()
         result = self._make_result(error)
         self._enter(CallState.ENDED, error.what if error is not None else "")
@@ -149,6 +149,19 @@ class Call:
             self._established.set_exception(error or Interrupted("the call ended before it had media"))
             self._established.exception()  # seen: nobody has to wait for it
         self._result.set_result(result)
+
+    def _close_media(self) -> Awaitable[None]:
+        """Begin to close the media, once; await the result to see it closed."""
+        if self._closing is None:
+            closing = _pause(0) if self._media is None else self._media.close()
+            self._closing = asyncio.ensure_future(closing)
+        return self._closing
+
+    def _on_leg_end(self, _: object) -> None:
+        """The signalling is over: let go of the path before its loss looks like a fault."""
+        if self._ended_at is None:
+            self._ended_at = clock.now()
+        self._close_media()
 
     async def _end_signalling(self) -> None:
         """Say BYE where the call stands."""
@@ -162,7 +175,6 @@ class Call:
         if media is None:
             raise RuntimeError("a call talks once it has media")
         if not await self._until_over(leg, media.start()):
-            self._ended_at = clock.now()
             if self._hung_up.is_set():
                 raise Interrupted("hung up before media had a path")
             raise NoMediaPath(f"the call ended before media had a path: {leg.ended.result().reason}")
@@ -171,7 +183,6 @@ class Call:
         if media.needs_updated_offer:
             await self._until_over(leg, self._tell_selection(leg, media))
         await self._until_over(leg, _pause(plan.duration_s))
-        self._ended_at = clock.now()
 
     async def _tell_selection(self, leg: Leg, media: MediaLeg) -> None:
         """Tell an RFC 5245 peer which pair ICE selected (RFC 8839 §4.3.4)."""
@@ -214,6 +225,7 @@ class Call:
     def _take_leg(self, leg: Leg) -> None:
         self._leg = leg
         leg.on_reinvite = self._on_reinvite
+        leg.ended.add_done_callback(self._on_leg_end)
 
     def _on_reinvite(self, again: IncomingInvite) -> None:
         """Hold, resume, session refresh or the updated offer of the peer."""

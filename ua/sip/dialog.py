@@ -84,9 +84,12 @@ class Dialog:
     def of_callee(cls, request: Request, local_tag: str) -> Dialog:
         """The dialog that our 101-199 or 2xx to an INVITE makes (RFC 3261 §12.1.1).
 
-        Raises SipParseError where Contact or Record-Route is unusable.
+        An RFC 2543 peer may leave out Contact: its From takes the place. Raises SipParseError where Contact or
+        Record-Route is unusable.
         """
         target = _contact(request)
+        if target is None and not request.via.has_cookie and request.from_.uri.is_sip:
+            target = request.from_.uri
         if target is None:
             raise SipParseError("no Contact")
         return cls(

@@ -65,6 +65,8 @@ def _inspect_invite(request: Request, config: SipConfig) -> Refusal | None:
         _ = request.addresses("record-route")
     except SipParseError:
         return 400, "Malformed Contact or Record-Route", Headers()
+    if not contacts and not request.via.has_cookie:
+        return None  # RFC 2543 did not ask for one
     if len(contacts) != 1:
         return 400, "Missing Contact" if not contacts else "More than one Contact", Headers()
     return None if contacts[0].uri.is_sip else (400, "Contact is no SIP URI", Headers())

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import json
-import os
-import signal
-import subprocess
-import sys
 import wave
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from rich.console import Console
 
 from tests.ua.fake_phone import Script
-from tests.ua.recorded_call import results, udp_blocked_log
-from ua.cli import demo, session
+from tests.ua.screen import Screen, objects
+from ua.cli import session
 from ua.cli.answer import AnswerRequest, numbered, run_answer
 from ua.cli.call import CallRequest, run_call
-from ua.cli.output import Output
 from ua.cli.register import RegisterRequest, run_register
-from ua.cli.runner import Stop, guarded
+from ua.cli.runner import Stop
 from ua.errors import (
     AuthenticationError,
     CallRejected,
     ConfigurationError,
-    Interrupted,
     NoMediaPath,
     ResultCode,
     TimedOut,
@@ -37,9 +26,8 @@ from ua.errors import (
     Unreachable,
     UsageError,
 )
-from ua.events import EventLog
-from ua.plan import DemoOptions, Echo, MediaPlan, Silence, Tone, WavFile
-from ua.results import CallResult, DemoResult
+from ua.plan import Echo, MediaPlan, Silence, Tone, WavFile
+from ua.results import CallResult
 
 URI = "sip:bob@192.0.2.20"
 
@@ -49,21 +37,6 @@ def nobody_elses_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     for name in ("ICEPHONE_CONFIG", "ICEPHONE_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
-
-
-class Screen(Output):
-    """An output that keeps what it shows."""
-
-    def __init__(self, *, json_results: bool = True, verbose: bool = False) -> None:
-        super().__init__(json_results=json_results, verbose=verbose)
-        self.out, self.err = io.StringIO(), io.StringIO()
-        self.stdout = Console(file=self.out, width=120, highlight=False, color_system=None)
-        self.stderr = Console(file=self.err, width=120, highlight=False, color_system=None)
-
-
-def objects(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """The JSON lines on stdout."""
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 # --- call -------------------------------------------------------------------------------------------------
@@ -342,166 +315,3 @@ async def test_registering_gives_up_and_needs_an_account(tmp_path: Path) -> None
         await run_register(request, Screen(), Stop(), Script(rings_forever=True).phone)
     with pytest.raises(ConfigurationError, match="needs an account"):
         await run_register(RegisterRequest(), Screen(), Stop(), Script().phone)
-
-
-# --- demo -------------------------------------------------------------------------------------------------
-
-DemoPlayer = Callable[[DemoOptions, EventLog], Awaitable[DemoResult]]
-
-
-def player(correlation: float = 0.9987, error: UaError | None = None) -> DemoPlayer:
-    async def play(options: DemoOptions, log: EventLog) -> DemoResult:
-        for entry in udp_blocked_log().entries:
-            log.record(entry.at, entry.party, entry.source, entry.name, **entry.data)
-        if error is not None:
-            raise error
-        caller, callee = results()
-        return DemoResult(
-            caller=caller,
-            callee=callee,
-            correlation=correlation,
-            verdict=f"UDP was {options.udp}",
-            udp_dropped=5,
-        )
-
-    return play
-
-
-async def test_the_demo_shows_verdict_table_and_report(tmp_path: Path) -> None:
-    screen, report = Screen(json_results=False), tmp_path / "r.html"
-    code = await demo.run(DemoOptions(), report, screen, Stop(), player())
-    assert code is ResultCode.OK
-    text = screen.out.getvalue()
-    assert text.startswith("UDP was blocked\n")
-    assert "0.9987" in text
-    assert "5 UDP datagrams dropped" in text
-    assert f"report: {report}" in text
-    assert "UDP was blocked" in report.read_text(encoding="utf-8")
-    assert "path: TCP active" in screen.err.getvalue()
-
-
-async def test_the_object_of_the_demo_names_the_report(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await demo.run(DemoOptions(udp="open"), tmp_path / "r.html", Screen(), Stop(), player())
-    (value,) = objects(capsys)
-    assert (value["verdict"], value["report"]) == ("UDP was open", str(tmp_path / "r.html"))
-    assert value["callee"]["party"] == "bob"
-
-
-async def test_a_demo_whose_audio_differs_fails(tmp_path: Path) -> None:
-    screen = Screen()
-    code = await demo.run(DemoOptions(), tmp_path / "r.html", screen, Stop(), player(correlation=0.5))
-    assert code.exit_code == 9
-    assert "correlation 0.5000 is below 0.95" in screen.err.getvalue()
-
-
-async def test_a_demo_that_fails_leaves_a_report_all_the_same(tmp_path: Path) -> None:
-    report = tmp_path / "r.html"
-    with pytest.raises(NoMediaPath):
-        await demo.run(DemoOptions(), report, Screen(), Stop(), player(error=NoMediaPath("no pair left")))
-    assert "no pair left" in report.read_text(encoding="utf-8")
-
-
-async def test_a_demo_takes_its_time_limit_and_signals(tmp_path: Path) -> None:
-    async def forever(options: DemoOptions, log: EventLog) -> DemoResult:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    with pytest.raises(TimedOut, match="did not end within"):
-        await demo.run(DemoOptions(timeout_s=0.01), tmp_path / "r.html", Screen(), Stop(), forever)
-    stop = Stop()
-    stop.request()
-    assert (
-        await demo.run(DemoOptions(), tmp_path / "r.html", Screen(), stop, forever) is ResultCode.INTERRUPTED
-    )
-
-
-# --- the runner -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("error", "exit_code"),
-    [
-        (UsageError("x"), 2),
-        (Interrupted("x"), 130),
-        (KeyboardInterrupt(), 130),
-        (RuntimeError("x"), 1),
-    ],
-)
-def test_every_error_becomes_an_exit_code(error: BaseException, exit_code: int) -> None:
-    def fail() -> ResultCode:
-        raise error
-
-    with pytest.raises(SystemExit) as caught:
-        guarded(Screen(), fail)
-    assert caught.value.code == exit_code
-
-
-@pytest.mark.parametrize("verbose", [False, True])
-def test_a_mistake_of_ours_is_reported_without_a_traceback_unless_asked(
-    verbose: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
-    screen = Screen(verbose=verbose)
-
-    def fail() -> ResultCode:
-        raise RuntimeError("the moon is full")
-
-    with pytest.raises(SystemExit):
-        guarded(screen, fail)
-    shown = screen.err.getvalue()
-    assert "internal error: RuntimeError: the moon is full" in shown
-    assert "report it" in shown
-    assert ("Traceback" in shown) is verbose
-    assert objects(capsys)[0]["result"] == "internal"
-
-
-def test_an_error_says_what_was_seen_and_what_to_try(capsys: pytest.CaptureFixture[str]) -> None:
-    screen = Screen()
-
-    def fail() -> ResultCode:
-        raise UsageError("no [such] thing\x1b[2J", seen="nothing", hint="something")
-
-    with pytest.raises(SystemExit):
-        guarded(screen, fail)
-    assert screen.err.getvalue() == "error: no [such] thing\\x1b[2J\n  seen: nothing\n  try:  something\n"
-    assert objects(capsys)[0]["hint"] == "something"
-
-
-SLEEPER = """
-import asyncio, sys
-from ua.cli.output import Output
-from ua.cli.runner import run
-from ua.errors import ResultCode
-
-async def main(stop):
-    print("ready", flush=True)
-    await stop.wait()
-    print("goodbye", flush=True)
-    if sys.argv[1] == "slow":
-        await asyncio.sleep(60)
-    return ResultCode.INTERRUPTED
-
-run(Output(), main)
-"""
-
-
-@pytest.mark.parametrize(
-    ("number", "manner"), [(signal.SIGINT, "quick"), (signal.SIGTERM, "quick"), (signal.SIGINT, "slow")]
-)
-def test_one_signal_asks_and_a_second_one_ends(number: signal.Signals, manner: str) -> None:
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        [sys.executable, "-c", SLEEPER, manner],
-        stdout=subprocess.PIPE,
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root)},
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(number)
-        assert process.stdout.readline() == "goodbye\n"
-        if manner == "slow":
-            process.send_signal(number)
-        assert process.wait(20) == 130

@@ -18,6 +18,9 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)   ## two phones, a firewall that drops UDP, a call that gets through
 	$(BIN)/icephone demo
 
+docs/timeline.svg: $(STAMP)
+	$(BIN)/python docs/draw_timeline.py
+
 lint: $(STAMP)   ## ruff, mypy --strict, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -18,18 +18,21 @@ TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])
 TALK_S = 2.0
 
 
+@pytest.mark.req("REG-3")
 @TRANSPORTS
 async def test_registering_and_leaving(programs: Programs, tmp_path: Path, transport: str) -> None:
-    async with kamailio(programs) as proxy:
+    tone = write_tone(tmp_path / "tone.wav", 440)
+    async with kamailio(programs) as proxy, baresip(programs, "alice", source=tone, proxy=proxy):
+        other = await proxy.registered("alice")
         config = account_config(tmp_path, "alice", proxy, transport=transport)
         phone = await icephone(programs, "register", "--watch", config=config)
-        contact = await proxy.registered("alice")
-        assert ("transport=tcp" in contact) is (transport == "tcp")
         await until(lambda: bool(phone.results), "it prints that it is registered")
+        assert phone.results[0]["result"] == "ok"
+        contact = phone.results[0]["contact"]
+        assert ("transport=tcp" in contact) is (transport == "tcp")
+        assert set(await proxy.location("alice")) == {other, contact}
         assert await phone.interrupt() == 130
-        assert await proxy.location("alice") == []
-    assert phone.results[0]["result"] == "ok"
-    assert phone.results[0]["contact"] == contact
+        assert await proxy.location("alice") == [other]
     states = [event["state"] for event in phone.objects if "event" in event]
     assert states == ["registered", "removed"]
 
@@ -44,6 +47,7 @@ async def test_a_wrong_password_is_told(programs: Programs, tmp_path: Path, tran
         assert "Traceback" not in phone.program.text()
 
 
+@pytest.mark.req("DIG-9", "SDP-ICE-23")
 @TRANSPORTS
 async def test_calling_the_phone(programs: Programs, tmp_path: Path, transport: str) -> None:
     high = write_tone(tmp_path / "high.wav", 1000)
@@ -60,10 +64,12 @@ async def test_calling_the_phone(programs: Programs, tmp_path: Path, transport: 
         theirs = await bob.recording()
     assert result["result"] == "ok"
     assert result["codec"] == "PCMU"
+    assert result["ice"]["state"] == "off"
     assert result["received"]["packets"] > 50 * TALK_S * 0.8
     both_heard_each_other(record, theirs)
 
 
+@pytest.mark.req("SDP-ICE-6")
 @TRANSPORTS
 async def test_being_called_by_the_phone(programs: Programs, tmp_path: Path, transport: str) -> None:
     high = write_tone(tmp_path / "high.wav", 1000)
@@ -83,6 +89,10 @@ async def test_being_called_by_the_phone(programs: Programs, tmp_path: Path, tra
         await bob.hang_up()
         result = await phone.result()
         assert await proxy.location("alice") == []
+        # Its trace shows our answer.
+        assert "a=sendrecv" in bob.program.text()
+        assert "a=ice" not in bob.program.text()
+        assert "a=candidate" not in bob.program.text()
     assert result["result"] == "ok"
     assert "bob" in result["remote"]
     both_heard_each_other(record, theirs)

@@ -18,6 +18,7 @@ ONE_WAY = 8
 TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])
 
 
+@pytest.mark.req("TRN-8")
 @TRANSPORTS
 async def test_sipp_calls_us(programs: Programs, transport: Transport) -> None:
     phone = await icephone(programs, "answer", "--tone", "440", "--listen", "127.0.0.1:0", "--calls", "2")

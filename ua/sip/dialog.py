@@ -84,7 +84,7 @@ class Dialog:
     def of_callee(cls, request: Request, local_tag: str) -> Dialog:
         """The dialog that our 101-199 or 2xx to an INVITE makes (RFC 3261 §12.1.1).
 
-        An RFC 2543 peer may leave out Contact: its From takes the place. Raises SipParseError where Contact or
+        An RFC 2543 peer may leave out Contact: From takes its place. Raises SipParseError where Contact or
         Record-Route is unusable.
         """
         target = _contact(request)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ua.sip.answer_repeater import AnswerRepeater, Repeat, RingingRepeater
 from ua.sip.body import SDP
-from ua.sip.errors import SipStateError, SipTimeout
+from ua.sip.errors import SipStateError, SipTimeout, SipUnreachable
 from ua.sip.headers import Headers
 from ua.sip.hop import Hop
 from ua.sip.inspection import capabilities
@@ -171,6 +171,13 @@ class IncomingInvite(IncomingRequest):
                 self._acknowledged.set_exception(SipTimeout("no ACK to our 200"))
                 self._acknowledged.exception()  # seen: nobody has to wait for it
             self._stack.spawn(self.leg.bye(reason="no ACK"))
+
+    def abandon(self) -> None:
+        """The endpoint is closed: nobody will acknowledge any more."""
+        self._stop_clock()
+        if not self._acknowledged.done():
+            self._acknowledged.set_exception(SipUnreachable("the SIP endpoint was closed"))
+            self._acknowledged.exception()  # seen: nobody has to wait for it
 
     def _take_final(self) -> None:
         if self._answered:

@@ -176,6 +176,10 @@ class Leg:
                 invite.take_ack(request)
         self._forget()
 
+    def abandon(self) -> None:
+        """The endpoint is closed."""
+        self.finish("local", "the endpoint was closed")
+
     def await_ack(self, invite: IncomingInvite) -> None:
         """A 2xx was sent."""
         self._unacknowledged.append(invite)

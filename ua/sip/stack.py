@@ -95,6 +95,10 @@ class Stack:
         for user in list(self._clients.values()):
             user.on_failure(SipUnreachable("the SIP endpoint was closed"))
         self._clients.clear()
+        for dialog in list(self.dialogs.values()):
+            dialog.abandon()
+        for clock in list(self.clocks):
+            clock.abandon()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -320,22 +324,20 @@ class Stack:
             self._contain(lambda: user.receive_ack(request), None)
 
     def _dispatch_failure(self, event: TransactionTimedOut | TransactionFailed) -> None:
-        timed_out = isinstance(event, TransactionTimedOut)
-        reason = "no ACK" if timed_out else getattr(event, "reason", "")
-        if isinstance(event.key, ClientKey):
-            hop = self.layer.hop_of(event.key)
-            where = f" from {hop.remote}" if hop is not None else ""
-            error: SipError
-            if timed_out:
-                seconds = self.config.timers.timeout
-                reason = f"no answer to {event.key.method}{where} in {seconds:g} s"
-                error = SipTimeout(reason)
-            else:
-                error = SipUnreachable(f"{event.key.method} could not be sent", seen=reason)
-            client = self._clients.get(event.key)
-            if client is not None:
-                client.on_failure(error)
-        self.report.note(reason)
+        if not isinstance(event.key, ClientKey):
+            reason = "no ACK" if isinstance(event, TransactionTimedOut) else event.reason
+            self.report.note(f"response to {event.hop}: {reason}")
+            return
+        error: SipError
+        if isinstance(event, TransactionTimedOut):
+            seconds = self.config.timers.timeout
+            error = SipTimeout(f"no answer to {event.key.method} from {event.hop.remote} in {seconds:g} s")
+        else:
+            error = SipUnreachable(f"{event.key.method} did not reach {event.hop.remote}", seen=event.reason)
+        self.report.note(f"{error.what} {error.seen}".strip())
+        client = self._clients.get(event.key)
+        if client is not None:
+            client.on_failure(error)
 
     # what arrives
 

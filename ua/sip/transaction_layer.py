@@ -153,11 +153,6 @@ class TransactionLayer:
         transaction = self._clients.get(key)
         return transaction is not None and transaction.awaits_final
 
-    def hop_of(self, key: ClientKey) -> Hop | None:
-        """Where a client transaction sends, None where it is gone."""
-        transaction = self._clients.get(key)
-        return None if transaction is None else transaction.hop
-
     def receive(self, message: Request | Response, source: Hop, now: float) -> None:
         """A message from the network."""
         if isinstance(message, Response):
@@ -309,9 +304,9 @@ class TransactionLayer:
                 case Deliver():
                     raise AssertionError("a message is a request or a response")
                 case TimedOut():
-                    self._events.append(TransactionTimedOut(key=key))
+                    self._events.append(TransactionTimedOut(key=key, hop=transaction.hop))
                 case SendFailed():
-                    self._events.append(TransactionFailed(key=key, reason=output.reason))
+                    self._events.append(TransactionFailed(key=key, hop=transaction.hop, reason=output.reason))
                 case _:
                     assert_never(output)
         if transaction.is_terminated:

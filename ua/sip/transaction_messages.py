@@ -88,6 +88,7 @@ class TransactionTimedOut:
     """Client: no final response, a 408 for the user; server: no ACK to a 300-699 (RFC 3261 §8.1.3.1)."""
 
     key: ClientKey | ServerKey
+    hop: Hop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,7 @@ class TransactionFailed:
     """The transport failed, a 503 for the user of a client transaction (RFC 3261 §8.1.3.1)."""
 
     key: ClientKey | ServerKey
+    hop: Hop
     reason: str
 
 

@@ -55,6 +55,9 @@ class DialogUser(Protocol):
     def receive_ack(self, request: Request) -> None:
         """An ACK came."""
 
+    def abandon(self) -> None:
+        """The endpoint is closed."""
+
 
 class Clockwork(Protocol):
     """Something with timers."""
@@ -64,3 +67,6 @@ class Clockwork(Protocol):
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
+
+    def abandon(self) -> None:
+        """The endpoint is closed."""

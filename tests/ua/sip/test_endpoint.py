@@ -342,6 +342,20 @@ async def test_closing_ends_what_waits() -> None:
             await alice.endpoint.request("OPTIONS", bob.uri(), from_=ALICE)
 
 
+async def test_closing_ends_calls_and_waiting_for_an_ack() -> None:
+    async with phone() as alice:
+        async with phone() as bob:
+            ours, theirs = await call(alice, bob)
+            invite = alice.endpoint.invite(bob.uri(), from_=ALICE)
+            incoming = await bob.offered.get()
+            incoming.accept()
+        assert (await theirs.ended).reason == "the endpoint was closed"
+        with pytest.raises(SipUnreachable):
+            await incoming.acknowledged()
+        assert not ours.is_over
+        invite.cancel()
+
+
 async def test_ipv6_loopback() -> None:
     async with phone(host="::1") as alice, phone(host="::1") as bob:
         for transport in ("udp", "tcp"):

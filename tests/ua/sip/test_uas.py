@@ -355,7 +355,7 @@ async def test_faults_are_found_in_order(peer: ScriptedPeer) -> None:
 async def test_sdp_inside_multipart_is_found(peer: ScriptedPeer) -> None:
     async with phone() as bob:
         body = (
-            b"preamble\r\n--b1\r\nContent-Type: text/xml\r\nContent-Disposition: x;handling=optional\r\n\r\n<a/>"
+            b"preamble\r\n--b1\r\nContent-Type: text/xml\r\nContent-Disposition: x;handling=optional\r\n\r\n"
             b"\r\n--b1\r\nContent-Type: multipart/alternative; boundary=b2\r\n\r\n"
             b"--b2\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b2--\r\n--b1--\r\n"
         )

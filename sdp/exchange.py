@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from ice.types import Description
 from sdp import offer_answer, remote_audio, rtp_attr, section
-from sdp.errors import ExchangeError
-from sdp.model import Media, SessionDescription
+from sdp.errors import ExchangeError, NegotiationError
+from sdp.model import SessionDescription
 from sdp.negotiated import Answer, LocalMedia, NegotiatedMedia
 from sdp.rtp_attr import AudioFormat
 
@@ -84,7 +84,7 @@ class MediaExchange:
 
     def _further_offer(self, local: LocalMedia, last: SessionDescription) -> SessionDescription:
         live = self._negotiated.index if self._negotiated is not None else 0
-        sections: list[Media] = [section.refused(media) for media in last.media]
+        sections = list(last.media)
         sections[live : live + 1] = [offer_answer.offered_section(local)]
         return section.description(sections, origin=last.origin, ice=local.ice)
 
@@ -99,6 +99,12 @@ class MediaExchange:
             raise ExchangeError("there is no open offer")
         offer, self._open = self._open, None
         negotiated = offer_answer.accept_answer(offer, answer)
+        running = self._running_ice()
+        if running is not None:
+            if negotiated.ice is None:
+                raise NegotiationError(f"the answer gives up ICE within the call: {negotiated.ice_reason}")
+            if running.credentials != negotiated.ice.credentials:
+                raise NegotiationError("the answer restarts ICE without being asked to")
         self._commit(offer, answer, negotiated)
         return negotiated
 
@@ -119,8 +125,7 @@ class MediaExchange:
         answered = self._answer(offer, local, refusal=self._ice_fault(offer))
         if answered.negotiated is None:
             return answered
-        running = self._negotiated is not None and self._negotiated.ice is not None
-        if running and answered.negotiated.ice is None:
+        if self._running_ice() is not None and answered.negotiated.ice is None:
             reason = f"the offer gives up ICE within the call: {answered.negotiated.ice_reason}"
             return self._answer(offer, local, refusal=reason)
         description = self._versioned(answered.description)
@@ -137,9 +142,13 @@ class MediaExchange:
             refusal=refusal,
         )
 
+    def _running_ice(self) -> Description | None:
+        """The peer's description that the ICE session of this call runs with."""
+        return self._negotiated.ice if self._negotiated is not None else None
+
     def _ice_fault(self, offer: SessionDescription) -> str:
         """Why a further offer cannot go on with the running ICE session; empty where it can."""
-        running = self._negotiated.ice if self._negotiated is not None else None
+        running = self._running_ice()
         if running is None or self._negotiated is None or self._negotiated.index >= len(offer.media):
             return ""
         media = offer.media[self._negotiated.index]

@@ -208,22 +208,18 @@ class IceBinding:
         return min(self._started.components, self._components) if self._started is not None else 0
 
     def _apply(self, negotiated: NegotiatedMedia) -> None:
-        first = self._started is None
-        if first and negotiated.components < self._components:
-            self.session.limit_components(negotiated.components)
-        if first and negotiated.ice is not None:
-            if negotiated.ice.lite:
-                # RFC 8445 §6.1.1: the full agent controls.
-                self.session.set_role(Role.CONTROLLING)
-            self._started = negotiated
-            self.session.set_remote(negotiated.ice)
+        started = self._started
+        if started is not None and started.ice is not None:
+            # The exchange has seen to it that ICE goes on as it is.
             return
-        was_plain = first or (self._started is not None and self._started.ice is None)
-        if was_plain:
+        if started is None and negotiated.components < self._components:
+            self.session.limit_components(negotiated.components)
+        if negotiated.ice is not None:
+            # Towards a lite peer the session takes the controlling role (RFC 8445 §6.1.1).
+            self.session.set_remote(negotiated.ice)
+        else:
             self._go_plain(negotiated)
-            self._started = negotiated
-        elif negotiated.ice is None:
-            raise NegotiationError("the peer gave up ICE within the call; its path stays in use")
+        self._started = negotiated
 
     def _go_plain(self, negotiated: NegotiatedMedia) -> None:
         targets = {1: negotiated.remote_address}

@@ -241,7 +241,7 @@ class _Parser:
 
     def _take_time(self, value: str) -> None:
         try:
-            self._session.times.append(line_values.time(value, strict=self._strict))
+            self._session.times.append(line_values.time(value))
         except ValueFault as error:
             self._fault(f"{error.reason}; ignored")
 

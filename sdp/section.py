@@ -106,8 +106,7 @@ def _nowhere(local: LocalMedia) -> TransportAddress:
 
 def _rtcp(rtp: TransportAddress, rtcp: TransportAddress | None, plan: SectionPlan) -> list[Attribute]:
     lines: list[Attribute] = []
-    muxed_answer = plan.mux and not plan.is_offer
-    if rtcp is not None and not muxed_answer and plan.components == 2:
+    if rtcp is not None and plan.components == 2:
         adjacent = rtcp == TransportAddress(host=rtp.host, port=rtp.port + 1)
         # RFC 5761 §5.1.3: beside rtcp-mux an ICE offer names the fallback port in any case.
         if not adjacent or (plan.mux and _uses_ice(plan)):

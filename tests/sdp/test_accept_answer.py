@@ -46,7 +46,6 @@ def by_peer(peer: LocalMedia = PEER, local: LocalMedia = LOCAL) -> tuple[str, Ne
 # --- streams ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("OA-13")
 @pytest.mark.parametrize("media", ["audio 0 RTP/AVP 0", "audio 0 TCP/RTP/AVP 19"])
 def test_all_streams_refused_is_a_failed_call(media: str) -> None:
     assert "refused every media stream" in refused(plain(media=media)).reason

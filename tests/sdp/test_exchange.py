@@ -162,7 +162,7 @@ def test_one_offer_at_a_time() -> None:
     assert exchange.answer(parse(bodies.PBX_PLAIN_OFFER), LOCAL).negotiated is not None
 
 
-@pytest.mark.req("OA-2")
+@pytest.mark.req("OA-2", "SDP-ICE-14")
 def test_streams_never_vanish() -> None:
     exchange = MediaExchange(session_id=1)
     offer = crlf(
@@ -266,6 +266,25 @@ def test_changes_of_ice_within_a_session(local: LocalMedia, reason: str) -> None
     assert reason in answer.reason
     pair.bob.reject()
     pair.call_back()
+
+
+@pytest.mark.parametrize(
+    ("local", "reason"),
+    [
+        (replace(PEER, ice=None), "gives up ICE"),
+        (changed(credentials=Credentials(ufrag="new1", password="p" * 24)), "restarts ICE"),
+    ],
+)
+def test_answers_that_change_ice_within_a_session(local: LocalMedia, reason: str) -> None:
+    pair = Pair()
+    pair.call()
+    before = (pair.alice.local, pair.alice.remote, pair.alice.negotiated)
+    held = pair.alice.offer(replace(LOCAL, direction=Direction.SENDONLY))
+    stranger = MediaExchange(session_id=3).answer(wire(held), local)
+    with pytest.raises(NegotiationError, match=reason):
+        pair.alice.accept(wire(stranger.description))
+    assert (pair.alice.local, pair.alice.remote, pair.alice.negotiated) == before
+    pair.call()
 
 
 @pytest.mark.req("SDP-ICE-13")

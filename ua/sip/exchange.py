@@ -10,6 +10,7 @@ from ua.sip.auth import DigestClient
 from ua.sip.errors import SipError
 from ua.sip.hop import Hop
 from ua.sip.message import Request, Response
+from ua.sip.preparation import ContactParams
 from ua.sip.stack import Stack
 
 
@@ -60,7 +61,7 @@ async def exchange(
     draft: Callable[[], Request],
     *,
     digest: DigestClient | None,
-    contact: tuple[tuple[str, str | None], ...] | None = None,
+    contact: ContactParams = None,
     on_response: Callable[[Request, Response], None] | None = None,
 ) -> Exchange:
     """Send what `draft` makes (each call with the next CSeq) and answer challenges (RFC 3261 §22).

@@ -17,6 +17,7 @@ from ua.sip.hop import Hop
 from ua.sip.incoming import IncomingInvite, IncomingRequest
 from ua.sip.inspection import capabilities, inspect
 from ua.sip.message import Request, Response, make_response
+from ua.sip.preparation import ContactParams
 from ua.sip.stack import Stack
 from ua.sip.transaction_messages import RequestReceived
 
@@ -239,7 +240,7 @@ class Leg:
                 rows = rows.with_added(*capabilities(self._stack.config).only("allow", "supported"))
             return self.dialog.make_request(method, rows, body)
 
-        contact: tuple[tuple[str, str | None], ...] | None = () if method in ("INVITE", "UPDATE") else None
+        contact: ContactParams = () if method in ("INVITE", "UPDATE") else None
         done = await exchange(
             self._stack, draft, digest=self._digest, contact=contact, on_response=self._on_repeated
         )

@@ -9,6 +9,7 @@ from ua.sip.exchange import Exchange, exchange
 from ua.sip.headers import Headers
 from ua.sip.message import Request
 from ua.sip.name_addr import NameAddr
+from ua.sip.preparation import ContactParams
 from ua.sip.stack import Stack
 from ua.sip.uri import Uri
 
@@ -46,7 +47,7 @@ class RequestSeries:
         headers: Headers | None = None,
         body: bytes = b"",
         content_type: str = SDP,
-        contact: tuple[tuple[str, str | None], ...] | None = None,
+        contact: ContactParams = None,
     ) -> Exchange:
         """Send a request and wait for its final response, whatever its status.
 

@@ -1,7 +1,4 @@
-"""The pump: feeds the transaction layer, carries out its commands, hands its events to whom they concern.
-
-The one place of the SIP stack that reads the clock of the event loop.
-"""
+"""The pump: feeds the transaction layer, carries out its commands, hands its events to whom they concern."""
 
 from __future__ import annotations
 
@@ -11,15 +8,16 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from ice.types import TransportAddress
+from ua.clock import now as monotonic
 from ua.sip.config import SipConfig
-from ua.sip.dialog import DialogId, next_hop
+from ua.sip.dialog import DialogId
 from ua.sip.errors import SipError, SipParseError, SipTimeout, SipUnreachable
 from ua.sip.headers import Headers
 from ua.sip.hop import Hop
 from ua.sip.locate import Target
 from ua.sip.log import SipLogEntry
 from ua.sip.message import Request, Response, make_response, parse, serialise
-from ua.sip.name_addr import NameAddr
+from ua.sip.preparation import ContactParams, Preparation
 from ua.sip.reporter import Reporter
 from ua.sip.transaction_layer import TransactionLayer
 from ua.sip.transaction_messages import (
@@ -39,7 +37,6 @@ from ua.sip.transaction_messages import (
 from ua.sip.transport import TransportLayer
 from ua.sip.uri import Uri
 from ua.sip.users import ClientUser, Clockwork, DialogUser, Sent, ServerUser
-from ua.sip.via import Via
 
 
 class Stack:
@@ -79,11 +76,12 @@ class Stack:
             on_connection=self._on_connection,
             on_unreachable=self._on_unreachable,
         )
+        self._preparation = Preparation(config, self.transport, self.layer.new_branch)
         self.report = Reporter(on_log, now=self.now, local=self.transport.local)
 
     def now(self) -> float:
         """Monotonic seconds."""
-        return self._loop.time()
+        return monotonic()
 
     async def start(self) -> None:
         """Bind; raises SipUnreachable."""
@@ -119,9 +117,7 @@ class Stack:
 
     # requests of ours
 
-    async def start_request(
-        self, draft: Request, user: ClientUser, *, contact: tuple[tuple[str, str | None], ...] | None = None
-    ) -> Sent:
+    async def start_request(self, draft: Request, user: ClientUser, *, contact: ContactParams = None) -> Sent:
         """Find the next hop, add Via and (where `contact` gives its header parameters) Contact, and send.
 
         Raises SipUnreachable. `user` hears everything that follows.
@@ -143,65 +139,19 @@ class Stack:
         data = serialise(ack)
         self._send(hop, data)
 
+    def contact_uri(self, hop: Hop) -> Uri:
+        """Our Contact for a neighbour; raises SipUnreachable where there is no way."""
+        return self._preparation.contact_uri(hop)
+
+    async def _prepare(self, draft: Request, contact: ContactParams) -> tuple[Request, Hop]:
+        if self.closed:
+            raise SipUnreachable("the SIP endpoint is closed")
+        return await self._preparation.prepare(draft, contact)
+
     def cancel(self, key: ClientKey, headers: Headers | None = None) -> None:
         """CANCEL an INVITE of ours, now or after its first 1xx."""
         self.layer.cancel(key, self.now(), headers)
         self.pump()
-
-    def contact_uri(self, hop: Hop) -> Uri:
-        """Our Contact for a neighbour; raises SipUnreachable where there is no way."""
-        local = self.transport.sent_by(hop)
-        params = () if hop.transport == "udp" else (("transport", hop.transport),)
-        return Uri(user=self.config.user or None, host=local.host, port=local.port, params=params)
-
-    async def _prepare(
-        self, draft: Request, contact: tuple[tuple[str, str | None], ...] | None
-    ) -> tuple[Request, Hop]:
-        if self.closed:
-            raise SipUnreachable("the SIP endpoint is closed")
-        failure = SipUnreachable("no address")
-        for target in await self.transport.locate(next_hop(draft)):
-            try:
-                hop = await self.transport.open(target)
-                request = self._finish(draft, hop, contact)
-                if hop.transport == "udp" and len(serialise(request)) > self.config.udp_max_bytes:
-                    request, hop = await self._enlarge(draft, request, hop, contact)
-            except SipUnreachable as error:
-                failure = error
-            else:
-                return request, hop
-        raise failure
-
-    async def _enlarge(
-        self, draft: Request, request: Request, hop: Hop, contact: tuple[tuple[str, str | None], ...] | None
-    ) -> tuple[Request, Hop]:
-        """A request that is too long for UDP: by TCP, or by UDP after all where TCP is refused."""
-        if "tcp" not in self.transport.local:
-            return request, hop
-        try:
-            tcp = await self.transport.open(Target(transport="tcp", address=hop.remote))
-        except SipUnreachable as error:
-            if isinstance(error.__cause__, ConnectionRefusedError):
-                return self._finish(draft, hop, contact), hop
-            raise
-        return self._finish(draft, tcp, contact), tcp
-
-    def _finish(
-        self, draft: Request, hop: Hop, contact: tuple[tuple[str, str | None], ...] | None
-    ) -> Request:
-        local = self.transport.sent_by(hop)
-        via = Via(
-            transport=hop.transport.upper(),
-            host=local.host,
-            port=local.port,
-            params=(("branch", self.layer.new_branch()), ("rport", None)),
-        )
-        headers = Headers.of(("Via", via), *draft.headers)
-        if contact is not None:
-            headers = headers.with_rows("contact", NameAddr(uri=self.contact_uri(hop), params=contact))
-        if self.config.user_agent and "user-agent" not in headers:
-            headers = headers.with_added(("User-Agent", self.config.user_agent))
-        return replace(draft, headers=headers)
 
     # the pump
 

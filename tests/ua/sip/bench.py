@@ -23,6 +23,13 @@ UDP = Hop(transport="udp", remote=REMOTE)
 TCP = Hop(transport="tcp", remote=REMOTE, connection=1)
 
 
+INVITE_TIMES = [0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
+"""When an INVITE is sent over UDP."""
+
+NON_INVITE_TIMES = [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
+"""When any other request is sent over UDP, and a rejection that nobody acknowledges."""
+
+
 def counting_random() -> Callable[[int], bytes]:
     """Bytes that differ from call to call and are the same in each run."""
     numbers = itertools.count(1)
@@ -124,3 +131,8 @@ class Bench:
 def name_of(message: Request | Response) -> str:
     """Method or status."""
     return message.method if isinstance(message, Request) else str(message.status)
+
+
+def first_sent(bench: Bench, what: str) -> Request | Response:
+    """The first message of this method or status that was sent."""
+    return next(command.message for _, command in bench.sent if name_of(command.message) == what)

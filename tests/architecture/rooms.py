@@ -76,6 +76,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "sip.leg",
         "sip.locate",
         "sip.outgoing_invite",
+        "sip.preparation",
         "sip.series",
         "sip.stack",
         "sip.tcp_channel",

@@ -115,6 +115,10 @@ class RtpReceiver:
                 stream.buffer.restart()
         self._playing = playing
 
+    def use_codecs(self, codecs: Mapping[int, Codec]) -> None:
+        """Accept these payload types from now on."""
+        self._codecs = dict(codecs)
+
     def describe_path(self, *, reliable: bool, round_trip: float | None) -> None:
         """Pass on what is known of the path (`PlayoutDelay.describe_path`)."""
         self._reliable, self._round_trip = reliable, round_trip

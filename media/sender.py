@@ -113,6 +113,12 @@ class RtpSender:
         since = int((now - self._frame_at) * self._codec.clock_rate)
         return (self._timestamp - self._step + since) & TIMESTAMP_MASK
 
+    def use_codec(self, codec: Codec, payload_type: int) -> None:
+        """Go on with another codec under the same numbering (RFC 3550 §5.1); same clock and sample rate."""
+        self._codec = codec
+        self._encode = codec.encode
+        self._payload_type = payload_type
+
     def use_ssrc(self, ssrc: int) -> None:
         """Go on under another SSRC; the counters of sender reports start again (RFC 3550 §6.4.1)."""
         self.ssrc = ssrc

@@ -75,13 +75,9 @@ class MediaSession:
         on_counters: Callable[[MediaCounters], None] | None = None,
         on_event: Callable[[MediaEvent], None] | None = None,
     ) -> None:
-        if not 0 <= payload_type <= 127 or payload_type in BARRED_PAYLOAD_TYPES:
-            raise ValueError(f"payload type {payload_type} is not allowed (RFC 3551 §6, RFC 5761 §4)")
         if not 10 <= ptime_ms <= 200:
             raise ValueError(f"packets of {ptime_ms} ms are not supported, 10 to 200 are (RFC 3551 §4.2)")
-        codecs = {payload_type: codec, **(receive or {})}
-        if any(other.sample_rate != codec.sample_rate for other in codecs.values()):
-            raise ValueError("all codecs of a session need the same sample rate")
+        codecs = _check_codecs(codec, payload_type, receive or {})
         self.codec = codec
         self.ptime_ms = ptime_ms
         self.source: Source = source
@@ -212,6 +208,24 @@ class MediaSession:
         """The process stood still: leave `frames` frames out; media time goes on (RFC 3550 §5.1)."""
         self._skipped += frames
         self._sender.pause(now, frames)
+
+    def use_codec(self, codec: Codec, payload_type: int, receive: Mapping[int, Codec] | None = None) -> None:
+        """Send with another codec from the next frame on; SSRC and numbering go on.
+
+        Args:
+            codec: what we send.
+            payload_type: of `codec`.
+            receive: further codecs that the peer may send; those so far are not accepted any more.
+
+        Raises:
+            ValueError: payload type or rates that cannot be; clock and sample rate stay those of the start.
+        """
+        codecs = _check_codecs(codec, payload_type, receive or {})
+        if (codec.sample_rate, codec.clock_rate) != (self.codec.sample_rate, self.codec.clock_rate):
+            raise ValueError("a session keeps its sample rate and clock rate")
+        self.codec = codec
+        self._sender.use_codec(codec, payload_type)
+        self._receiver.use_codecs(codecs)
 
     # --- packets ----------------------------------------------------------------------------------------
 
@@ -368,3 +382,12 @@ class MediaSession:
 
     def _draw(self, size: int) -> int:
         return int.from_bytes(self._random(size), "big")
+
+
+def _check_codecs(codec: Codec, payload_type: int, receive: Mapping[int, Codec]) -> dict[int, Codec]:
+    if not 0 <= payload_type <= 127 or payload_type in BARRED_PAYLOAD_TYPES:
+        raise ValueError(f"payload type {payload_type} is not allowed (RFC 3551 §6, RFC 5761 §4)")
+    codecs = {payload_type: codec, **receive}
+    if any(other.sample_rate != codec.sample_rate for other in codecs.values()):
+        raise ValueError("all codecs of a session need the same sample rate")
+    return codecs

@@ -173,6 +173,35 @@ def test_a_file_ends_before_its_size_fields_do() -> None:
         header(0xFFFFFFFF - 43, 8000)
 
 
+FILL = """
+import resource, signal, sys
+from media.errors import AudioFileError
+from media.recorder import WavRecorder
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+recorder = WavRecorder(sys.argv[1])
+try:
+    for frame in range(1000):
+        recorder.write(bytes(range(1, 161)) * 2)
+except AudioFileError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_is_full_leaves_a_valid_file(tmp_path: Path) -> None:
+    path = tmp_path / "out.wav"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FILL, str(path)], capture_output=True, text=True, check=True
+    )
+    assert "cannot be written: File too large" in done.stdout
+    claimed = struct.unpack_from("<L", path.read_bytes(), 40)[0]
+    assert 44 + claimed <= path.stat().st_size
+    pcm = frames_of(path)
+    assert len(pcm) == claimed
+    assert 20_000 - 44 - 960 <= len(pcm) <= 20_000 - 44
+    assert pcm == (bytes(range(1, 161)) * 200)[: len(pcm)]
+
+
 RECORD = """
 import sys, time
 from media.recorder import WavRecorder

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import math
 import random
 import struct
 from array import array
@@ -250,6 +252,47 @@ def test_lost_tcp_segments_do_not_interrupt_once_the_round_trip_is_known() -> No
     Player(buffer, arrivals).run(60)
     assert buffer.figures.waits + buffer.figures.late + buffer.figures.skipped == 0
     assert buffer.delay.delay == pytest.approx(0.11)
+
+
+@pytest.mark.req("RTP-31")
+def test_a_late_burst_makes_the_delay_grow_at_once_and_for_a_while() -> None:
+    buffer = jitter_buffer()
+    player = Player(buffer, moved(steady(1500), lambda _, at: max(0, 2.1 - at) if at >= 2 else 0))
+    player.run(2.2)
+    assert buffer.figures.waits == 1
+    assert buffer.delay.delay >= 0.09
+    player.run(3.5)
+    assert buffer.delay.delay >= 0.09
+    player.run(29)
+    assert buffer.delay.delay <= 0.03
+    assert buffer.figures.late == buffer.figures.skipped == 0
+
+
+@pytest.mark.req("RTP-31")
+def test_a_path_that_becomes_much_longer_is_no_burst() -> None:
+    """400 ms more than before, beyond all bounds of the delay: after half a second that is the new path."""
+    buffer = jitter_buffer()
+    player = Player(buffer, moved(steady(1000), lambda _, at: 0.4 if at >= 5 else 0)).run(6.5)
+    assert buffer.delay.base == pytest.approx(0.41)
+    assert buffer.delay.delay <= 0.06
+    skipped = buffer.figures.skipped
+    assert skipped <= 30
+    player.run(19)
+    assert buffer.figures.skipped == skipped
+    assert buffer.figures.waits <= 3
+
+
+def test_audio_after_a_gap_is_blended_in() -> None:
+    """A tone with packets missing has no step where it comes back."""
+    tone = array("h", (round(9000 * math.sin(2 * math.pi * 213 * i / 8000)) for i in range(FRAME * 45)))
+    coded = PCMU.encode(tone.tobytes())
+    arrivals = [
+        (0.02 * i + 0.01, i, FRAME * i, coded[FRAME * i : FRAME * (i + 1)])
+        for i in range(45)
+        if i not in (20, 30)
+    ]
+    heard = array("h", b"".join(Player(jitter_buffer(), arrivals, PCMU).run(0.8).frames))
+    assert max(abs(b - a) for a, b in itertools.pairwise(heard)) <= 1.4 * 9000 * 2 * math.pi * 213 / 8000
 
 
 @pytest.mark.req("RTP-31")

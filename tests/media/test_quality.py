@@ -8,7 +8,9 @@ from media.quality import G711, G711_WITH_CONCEALMENT, Impairment, mos, r_factor
 
 
 @pytest.mark.req("MOS-1")
-@pytest.mark.parametrize(("r", "score"), [(93.2, 4.409), (80, 4.024), (50, 2.575), (-1, 1.0), (101, 4.5)])
+@pytest.mark.parametrize(
+    ("r", "score"), [(93.2, 4.409), (80, 4.024), (50, 2.575), (3, 1.0), (-1, 1.0), (101, 4.5)]
+)
 def test_scores_of_the_e_model(r: float, score: float) -> None:
     assert mos(r) == pytest.approx(score, abs=0.001)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import pytest
 
 from media import rtp
@@ -9,6 +11,7 @@ from media.events import (
 )
 from media.rtcp import (
     RtcpByePacket,
+    RtcpItem,
     RtcpRrPacket,
     RtcpSdesPacket,
     RtcpSenderInfo,
@@ -45,6 +48,8 @@ def test_sender_reports_pair_wall_clock_and_timestamps_also_in_silence() -> None
     reports = [items[0] for items in bench.rtcp_sent if isinstance(items[0], RtcpSrPacket)]
     first, last = reports[0].sender_info, reports[-1].sender_info
     seconds = (last.ntp_timestamp - first.ntp_timestamp) / (1 << 32)
+    at_report = next(i for i, packet in enumerate(bench.rtp.sent) if rtp.is_rtcp(packet))
+    assert first.rtp_timestamp == rtp.parse(bench.rtp.sent[at_report - 1]).timestamp
     ticks = (last.rtp_timestamp - first.rtp_timestamp) & 0xFFFFFFFF
     assert seconds > 20
     assert ticks / seconds == pytest.approx(8000, rel=50e-6)
@@ -81,6 +86,22 @@ def test_report_blocks_hold_the_last_report_and_its_age() -> None:
     assert block.lsr == 0x03040506
     assert block.dlsr == pytest.approx((bench.now - 0.02 - heard_at) * 65536, abs=0.03 * 65536)
     assert bench.session.statistics.peer_cname == "peer"
+
+
+@pytest.mark.req("RTP-6")
+def test_reports_speak_of_who_was_heard_since_the_last_one() -> None:
+    bench = Bench()
+    bench.talk(20, ssrc=1)
+    for _ in range(10):
+        bench.talk(50, ssrc=2)
+    about = [[block.ssrc for block in items[0].reports] for items in bench.rtcp_sent if not_sdes(items[0])]
+    assert about[0] == [1, 2]
+    assert len(about) >= 2
+    assert all(sources == [2] for sources in about[1:])
+
+
+def not_sdes(item: RtcpItem) -> TypeGuard[RtcpSrPacket | RtcpRrPacket]:
+    return isinstance(item, RtcpSrPacket | RtcpRrPacket)
 
 
 @pytest.mark.req("RTP-18", "RTP-22")
@@ -181,7 +202,9 @@ def test_a_bye_of_the_peer_is_told_and_late_packets_make_no_new_member() -> None
 @pytest.mark.req("RTP-25")
 def test_a_silent_member_is_forgotten_after_five_intervals() -> None:
     bench = Bench()
-    bench.talk(20)
+    bench.talk(10)
+    bench.packet()
+    bench.talk(10)
     bench.run(20)
     rtcp = bench.session._rtcp
     assert rtcp is not None
@@ -191,7 +214,7 @@ def test_a_silent_member_is_forgotten_after_five_intervals() -> None:
     assert rtcp._members.get(PEER) is None
     assert bench.session._receiver.streams == {}
     statistics = bench.session.statistics
-    assert (statistics.received.packets, statistics.received.lost) == (20, 0)
+    assert (statistics.received.packets, statistics.received.lost) == (20, 1)
 
 
 @pytest.mark.req("RTP-26")

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from media.codecs import PCMU
+from media.codecs import PCMA, PCMU
 from media.events import (
     SsrcChanged,
 )
@@ -16,8 +16,8 @@ from media.rtcp import (
 )
 from media.session import MediaSession
 from media.sinks import NullSink
-from media.sources import SilenceSource
-from tests.media.bench import Bench
+from media.sources import SilenceSource, ToneSource
+from tests.media.bench import PEER, Bench
 from tests.media.network import End, Udp, Wire, seeded
 
 
@@ -115,6 +115,26 @@ def test_misuse_raises(arguments: dict[str, object], reason: str) -> None:
         )
 
 
+@pytest.mark.req("RTP-12")
+def test_another_codec_goes_on_under_the_same_numbering() -> None:
+    bench = Bench(source=ToneSource(400))
+    bench.talk(10)
+    bench.session.use_codec(PCMA, 8)
+    bench.talk(10, payload_type=8)
+    bench.talk(1, payload_type=0)
+    before, after = bench.rtp_sent[10:12]
+    assert (before.payload_type, after.payload_type) == (0, 8)
+    assert after.payload == PCMA.encode(ToneSource(400).read(11 * 320 + 320)[-320:])
+    assert after.ssrc == before.ssrc
+    assert after.sequence == (before.sequence + 1) & 0xFFFF
+    assert (after.timestamp - before.timestamp) & 0xFFFFFFFF == 160
+    assert bench.session.statistics.refused == {"unknown payload type 0": 1}
+    with pytest.raises(ValueError, match="sample rate"):
+        bench.session.use_codec(dataclasses.replace(PCMU, sample_rate=16_000), 9)
+    with pytest.raises(ValueError, match="payload type"):
+        bench.session.use_codec(PCMU, 72)
+
+
 def test_what_the_path_drops_is_counted() -> None:
     bench = Bench()
     bench.rtp.accept = False
@@ -175,6 +195,16 @@ def test_our_ssrc_from_elsewhere_is_left_with_bye_and_a_loop_changes_it_only_onc
     assert bench.session.ssrc == new
     assert [event.ssrc for event in bench.told(SsrcChanged) if isinstance(event, SsrcChanged)] == [new]
     assert bench.session.statistics.refused["packet with our own SSRC"] == 21
+
+
+@pytest.mark.req("RTP-5")
+def test_the_new_ssrc_is_nobodys_else() -> None:
+    draws = iter([PEER, 0x1111, 0x2222])
+    bench = Bench(ssrc=0x1111)
+    bench.talk(3)
+    bench.session._random = lambda size: next(draws).to_bytes(size, "big")
+    bench.rtp.deliver(bench.packet(ssrc=0x1111), bench.now)
+    assert bench.session.ssrc == 0x2222
 
 
 @pytest.mark.req("RTP-5")

@@ -137,6 +137,8 @@ class RtcpSession:
         if self._path is not None:
             self._sent = True
             self._path.send(packet)
+            if self._path is self._sender.path:
+                self._sender.path_used(now)
         return len(packet)
 
     def _reports(self, now: float, *, we_sent: bool) -> list[RtcpItem]:

@@ -27,7 +27,6 @@ class RtpSender:
         "_first",
         "_frame_at",
         "_kept_at",
-        "_path",
         "_payload_type",
         "_step",
         "_timestamp",
@@ -35,6 +34,7 @@ class RtpSender:
         "dropped",
         "last_sent_at",
         "packets",
+        "path",
         "report_bytes",
         "report_packets",
         "sequence",
@@ -52,7 +52,7 @@ class RtpSender:
         sequence: int,
         timestamp: int,
     ) -> None:
-        self._path = path
+        self.path = path
         self._codec = codec
         self._encode = codec.encode
         self._payload_type = payload_type
@@ -89,7 +89,7 @@ class RtpSender:
         self.report_packets += 1
         self.report_bytes += len(payload)
         self.last_sent_at = now
-        if not self._path.send(packet):
+        if not self.path.send(packet):
             self.dropped += 1
 
     def pause(self, now: float, frames: int = 1) -> None:
@@ -100,8 +100,12 @@ class RtpSender:
 
     def keepalive(self, payload_type: int, now: float) -> None:
         """An empty packet of a payload type that the peer does not know (RFC 6263 §4.6)."""
-        self._path.send(HEADER.pack(PLAIN, payload_type, self.sequence, self._timestamp, self.ssrc))
+        self.path.send(HEADER.pack(PLAIN, payload_type, self.sequence, self._timestamp, self.ssrc))
         self.sequence = (self.sequence + 1) & 0xFFFF
+        self._kept_at = now
+
+    def path_used(self, now: float) -> None:
+        """Something else went out on the same path, which keeps it open as well (RFC 6263 §4.4)."""
         self._kept_at = now
 
     def quiet_for(self, now: float) -> float:

@@ -44,7 +44,8 @@ class MediaSession:
         cname: our canonical name, the same for all streams of a call; drawn where None.
         receive: further codecs that the peer may send, by payload type; of the same sample rate.
         config: bounds and periods.
-        keepalive: send a keepalive after 15 s without RTP (RFC 6263); for paths without ICE or RTCP.
+        keepalive: send an empty packet after 15 s in which nothing went out on the RTP path (RFC 6263); for
+            paths without ICE, whose consent checks keep a path open.
         sending: whether we send; RTCP goes on in any case (RFC 3264 §5.1).
         receiving: whether arriving audio is played; it is counted in any case.
         on_counters: called every 200 ms.

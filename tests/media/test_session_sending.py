@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from media.codecs import PCMA, PCMU
+from media.config import MediaConfig, RtcpBandwidth
 from media.events import (
     SsrcChanged,
 )
@@ -161,6 +162,17 @@ def test_a_held_call_keeps_its_path_open() -> None:
     assert not keepalive.marker
     assert keepalive.ssrc == bench.session.ssrc
     assert keepalive.sequence == (before_hold.sequence + 1) & 0xFFFF
+
+
+@pytest.mark.req("RTP-11", "RTP-32")
+@pytest.mark.parametrize("rtcp", [True, False])
+def test_reports_on_the_same_path_are_keepalive_enough_if_there_are_any(rtcp: bool) -> None:
+    bandwidth = RtcpBandwidth() if rtcp else RtcpBandwidth(senders=0, receivers=0)
+    bench = Bench(sending=False, keepalive=True, config=MediaConfig(rtcp_bandwidth=bandwidth))
+    bench.run(0.1)
+    before = len(bench.rtp_sent)
+    bench.run(60)
+    assert len(bench.rtp_sent) - before == (0 if rtcp else 4)
 
 
 @pytest.mark.req("RTP-6", "RTP-32")

@@ -258,8 +258,10 @@ class Call:
             return None
         sends, receives = self._media.wants_media
         if sends and receives and figures.sent.packets >= ONE_WAY_PACKETS and not figures.received.packets:
+            refused = ", ".join(f"{count} {reason}" for reason, count in figures.refused.items())
             return MediaOneWay(
-                f"{figures.sent.packets} RTP packets were sent and none arrived",
+                f"{figures.sent.packets} RTP packets were sent and none was accepted",
+                seen=f"refused packets: {refused}" if refused else "no packet arrived",
                 hint="a firewall or NAT may let packets through in one direction only",
             )
         return None

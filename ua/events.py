@@ -9,10 +9,10 @@ source   names
 =======  ==================================================================================================
 call     state (data: state, reason), media (data: negotiated codec, ptime_ms, transport), verdict
 sip      message (direction, transport, local, remote, size, text), refused (reason, remote), transaction,
-         connection (state, remote)
+         connection (state, remote), registration (state, contact, expires_s, reason)
 sdp      offer, answer (direction, text), refused (line, reason)
 ice      the snake_case names of the classes in `ice.messages` with their fields
-media    counters every 200 ms (`MediaCounters` as a mapping), refused (reason)
+media    the snake_case names of the classes in `media.events`; media_counters comes every 200 ms
 =======  ==================================================================================================
 """
 

@@ -1,4 +1,7 @@
-"""`python -m tests.conformance [--json]`: the figures of the last test run, and `docs/conformance.md`."""
+"""`python -m tests.conformance [--json]`: the figures of the last test run.
+
+Writes docs/conformance.md and the table of README.md.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,10 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     page = root / "docs" / "conformance.md"
     page.parent.mkdir(exist_ok=True)
     page.write_text(figures.as_markdown(checklists, proved), encoding="utf-8")
+    readme = root / "README.md"
+    if readme.exists():
+        text = readme.read_text(encoding="utf-8")
+        readme.write_text(figures.in_readme(text, checklists, proved), encoding="utf-8")
     if options.json:
         sys.stdout.write(json.dumps(figures.as_json(checklists, proved)) + "\n")
     else:

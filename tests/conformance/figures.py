@@ -99,6 +99,35 @@ def _by_rfc(checklists: Checklists, proved: Set[str]) -> str:
     return "An item belongs to the RFC that its source names first.\n\n" + _table("RFC", rows)
 
 
+README_RFCS = (
+    "6544", "8445", "8839", "7675", "8863", "8489", "4571", "7983", "8866", "3264", "4145", "5761", "3261", "6026",
+    "3581", "7616", "3550", "3551",
+)  # fmt: skip
+"""What the README's table shows: the RFCs that the project speaks today, its heart first."""
+
+_README_BEGIN = "<!-- conformance: written by python -m tests.conformance -->"
+_README_END = "<!-- end of conformance -->"
+
+
+def in_readme(readme: str, checklists: Checklists, proved: Set[str]) -> str:
+    """The text of README.md with the figures of now between its two marks.
+
+    Raises:
+        ValueError: the marks are not there.
+    """
+    before, begin, rest = readme.partition(_README_BEGIN)
+    _, end, after = rest.partition(_README_END)
+    if not (begin and end):
+        raise ValueError("README.md has lost the marks of the conformance table")
+    rows = {
+        f"RFC {rfc}": count((item for item in checklists.items if item.rfc == rfc), proved)
+        for rfc in README_RFCS
+    }
+    total = count(checklists.items, proved)
+    shown = {name: counts for name, counts in rows.items() if any(counts[level].total for level in COUNTED)}
+    return f"{before}{begin}\n{_table('RFC', shown | {'all checklists': total})}{end}{after}"
+
+
 def _table(title: str, rows: dict[str, dict[Level, Count]]) -> str:
     lines = [f"| {title} | MUST | SHOULD | MAY | others |", "|---|---:|---:|---:|---:|"]
     lines += [

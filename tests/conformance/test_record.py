@@ -95,3 +95,19 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     assert "ICETCP-4.1-5" in (tmp_path / "docs" / "conformance.md").read_text(encoding="utf-8")
     assert main([], root=tmp_path) == 0
     assert "ice-tcp.md" in capsys.readouterr().out
+
+
+def test_the_table_of_the_readme_is_written_between_its_marks() -> None:
+    begin, end = figures._README_BEGIN, figures._README_END
+    lists = Checklists.read()
+    written = figures.in_readme(f"a\n{begin}\nold\n{end}\nb\n", lists, {"ice-tcp.md:ICETCP-6.2-1"})
+    assert written.startswith(f"a\n{begin}\n| RFC |")
+    assert written.endswith(f"{end}\nb\n")
+    assert "old" not in written
+    assert "| RFC 6544 | 1/" in written
+    assert figures.in_readme(written, lists, {"ice-tcp.md:ICETCP-6.2-1"}) == written
+
+
+def test_a_readme_without_the_marks_is_not_touched() -> None:
+    with pytest.raises(ValueError, match="marks"):
+        figures.in_readme("nothing here", LISTS, set())

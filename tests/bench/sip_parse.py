@@ -1,8 +1,8 @@
 """What reading and writing a SIP message costs: our door against the two libraries that were compared.
 
 Run it with ``python -m tests.bench.sip_parse [--json] [--repeat N]``. The work is the same for each: parse an
-INVITE with SDP, look at Via, From, To, CSeq, Call-ID and Contact, write it again. The ratio to the bare library
-holds on any machine. sipmessage is measured where it is installed.
+INVITE with SDP, look at Via, From, To, CSeq, Call-ID and Contact, write it again. The ratio to the bare
+library holds on any machine. sipmessage is measured where it is installed.
 """
 
 from __future__ import annotations

@@ -212,7 +212,8 @@ class Agent:
     @property
     def local_description(self) -> Description:
         """What the peer must be told: our credentials and best candidates, highest priority first."""
-        candidates = without_redundant(candidate for candidate, _ in self._locals)
+        used = (c for c, _ in self._locals if c.component <= self._conclusion.components)
+        candidates = without_redundant(used)
         return Description(
             credentials=self._credentials,
             candidates=capped(candidates, self._config.max_candidates),

@@ -192,10 +192,14 @@ class Checking:
         pair.nominating = False
         self._results.failed(pair, reason, now)
 
-    def wrong_host(self, remote: TransportAddress, now: float) -> None:
+    def wrong_host(self, connection: Connection, now: float) -> None:
         """What came first on a connection that we dialled was no STUN (RFC 6544 §7.1)."""
         reason = "something else than ICE answers there"
-        for pair in self._results.wrong_host(remote, reason, now):
-            connection = self._table.connection(pair.flow)
-            if connection is not None:
-                self._table.close(connection, reason, now)
+        self._table.close(connection, reason, now)
+        if connection.pair not in self._checks:
+            return
+        for pair in self._results.wrong_host(connection.remote, reason, now):
+            pair.nominating = False
+            other = self._table.connection(pair.flow)
+            if other is not None:
+                self._table.close(other, reason, now)

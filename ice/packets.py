@@ -63,7 +63,7 @@ class Packets:
         except StunError as error:
             self._refuse(socket, remote, "not_stun", f"no STUN message: {error}", now)
             if connection is not None and connection.dialled and connection.frames == 1:
-                self._checking.wrong_host(connection.remote, now)
+                self._checking.wrong_host(connection, now)
         else:
             self._dispatch(message, socket, remote, now)
         if connection is not None:

@@ -275,6 +275,12 @@ def test_rtcp_mux_ends_the_second_component(before: bool) -> None:
     assert len(network.capture) - sent < 6
 
 
+def test_components_that_are_not_used_are_not_told() -> None:
+    one = Single(components=2)
+    one.agent.limit_components(1, one.now)
+    assert {c.component for c in one.agent.local_description.candidates} == {1}
+
+
 def test_a_role_may_be_chosen_before_the_description() -> None:
     one = Single(Role.CONTROLLED)
     one.agent.set_role(Role.CONTROLLING, one.now)

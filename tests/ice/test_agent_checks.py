@@ -343,6 +343,22 @@ def test_somebody_else_listens_there(first: bytes) -> None:
     assert len(one.dials()) == 4, "nobody dials there again"
 
 
+def test_garbage_on_a_connection_that_is_not_needed_any_more_costs_nothing_else() -> None:
+    one = Single(Role.CONTROLLED, hosts=(HOST, "192.0.2.2"), udp=False)
+    one.remote(remote_tcp())
+    one.wait(0.1)
+    first, second = (dial.flow for dial in one.dials())
+    one.opened(first)
+    one.opened(second)
+    one.check(first, TCP_PEER, use_candidate=True)
+    one.answer(one.requests(first)[0], first, TCP_PEER, mapped=TransportAddress(host=HOST, port=50000))
+    one.feed(second, TCP_PEER, b"HTTP/1.1 400 Bad Request")
+    assert set(one.closed()) == {second}
+    selected = one.agent.selected(1)
+    assert selected is not None
+    assert selected.state is PairState.SUCCEEDED
+
+
 @pytest.mark.req("ICETCP-7.1-14")
 def test_a_check_of_the_peer_may_come_before_its_answer() -> None:
     one = Single(Role.CONTROLLED)

@@ -244,6 +244,9 @@ def test_use_candidate_of_a_controlled_peer_means_nothing() -> None:
     one.wait(0.02)
     one.answer(one.requests_to(low)[0], one.udp, low)
     assert one.agent.selected(1) is None
+    one.feed(one.udp, low, data)
+    assert one.agent.pairs[1].state is PairState.SUCCEEDED
+    assert one.agent.selected(1) is None
 
 
 def aggressive(*, ice2: bool) -> tuple[Single, TransportAddress]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 
 from ua.sip.timers import Timers
 
@@ -47,10 +48,14 @@ class AnswerRepeater:
 
 
 class RingingRepeater:
-    """Repeats the last provisional response every minute (RFC 3261 §13.3.1.1)."""
+    """Repeats the last provisional response every minute, until the INVITE expires (RFC 3261 §13.3.1.1).
 
-    def __init__(self, now: float) -> None:
-        self._at: float | None = now + RINGING_INTERVAL
+    `expires` is the INVITE's Expires in seconds, None without one.
+    """
+
+    def __init__(self, now: float, expires: float | None = None) -> None:
+        self._end = math.inf if expires is None else now + expires
+        self._at: float | None = min(now + RINGING_INTERVAL, self._end)
 
     def next_timer(self) -> float | None:
         """When `handle_timer` wants to be called, None once it is over."""
@@ -60,7 +65,10 @@ class RingingRepeater:
         """What is due now."""
         if self._at is None or now < self._at:
             return None
-        self._at = now + RINGING_INTERVAL
+        if now >= self._end:
+            self._at = None
+            return Repeat.GIVE_UP
+        self._at = min(now + RINGING_INTERVAL, self._end)
         return Repeat.SEND
 
     def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -162,6 +163,15 @@ class Dialog:
             *(headers or ()),
         )
         return Request(method=method, uri=uri, headers=rows, body=body)
+
+
+def glare_delay(*, owns_call_id: bool, random: Callable[[int], bytes]) -> float:
+    """Seconds to wait after a 491 before the re-INVITE is tried again, in steps of 10 ms (RFC 3261 §14.1).
+
+    2.1 to 4 for the side that made the Call-ID, 0 to 2 for the other. `random(n)` gives n bytes.
+    """
+    number = int.from_bytes(random(4), "big")
+    return (210 + number % 191 if owns_call_id else number % 201) / 100
 
 
 def route(target: Uri, routes: tuple[NameAddr, ...]) -> tuple[Uri, tuple[NameAddr, ...]]:

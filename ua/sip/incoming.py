@@ -60,12 +60,12 @@ class IncomingInvite(IncomingRequest):
     """A call that is offered to us, or a re-INVITE of a call that stands.
 
     Answer with `accept` or `reject`; `ring` as often as you like before. A call that is neither answered nor
-    rejected rings on: a limit is the business of the caller and of the user above.
+    rejected rings until the INVITE expires (487 then), where the caller gave it a time at all.
 
     Attributes:
         leg: the dialog, early until accepted.
         is_reinvite: true inside a call.
-        cancelled: set where the caller gave up; the INVITE has been answered 487 then.
+        cancelled: set where the caller gave up or the time was over; the INVITE was answered 487 then.
         on_cancel: called then; may be set.
     """
 
@@ -76,12 +76,13 @@ class IncomingInvite(IncomingRequest):
         self.cancelled = asyncio.Event()
         self.on_cancel: Callable[[], object] | None = None
         self._answered = False
-        self._ringing: RingingRepeater | None = None
+        self._ringing: RingingRepeater | None = RingingRepeater(stack.now(), event.request.seconds("expires"))
         self._ringing_response: Response | None = None
         self._answer: Response | None = None
         self._repeater: AnswerRepeater | None = None
         self._acknowledged: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
         stack.servers[event.key] = self
+        stack.clocks.add(self)
 
     def ring(self, status: int = 180, *, headers: Headers | None = None, body: bytes = b"") -> None:
         """Send 180 or another 101-199; it is repeated every minute until the final answer."""
@@ -91,9 +92,6 @@ class IncomingInvite(IncomingRequest):
             raise SipStateError("the INVITE has its final answer")
         response = self._make(status, "", self._dialog_headers(headers, allow=False), body, SDP)
         self._ringing_response = response
-        if self._ringing is None:
-            self._ringing = RingingRepeater(self._stack.now())
-            self._stack.clocks.add(self)
         self._stack.respond(self._event, response)
 
     def accept(self, body: bytes = b"", *, content_type: str = SDP, headers: Headers | None = None) -> Leg:
@@ -160,7 +158,9 @@ class IncomingInvite(IncomingRequest):
         """Repeat what is due."""
         clock = self._repeater or self._ringing
         due = clock.handle_timer(now) if clock is not None else None
-        if due is Repeat.SEND:
+        if due is Repeat.GIVE_UP and not self._answered:
+            self.cancel()  # the INVITE has expired
+        elif due is Repeat.SEND:
             response = self._answer or self._ringing_response
             if response is not None and not self._stack.respond(self._event, response):
                 self._stop_clock()

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ua.sip.auth import DigestClient
 from ua.sip.body import SDP
-from ua.sip.dialog import Dialog
+from ua.sip.dialog import Dialog, glare_delay
 from ua.sip.errors import SipError, SipParseError, SipStateError, SipTimeout, SipUnreachable
 from ua.sip.exchange import Exchange, exchange
 from ua.sip.headers import Headers
@@ -98,6 +98,22 @@ class Leg:
         if done.response.status in (408, 481):
             self._lost(f"{done.response.status} {done.response.reason}")
         return done
+
+    async def reinvite(
+        self, body: bytes, *, headers: Headers | None = None, content_type: str = SDP
+    ) -> Exchange:
+        """Send a re-INVITE; where both sides did so at once (491), wait and try once more (RFC 3261 §14.1).
+
+        Gives the last answer; raises as `request` does.
+        """
+        done = await self.request("INVITE", headers=headers, body=body, content_type=content_type)
+        if done.response.status != 491:
+            return done
+        delay = glare_delay(owns_call_id=self.dialog.is_caller, random=self._stack.random)
+        await asyncio.wait({self.ended}, timeout=delay)
+        if self.is_over or self._incoming is not None:
+            return done
+        return await self.request("INVITE", headers=headers, body=body, content_type=content_type)
 
     async def bye(self, *, headers: Headers | None = None, reason: str = "") -> None:
         """End the call; a callee waits for the ACK of its answer first (RFC 3261 §15).

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
 
 from tests.ua.sip.bench import make_request
 from ua.sip.answer_repeater import AnswerRepeater, Repeat, RingingRepeater
-from ua.sip.dialog import Dialog, next_hop, preset_route, route
+from ua.sip.dialog import Dialog, glare_delay, next_hop, preset_route, route
 from ua.sip.errors import SipParseError
 from ua.sip.headers import Headers
 from ua.sip.message import Request, Response, make_response
@@ -198,3 +199,24 @@ def test_ringing_is_repeated_every_minute() -> None:
     repeater.stop()
     assert repeater.next_timer() is None
     assert repeater.handle_timer(1e6) is None
+
+
+@pytest.mark.req("UAS-6")
+def test_ringing_ends_when_the_invite_expires() -> None:
+    repeater = RingingRepeater(10.0, 90)
+    assert repeater.handle_timer(70.0) is Repeat.SEND
+    assert repeater.next_timer() == 100.0
+    assert repeater.handle_timer(100.0) is Repeat.GIVE_UP
+    assert repeater.next_timer() is None
+
+
+@pytest.mark.req("DLG-3")
+def test_delays_after_glare() -> None:
+    chance = random.Random(1)
+    owner = [glare_delay(owns_call_id=True, random=chance.randbytes) for _ in range(1000)]
+    other = [glare_delay(owns_call_id=False, random=chance.randbytes) for _ in range(1000)]
+    assert 2.1 <= min(owner) < 2.2
+    assert 3.9 < max(owner) <= 4.0
+    assert 0.0 <= min(other) < 0.1
+    assert 1.9 < max(other) <= 2.0
+    assert all(round(delay * 100) == pytest.approx(delay * 100) for delay in owner + other)

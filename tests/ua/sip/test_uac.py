@@ -313,6 +313,48 @@ async def test_a_rejected_reinvite_leaves_the_dialog_as_it_was(peer: ScriptedPee
         assert not leg.is_over
 
 
+@pytest.mark.req("DLG-3")
+async def test_a_491_is_waited_for_and_tried_once_more(peer: ScriptedPeer) -> None:
+    async with phone() as alice:
+        peer_calls = asyncio.create_task(_called_by(peer, alice))
+        incoming = await alice.offered.get()
+        leg = incoming.accept(b"answer")
+        await peer_calls
+        await incoming.acknowledged()
+        asking = asyncio.create_task(leg.reinvite(b"hold"))
+        for count in (1, 2):
+            request = await peer.receive_request("INVITE")
+            assert request.cseq.number == count
+            peer.answer(request, 491)
+            await peer.receive_request("ACK")
+        assert (await asking).response.status == 491
+        asking = asyncio.create_task(leg.reinvite(b"hold"))
+        peer.answer(await peer.receive_request("INVITE"), 491)
+        await leg.bye()
+        assert (await asking).response.status == 491
+        assert alice.count("INVITE") == 3
+
+
+async def _called_by(peer: ScriptedPeer, alice: Phone) -> None:
+    """The peer calls and acknowledges; so the phone may try again soon after a 491."""
+    address = alice.endpoint.local_addresses["udp"]
+    headers = Headers.of(
+        ("Via", f"SIP/2.0/UDP {peer.host}:{peer.port};branch=z9hG4bKcall"),
+        ("From", "<sip:peer@example.com>;tag=peer"),
+        ("To", "<sip:alice@example.com>"),
+        ("Call-ID", "theirs"),
+        ("CSeq", "1 INVITE"),
+        ("Contact", f"<{peer.uri}>"),
+    )
+    peer.last = (address.host, address.port)
+    invite = Request(method="INVITE", uri=alice.uri(), headers=headers)
+    peer.send(invite)
+    ok = await peer.receive_response(200)
+    rows = headers.with_rows("via", f"SIP/2.0/UDP {peer.host}:{peer.port};branch=z9hG4bKack")
+    rows = rows.with_rows("cseq", "1 ACK").with_rows("to", ok.to)
+    peer.send(replace(invite, method="ACK", headers=rows))
+
+
 async def test_a_repeated_200_to_a_reinvite_gets_the_ack_again(peer: ScriptedPeer) -> None:
     async with phone() as alice:
         leg, _, _ = await answered_call(alice, peer)

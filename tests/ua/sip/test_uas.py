@@ -231,6 +231,16 @@ async def test_trying_when_nobody_answers_quickly(peer: ScriptedPeer) -> None:
         (await bob.offered.get()).reject(486)
 
 
+@pytest.mark.req("UAS-6")
+async def test_an_invite_that_expires_is_answered_487(peer: ScriptedPeer) -> None:
+    async with phone() as bob:
+        ask(peer, bob, "INVITE", ("Expires", "0"))
+        incoming = await bob.offered.get()
+        await peer.receive_response(487)
+        assert incoming.cancelled.is_set()
+        assert incoming.leg.is_over
+
+
 @pytest.mark.req("TXN-18")
 async def test_cancel(peer: ScriptedPeer) -> None:
     async with phone() as bob:

@@ -226,10 +226,13 @@ class Agent:
         A repeated description of the same generation adds what is new in it (RFC 8839 §4.4).
 
         Raises:
-            ValueError: it has other credentials than before, or the agent is closed.
+            ValueError: its credentials are others than before, or it is lite now and was not, or the agent
+                is closed.
         """
-        if self._remote is not None and self._remote.credentials != description.credentials:
-            raise ValueError("other credentials mean an ICE restart, which this agent does not do")
+        if self._remote is not None and (
+            self._remote.credentials != description.credentials or self._remote.lite is not description.lite
+        ):
+            raise ValueError("that means an ICE restart (RFC 8445 §9), which this agent does not do")
         if self.state is SessionState.CLOSED:
             raise ValueError("the agent is closed")
         first = self._remote is None

@@ -197,6 +197,7 @@ class Conclusion:
         """The session ends without a path."""
         self._client.stop()
         self._release_at = None
+        self._paths.end(reason, now)
         self.set_state(SessionState.FAILED, now, reason)
 
     # --- freeing (RFC 8445 §8.3.1, RFC 6544 §8) -------------------------------------------------------------

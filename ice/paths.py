@@ -162,6 +162,13 @@ class Paths:
             path.redial_at = now + delay
             path.redials += 1
 
+    def end(self, reason: str, now: float) -> None:
+        """The session failed: no component may send any more (RFC 8445 §12.1, RFC 7675 §5.1)."""
+        for component, path in self._paths.items():
+            if not path.lost:
+                path.lost = True
+                self._outbox.event(PathLost(at=now, component=component, reason=reason))
+
     def found_again(self, pair: Pair, now: float) -> None:
         """A check on the selected pair succeeded: a lost path may carry media again (RFC 6544 §11.1)."""
         path = self._paths[pair.component]
@@ -202,9 +209,7 @@ class Paths:
                     self._outbox.event(ConsentAnswered(at=now, component=component, rtt_ms=rtt_s * 1000))
                     return True, ""
                 case ConsentAnswer.REVOKED:
-                    reason = "the peer revoked its consent"
-                    self._outbox.event(PathLost(at=now, component=component, reason=reason))
-                    return True, reason
+                    return True, "the peer revoked its consent"
                 case ConsentAnswer.WORTHLESS:
                     return False, ""
         return False, ""
@@ -221,12 +226,10 @@ class Paths:
 
     def handle_timer(self, now: float) -> str:
         """Send consent checks and keepalives; gives why the session ends where a consent ran out."""
-        for component, path in self._paths.items():
+        for path in self._paths.values():
             if path.consent.expired(now):
                 silence = f"no answer of the peer for {self._config.consent_timeout_s:.0f} s"
-                reason = f"the connection was lost and {silence}" if path.lost else silence
-                self._outbox.event(PathLost(at=now, component=component, reason=reason))
-                return reason
+                return f"the connection was lost and {silence}" if path.lost else silence
             flow = path.pair.flow
             if path.lost or flow is None:
                 continue

@@ -335,9 +335,23 @@ def test_the_order_of_calls_matters() -> None:
     one.set_remote(Description(credentials=THEIRS, candidates=()), 0.0)
     with pytest.raises(ValueError, match="restart"):
         one.set_remote(Description(credentials=OURS, candidates=()), 0.0)
+    with pytest.raises(ValueError, match="restart"):
+        one.set_remote(Description(credentials=THEIRS, candidates=(), lite=True), 0.0)
     one.close(0.0)
     with pytest.raises(ValueError, match="closed"):
         one.set_remote(Description(credentials=THEIRS, candidates=()), 0.0)
+
+
+@pytest.mark.req("USE-14", "USE-15")
+def test_nothing_in_the_interface_changes_how_checks_work() -> None:
+    """Input, output and what is known: a using protocol constrains inputs and nothing else."""
+    public = {name for name in dir(Agent) if not name.startswith("_")}
+    descriptions = {"local_description", "set_remote", "add_remote_candidate", "end_of_candidates"}
+    choices = {"add_local_candidate", "limit_components", "set_role", "new_flow", "close"}
+    sockets = {"receive", "flow_opened", "flow_failed", "flow_closed", "flow_accepted"}
+    time = {"handle_timer", "next_timer", "take_commands", "take_events"}
+    known = {"state", "role", "pairs", "selected", "accepts_data", "counters"}
+    assert public == descriptions | choices | sockets | time | known
 
 
 def test_flow_ids_are_never_used_twice() -> None:

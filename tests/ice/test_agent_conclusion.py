@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ice.config import IceConfig
-from ice.messages import CloseFlow, PairNominated, PathSelected, RoleChanged, StateChanged
+from ice.messages import CloseFlow, PairNominated, PathLost, PathSelected, RoleChanged, StateChanged
 from ice.stun_attributes import IceControlled, IceControlling, Priority, UseCandidate, Username
 from ice.stun_message import MessageClass, Method, StunMessage, parse, serialise, short_term_key
 from ice.types import FlowId, PairState, Role, SessionState, TcpType, Transport, TransportAddress
@@ -182,6 +182,26 @@ def test_the_session_is_completed_when_every_component_is() -> None:
     one.agent.limit_components(1, one.now)
     one.take()
     assert one.state() is SessionState.COMPLETED
+
+
+@pytest.mark.req("ICE-12.1-2", "USE-4", "ICE-8.1.2-3")
+def test_where_one_component_fails_the_other_may_not_send() -> None:
+    one = Single(Role.CONTROLLED, components=2, tcp=False)
+    one.remote(remote_udp(), remote_udp(5010, component=2, priority=5))
+    one.check(one.udp, UDP_PEER, use_candidate=True)
+    one.answer(one.requests_to(UDP_PEER)[0], one.udp, UDP_PEER)
+    assert [event.component for event in one.said(PathSelected)] == [1]
+    for _ in range(9):
+        one.wait(5)
+        for request in one.requests_to(UDP_PEER)[-2:]:
+            one.answer(request, one.udp, UDP_PEER)
+    assert one.state() is SessionState.FAILED
+    (lost,) = one.said(PathLost)
+    assert lost.component == 1
+    assert lost.reason.startswith("no path for RTCP: UDP: ")
+    sent = len(one.commands)
+    one.wait(30)
+    assert len(one.commands) == sent
 
 
 # --- controlled ------------------------------------------------------------------------------------------

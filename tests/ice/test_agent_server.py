@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ice.config import IceConfig
 from ice.messages import CandidateAdded, CheckReceived, PacketRefused
 from ice.stun_attributes import (
     Attribute,
@@ -232,6 +233,25 @@ def test_checks_before_the_description_are_answered_at_once_and_remembered() -> 
     assert len(one.requests(flow)) == len(one.requests(one.udp)) == 1
     one.answer(one.requests(flow)[0], flow, DIALLER)
     assert one.agent.selected(1) is not None, "its nomination was not forgotten either"
+
+
+def test_how_many_early_checks_are_remembered_is_limited() -> None:
+    one = Single(Role.CONTROLLED, tcp=False)
+    for port in range(1, 80):
+        one.check(one.udp, replace(STRANGER, port=port))
+    assert len(one.answers()) == 79
+    assert one.agent.counters == {"early_checks_over_limit": 15}
+    one.remote()
+    assert len(one.agent.pairs) == 64
+
+
+def test_a_full_list_takes_no_further_pair() -> None:
+    one = Single(Role.CONTROLLED, tcp=False, config=IceConfig(max_pairs=1))
+    one.remote(remote_udp())
+    one.check(one.udp, STRANGER)
+    assert len(one.answers()) == 1
+    assert len(one.agent.pairs) == 1
+    assert one.agent.counters == {"pairs_over_limit": 1, "checks_over_limit": 1}
 
 
 @pytest.mark.req("ICE-7.3.1.4-2")

@@ -61,7 +61,6 @@ def test_media_is_taken_from_where_an_authenticated_check_came() -> None:
 
 def test_media_of_the_second_component_is_its_own() -> None:
     one = Single(components=2, tcp=False)
-    one.remote(remote_udp())
     sockets = one.agent.local_description.candidates
     assert {c.component for c in sockets} == {1, 2}
     second = FlowId(1)

@@ -54,7 +54,7 @@ def state(side: Side) -> SessionState:
 # --- consent ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("CON-2", "ICETCP-K-1", "ICETCP-10-17", "ICE-11-1")
+@pytest.mark.req("CON-2", "ICETCP-K-1", "ICETCP-10-17", "ICE-11-1", "ICETCP-K-3", "ICETCP-K-2")
 @pytest.mark.parametrize("udp", [False, True])
 def test_consent_goes_on_over_udp_and_tcp(udp: bool) -> None:
     network = connected(udp=udp)
@@ -128,7 +128,7 @@ def test_an_answer_from_elsewhere_is_no_consent() -> None:
     assert one.state() is SessionState.FAILED
 
 
-@pytest.mark.req("ICE-11-1", "ICE-11-3")
+@pytest.mark.req("ICE-11-1", "ICE-11-3", "USE-18")
 def test_where_consent_is_rare_keepalives_fill_the_silence() -> None:
     config = IceConfig(consent_interval_s=100, consent_timeout_s=1000)
     network = connected(udp=True, config=config)

@@ -67,6 +67,7 @@ from ua.sip.series import RequestSeries
 from ua.sip.stack import Stack
 from ua.sip.transaction_messages import RequestReceived
 from ua.sip.uri import Uri
+from ua.sip.uri_headers import headers_of
 
 _AVAILABLE: Final = 200
 
@@ -190,11 +191,14 @@ class SipEndpoint:
     ) -> OutgoingInvite:
         """Place a call; see `OutgoingInvite`.
 
-        `make_answer` gives the SDP for the ACK where `body` was empty and the 2xx brought the offer.
+        `make_answer` gives the SDP for the ACK where `body` was empty and the 2xx brought the offer. Headers
+        that the URI asks for (?Subject=...) are taken over where that does no harm. Raises SipParseError
+        where it asks for another method.
         """
+        asked = headers_of(target, "INVITE")
         digest = self._digest(credentials)
         series = self.series(target=target, from_=from_, to=to, credentials=())
-        rows = capabilities(self._config).only("allow", "supported").with_added(*(headers or ()))
+        rows = capabilities(self._config).only("allow", "supported").with_added(*asked, *(headers or ()))
 
         def draft() -> Request:
             return series.draft("INVITE", rows, body, content_type)

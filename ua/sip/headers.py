@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -37,6 +38,7 @@ _NEVER_JOINED: Final = frozenset(
 )
 
 
+@functools.lru_cache(maxsize=1024)
 def full_name(name: str) -> str:
     """The long name in lower case."""
     lower = name.lower()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, assert_never
@@ -44,8 +45,11 @@ from ua.sip.transaction_messages import (
 )
 from ua.sip.via import MAGIC_COOKIE
 
-MAX_SERVER_TRANSACTIONS: Final = 1000
-"""Beyond this a new request gets a stateless 503."""
+MAX_PENDING: Final = 1000
+"""Requests that wait for our final response; beyond this a new one gets a stateless 503."""
+
+MAX_SERVER_TRANSACTIONS: Final = 50_000
+"""The same for all server transactions, those that only absorb repeats included."""
 
 RETRY_AFTER_OVERLOAD: Final = 5
 """Seconds in that 503."""
@@ -62,13 +66,17 @@ class TransactionLayer:
         *,
         timers: Timers,
         random: Callable[[int], bytes],
+        max_pending: int = MAX_PENDING,
         max_server_transactions: int = MAX_SERVER_TRANSACTIONS,
     ) -> None:
         self._timers = timers
         self._random = random
+        self._max_pending = max_pending
         self._max_servers = max_server_transactions
         self._clients: dict[ClientKey, ClientTransaction] = {}
         self._servers: dict[ServerKey, ServerTransaction] = {}
+        self._pending: set[ServerKey] = set()
+        self._running: Counter[tuple[str, ...]] = Counter()
         self._wire: dict[ClientKey | ServerKey, tuple[Request | Response, bytes]] = {}
         self._to_cancel: dict[ClientKey, Headers] = {}
         self._due: list[tuple[float, int, ClientKey | ServerKey]] = []
@@ -169,7 +177,7 @@ class TransactionLayer:
             self._drain(key, transaction)
             return
         merged = request.to.tag is None and request.method != "CANCEL" and self._is_merged(request)
-        if len(self._servers) >= self._max_servers:
+        if len(self._pending) >= self._max_pending or len(self._servers) >= self._max_servers:
             headers = Headers.of(("Retry-After", RETRY_AFTER_OVERLOAD))
             self._stateless(
                 request, source, make_response(request, 503, to_tag=self.new_tag(), headers=headers)
@@ -188,6 +196,7 @@ class TransactionLayer:
             now=now,
         )
         self._servers[key] = transaction
+        self._running[_merge_key(request)] += 1
         self._drain(key, transaction)
         if request.method == "CANCEL":
             self._receive_cancel(key, transaction, now)
@@ -261,13 +270,7 @@ class TransactionLayer:
 
     def _is_merged(self, request: Request) -> bool:
         """True for a copy of a running request that came another way (RFC 3261 §8.2.2.2)."""
-        return any(
-            other.request.method == request.method
-            and other.request.call_id == request.call_id
-            and other.request.cseq == request.cseq
-            and other.request.from_.tag == request.from_.tag
-            for other in self._servers.values()
-        )
+        return self._running[_merge_key(request)] > 0
 
     def _cancel_if_due(self, key: ClientKey, invite: ClientInvite, now: float) -> None:
         if key not in self._to_cancel or not invite.may_cancel:
@@ -309,6 +312,11 @@ class TransactionLayer:
                     self._events.append(TransactionFailed(key=key, hop=transaction.hop, reason=output.reason))
                 case _:
                     assert_never(output)
+        if isinstance(key, ServerKey):
+            if transaction.awaits_final:
+                self._pending.add(key)
+            else:
+                self._pending.discard(key)
         if transaction.is_terminated:
             self._forget(key)
         elif (at := transaction.next_timer()) is None:
@@ -338,8 +346,18 @@ class TransactionLayer:
             del self._clients[key]
             self._to_cancel.pop(key, None)
         else:
-            del self._servers[key]
+            merge_key = _merge_key(self._servers.pop(key).request)
+            self._running[merge_key] -= 1
+            if self._running[merge_key] <= 0:
+                del self._running[merge_key]
+            self._pending.discard(key)
         self._events.append(TransactionEnded(key=key))
+
+
+def _merge_key(request: Request) -> tuple[str, ...]:
+    """What two copies of a request that came different ways have in common."""
+    cseq = request.cseq
+    return request.method, request.call_id, str(cseq), request.from_.tag or ""
 
 
 def server_key(request: Request) -> ServerKey:

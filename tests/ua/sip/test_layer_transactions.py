@@ -154,13 +154,31 @@ def test_responses_over_tcp_go_back_on_the_connection() -> None:
 
 @pytest.mark.req("LIM-3", "TXN-23")
 def test_too_many_transactions_are_answered_503_without_state() -> None:
-    bench = Bench(max_server_transactions=3)
+    bench = Bench(max_pending=3)
     for number in range(5):
         bench.receive(make_request("OPTIONS", branch=f"z9hG4bK{number}", call_id=str(number)))
     assert len(bench.requests) == 3
     assert len(bench.send_times("503")) == 2
     assert first_sent(bench, "503").headers.first("retry-after") == "5"
     assert len(bench.layer) == 3
+    bench.respond(200)
+    bench.receive(make_request("OPTIONS", branch="z9hG4bKnext", call_id="next"))
+    assert len(bench.requests) == 4, "an answered request makes room"
+    full = Bench(max_server_transactions=1)
+    full.receive(make_request("OPTIONS"))
+    full.respond(200)
+    full.receive(make_request("OPTIONS", branch="z9hG4bKnext", call_id="next"))
+    assert len(full.send_times("503")) == 1
+
+
+@pytest.mark.req("UAS-3")
+def test_a_request_is_no_copy_of_one_that_has_ended() -> None:
+    bench = Bench()
+    bench.receive(make_request("OPTIONS", branch="z9hG4bKone"), TCP)
+    bench.respond(200)
+    assert len(bench.layer) == 0
+    bench.receive(make_request("OPTIONS", branch="z9hG4bKtwo"), TCP)
+    assert len(bench.requests) == 2
 
 
 @pytest.mark.req("LIM-4")

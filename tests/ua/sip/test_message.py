@@ -172,6 +172,12 @@ def test_a_list_with_escaped_quotes_is_split_where_it_should_be() -> None:
     contacts = request(data).contacts
     assert [contact.name for contact in contacts] == ['a ", b', '"', ""]
     assert [contact.uri.user for contact in contacts] == ["one", "two", "three"]
+    plain = request(INVITE + b'Contact: <sip:a,b@h>, "x,y" <sip:c@h>;p="1,2"\r\n\r\n').contacts
+    assert [contact.uri.user for contact in plain] == ["a,b", "c"]
+    assert plain[1].param("p") == "1,2"
+    for broken in (b'"x <sip:a@h>, <sip:b@h>', b"<sip:a@h, <sip:b@h"):
+        with pytest.raises(SipParseError):
+            _ = request(INVITE + b"Contact: " + broken + b"\r\n\r\n").contacts
 
 
 def test_content_length_with_two_spaces_and_a_comment_behind_server() -> None:

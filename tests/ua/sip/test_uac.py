@@ -11,7 +11,7 @@ import pytest
 from tests.ua.sip.phones import ALICE, Phone, ScriptedPeer, phone
 from ua.sip.auth import Credentials
 from ua.sip.bindings import granted_expires
-from ua.sip.errors import SipRejected, SipStateError, SipTimeout, SipUnreachable
+from ua.sip.errors import SipParseError, SipRejected, SipStateError, SipTimeout, SipUnreachable
 from ua.sip.headers import Headers
 from ua.sip.leg import Leg
 from ua.sip.message import Request, Response, make_response
@@ -426,8 +426,13 @@ async def test_responses_that_are_not_ours_change_nothing(peer: ScriptedPeer) ->
         assert alice.endpoint.counters["refused"] == 3
 
 
+@pytest.mark.req("UAC-7")
 async def test_unusual_status_codes_keep_their_class(peer: ScriptedPeer) -> None:
     async with phone() as alice:
+        invite = alice.endpoint.invite(peer.uri, from_=ALICE)
+        peer.answer(await peer.receive_request("INVITE"), 299)
+        assert (await invite.answered()).status == 299
+        await peer.receive_request("ACK")
         for status in (399, 499, 599, 699):
             invite = alice.endpoint.invite(peer.uri, from_=ALICE)
             request = await peer.receive_request("INVITE")
@@ -437,6 +442,27 @@ async def test_unusual_status_codes_keep_their_class(peer: ScriptedPeer) -> None
                 await invite.answered()
             assert caught.value.sip_code == status
             await peer.receive_request("ACK")
+
+
+@pytest.mark.req("SIP-7-18")
+async def test_a_link_cannot_choose_route_or_method(peer: ScriptedPeer) -> None:
+    async with phone() as alice:
+        asked = "Subject=project%20x&Route=%3Csip:evil%3E&from=%3Csip:e%40h%3E&Content-Type=a/b&X-Id=7"
+        text = f"{peer.uri};x=1?{asked}"
+        invite = alice.endpoint.invite(Uri.parse(text), from_=ALICE)
+        request = await peer.receive_request("INVITE")
+        assert str(request.uri) == f"{peer.uri};x=1"
+        assert request.headers.first("subject") == "project x"
+        assert request.headers.first("x-id") == "7"
+        assert "route" not in request.headers
+        assert "content-type" not in request.headers
+        assert request.from_.uri == ALICE.uri
+        peer.answer(request, 486)
+        with pytest.raises(SipRejected):
+            await invite.answered()
+        for bad in ("sip:b@h;method=BYE", "sip:b@h?Subject=a%0D%0AEvil:%201", "sip:b@h?a%20b=1"):
+            with pytest.raises(SipParseError):
+                alice.endpoint.invite(Uri.parse(bad), from_=ALICE)
 
 
 async def test_misuse_raises() -> None:

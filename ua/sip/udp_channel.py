@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import sys
@@ -17,7 +18,9 @@ _READS_PER_WAKEUP: Final = 32
 _SEND_BUFFER_BYTES: Final = 1 << 20
 _IP_RECVERR: Final = 11
 _IPV6_RECVERR: Final = 25
-"""linux/in.h and linux/in6.h; Python has no names for them."""
+_FROM_ICMP: Final = 2
+_FROM_ICMP6: Final = 3
+"""linux/in.h, linux/in6.h and linux/errqueue.h; Python has no names for them."""
 
 
 class UdpChannel:
@@ -97,10 +100,21 @@ class UdpChannel:
             except OSError:
                 break
             found = True
-            if remote and ancillary:
-                code = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
-                self._on_unreachable(_address(remote), os.strerror(code))
+            if remote and ancillary and (reason := unreachable_reason(ancillary[0][2])):
+                self._on_unreachable(_address(remote), reason)
         return found
+
+
+def unreachable_reason(report: bytes) -> str:
+    """What a `sock_extended_err` says, empty for what is no failure (RFC 3261 §18.4).
+
+    Time exceeded, source quench and "too big" do not mean that an address cannot be reached.
+    """
+    if len(report) < 8:
+        return ""
+    code, origin, kind = int.from_bytes(report[:4], sys.byteorder), report[4], report[5]
+    harmless = kind in (4, 11) if origin == _FROM_ICMP else kind in (2, 3) and origin == _FROM_ICMP6
+    return "" if harmless or code == errno.EMSGSIZE else os.strerror(code)
 
 
 def bind_udp(host: str, port: int) -> socket.socket:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import sys
 
 import pytest
 
@@ -14,6 +16,7 @@ from ua.sip.hop import SipTransport
 from ua.sip.incoming import IncomingInvite
 from ua.sip.leg import Leg
 from ua.sip.outgoing_invite import OutgoingInvite
+from ua.sip.udp_channel import unreachable_reason
 from ua.sip.uri import Uri
 
 both = pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -264,6 +267,23 @@ async def test_a_closed_port_is_reported_at_once(transport: SipTransport) -> Non
         with pytest.raises(SipUnreachable):
             async with asyncio.timeout(0.5):
                 await alice.endpoint.request("OPTIONS", target, from_=ALICE)
+
+
+@pytest.mark.req("TRN-10")
+def test_what_icmp_says() -> None:
+    def report(code: int, origin: int, kind: int) -> bytes:
+        return code.to_bytes(4, sys.byteorder) + bytes([origin, kind, 0, 0]) + bytes(8)
+
+    assert unreachable_reason(report(errno.ECONNREFUSED, 2, 3)) == "Connection refused"
+    assert unreachable_reason(report(errno.EHOSTUNREACH, 3, 1)) != ""
+    for harmless in (
+        (errno.EHOSTUNREACH, 2, 11),
+        (errno.EHOSTUNREACH, 2, 4),
+        (errno.EHOSTUNREACH, 3, 3),
+        (errno.EMSGSIZE, 2, 3),
+    ):
+        assert unreachable_reason(report(*harmless)) == ""
+    assert unreachable_reason(b"") == ""
 
 
 async def test_names_that_cannot_be_resolved_and_schemes_we_do_not_speak() -> None:

@@ -248,10 +248,8 @@ class Agent:
             self._conclusion.end_of_candidates()
         self._form_pairs(now)
         if first:
-            for pair in self._inbound.set_remote(
-                description.credentials, aggressive="ice2" not in description.options, now=now
-            ):
-                self._conclusion.nominated(pair, now)
+            aggressive = "ice2" not in description.options
+            self._inbound.set_remote(description.credentials, aggressive=aggressive, now=now)
         self._advance(now)
 
     def _start(self, description: Description, now: float) -> None:

@@ -17,7 +17,7 @@ from ice.stun_attributes import ErrorCode, XorMappedAddress
 from ice.stun_binding import binding_request
 from ice.stun_message import TRANSACTION_ID_SIZE, MessageClass, StunMessage, short_term_key
 from ice.stun_transaction import ClientTransaction
-from ice.types import Credentials, FlowId, Role, TcpType, TransportAddress
+from ice.types import Credentials, FlowId, Role, TransportAddress
 
 _ROLE_CONFLICT = 487
 
@@ -109,10 +109,11 @@ class CheckClient:
 
     # --- sending --------------------------------------------------------------------------------------------
 
-    def start(self, pair: Pair, *, nominating: bool, rto_s: float, now: float) -> Outcome | None:
+    def start(self, pair: Pair, *, nominating: bool, rto_s: float, now: float) -> None:
         """Begin a check: send it, or dial first where a TCP pair has no connection (RFC 6544 §7.1).
 
-        Gives CheckFailed at once where the pair has a passive candidate and lost its connection.
+        Raises:
+            ValueError: the pair has a passive candidate and no connection.
         """
         check = Check(
             pair=pair, nominating=nominating, deadline=now + self._config.check_timeout_s, rto_s=rto_s
@@ -120,10 +121,8 @@ class CheckClient:
         pair.sent_at = now
         if not pair.is_tcp:
             self._send(check, now)
-            return None
+            return
         connection = self._table.connection(pair.flow)
-        if connection is None and pair.local.tcptype is TcpType.PASSIVE:
-            return CheckFailed(check=check, reason="the connection is gone")
         if connection is None:
             connection = self._table.dial(pair, now)
             pair.flow = connection.flow
@@ -131,7 +130,6 @@ class CheckClient:
             self._dialling[connection.flow] = check
         else:
             self._send(check, now)
-        return None
 
     def _send(self, check: Check, now: float) -> None:
         remote = self._remote
@@ -200,13 +198,6 @@ class CheckClient:
         return [CheckFailed(check=check, reason=reason) for check in failed]
 
     # --- cancelling -----------------------------------------------------------------------------------------
-
-    def outstanding(self, pair: Pair) -> bool:
-        """True while a request of this pair is out and not cancelled."""
-        return any(
-            check.pair is pair and check.transaction is not None and not check.transaction.cancelled
-            for check in self._sent.values()
-        )
 
     def cancel(self, pair: Pair) -> None:
         """Send no more ordinary checks of this pair; an answer still counts (RFC 8445 §7.3.1.4)."""

@@ -95,9 +95,7 @@ class Checking:
 
     def _begin(self, pair: Pair, *, nominating: bool, now: float) -> None:
         rto_s = self._lists.rto_s(self._pacing.ta_s)
-        failed = self._client.start(pair, nominating=nominating, rto_s=rto_s, now=now)
-        if failed is not None:
-            self.conclude(failed, now)
+        self._client.start(pair, nominating=nominating, rto_s=rto_s, now=now)
 
     @property
     def next_timer(self) -> float | None:

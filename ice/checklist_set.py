@@ -23,9 +23,6 @@ class CheckListSet:
         self._lists = tuple(lists)
         self._turn = 0
 
-    def __iter__(self) -> Iterator[CheckList]:
-        return iter(self._lists)
-
     def _pairs(self) -> Iterator[tuple[CheckList, Pair]]:
         for checks in self._lists:
             for pair in checks:

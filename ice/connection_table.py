@@ -10,7 +10,7 @@ from ice.connection import Connection, ConnectionState, LocalSocket
 from ice.messages import CloseFlow, FlowClosed, FlowOpened, FlowOpening, OpenTcp
 from ice.outbox import Outbox
 from ice.pair import Pair
-from ice.types import Candidate, FlowId, Transport, TransportAddress
+from ice.types import Candidate, FlowId, TcpType, Transport, TransportAddress
 
 
 class ConnectionTable:
@@ -80,7 +80,13 @@ class ConnectionTable:
     # --- connections ----------------------------------------------------------------------------------------
 
     def dial(self, pair: Pair, now: float) -> Connection:
-        """Open a connection for a pair from its base address, any port (RFC 6544 §7.1)."""
+        """Open a connection for a pair from its base address, any port (RFC 6544 §7.1).
+
+        Raises:
+            ValueError: the local candidate is not active: only such ones connect (RFC 6544 §3).
+        """
+        if pair.local.tcptype is not TcpType.ACTIVE:
+            raise ValueError("only an active candidate dials")
         flow = self.new_flow()
         local = TransportAddress(host=base_of(pair.local).host, port=0)
         connection = Connection(

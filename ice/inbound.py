@@ -48,22 +48,20 @@ class InboundChecks:
         self.answered = 0
         """Checks of the peer that were answered with success."""
 
-    def set_remote(self, remote: Credentials, *, aggressive: bool, now: float) -> list[Pair]:
+    def set_remote(self, remote: Credentials, *, aggressive: bool, now: float) -> None:
         """The peer's description is known: act on the checks that came before it (RFC 8445 §7.3).
 
         Args:
             remote: the peer's credentials.
             aggressive: the peer may nominate several pairs (RFC 5245).
             now: monotonic seconds.
-
-        Returns:
-            Pairs that are nominated by that.
         """
         self._remote = remote
         self._aggressive = aggressive
         early, self._early = self._early, {}
-        nominated = [self._act(inbound, now) for inbound in early.values()]
-        return [pair for pair in nominated if pair is not None]
+        for inbound in early.values():
+            # None of them is nominated by that: no check of ours has succeeded yet.
+            self._act(inbound, now)
 
     def receive(self, inbound: InboundCheck, component: int, now: float) -> Pair | None:
         """A check was answered; gives the pair that is nominated by it, if any."""

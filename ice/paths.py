@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from ice.checklist import CheckList
 from ice.config import IceConfig
@@ -81,11 +81,6 @@ class Paths:
         """The selected pair of a component, None before there is one."""
         path = self._paths.get(component)
         return None if path is None else path.pair
-
-    def pairs(self) -> Iterator[Pair]:
-        """All selected pairs."""
-        for path in self._paths.values():
-            yield path.pair
 
     def is_selected(self, pair: Pair) -> bool:
         """True of a pair that carries its component's media."""

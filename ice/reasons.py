@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ice.pair import Pair
-from ice.types import TcpType, Transport
+from ice.types import Transport
 
 
 def _plural(count: int, noun: str) -> str:
@@ -15,18 +15,6 @@ def _plural(count: int, noun: str) -> str:
 def _milliseconds(seconds: float) -> str:
     value = seconds * 1000
     return f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"
-
-
-def _kind(pair: Pair) -> str:
-    match pair.local.tcptype:
-        case TcpType.ACTIVE:
-            return "TCP active"
-        case TcpType.PASSIVE:
-            return "TCP passive"
-        case TcpType.SO:
-            return "TCP simultaneous open"
-        case None:
-            return "UDP"
 
 
 def _summary(pairs: Iterable[Pair], transport: Transport) -> str:
@@ -54,7 +42,7 @@ def why_selected(pair: Pair, pairs: Iterable[Pair], *, elapsed_s: float) -> str:
     if not pair.is_tcp:
         others = [other for other in pairs if other is not pair and other.valid is not None]
         return f"UDP preferred over TCP{rtt}" if any(o.is_tcp for o in others) else f"UDP answered first{rtt}"
-    nominated = f"{_kind(pair)} nominated at {_milliseconds(elapsed_s)}"
+    nominated = f"TCP {pair.local.tcptype} nominated at {_milliseconds(elapsed_s)}"
     return f"{_summary(pairs, Transport.UDP)}; {nominated}"
 
 

@@ -235,6 +235,20 @@ def test_components_are_limited_once_all_candidates_are_known() -> None:
     assert one.state() is SessionState.COMPLETED
 
 
+@pytest.mark.req("TRI-8")
+def test_after_completion_late_candidates_are_not_checked() -> None:
+    one = Single(Role.CONTROLLED)
+    trickling(one)
+    one.check(one.udp, UDP_PEER, use_candidate=True)
+    one.answer(one.requests()[0], one.udp, UDP_PEER)
+    assert one.state() is SessionState.COMPLETED
+    one.agent.add_remote_candidate(remote_tcp(), one.now)
+    one.take()
+    one.wait(2)
+    assert len(one.agent.pairs) == 1
+    assert one.dials() == []
+
+
 def test_a_local_candidate_that_comes_late_is_checked() -> None:
     one = Single(tcp=False)
     one.remote(remote_udp(), remote_tcp())

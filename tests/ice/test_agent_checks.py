@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ice.config import IceConfig
+from ice.connection_table import ConnectionTable
 from ice.messages import CandidateAdded, CheckAnswered, CheckSent, PacketRefused, PairStateChanged, SendFrame
+from ice.outbox import Outbox
+from ice.pair import Pair
 from ice.priority import peer_reflexive_priority
 from ice.stun_attributes import (
     Attribute,
@@ -13,8 +16,10 @@ from ice.stun_attributes import (
     IceControlling,
     MappedAddress,
     Priority,
+    UnknownAttribute,
     UseCandidate,
     Username,
+    XorMappedAddress,
 )
 from ice.stun_message import MessageClass, Method, StunMessage, serialise, short_term_key
 from ice.types import CandidateType, FlowId, PairState, Role, TcpType, Transport, TransportAddress
@@ -29,6 +34,7 @@ from tests.ice.single import (
     remote_tcp,
     remote_udp,
 )
+from tests.ice.test_candidate import make
 
 THEIR_KEY = short_term_key(THEIRS.password)
 
@@ -172,6 +178,20 @@ def test_an_answer_without_an_xor_mapped_address_fails_the_pair(attributes: tupl
     assert one.pair().reason == "the answer has no mapped address"
 
 
+@pytest.mark.req("STUN-6")
+def test_an_answer_that_we_cannot_understand_fails_the_pair() -> None:
+    one = Single(tcp=False)
+    one.remote(remote_udp())
+    answer = StunMessage(
+        method=Method.BINDING,
+        message_class=MessageClass.SUCCESS,
+        transaction_id=one.requests()[0].transaction_id,
+        attributes=(XorMappedAddress(address=UDP_PEER), UnknownAttribute(number=0x7F00, value=b"")),
+    )
+    one.feed(one.udp, UDP_PEER, serialise(answer, integrity_key=THEIR_KEY, fingerprint=True))
+    assert one.pair().state is PairState.FAILED
+
+
 @pytest.mark.req("STUN-14")
 def test_an_answer_to_no_request_leaves_a_count_and_nothing_else() -> None:
     one = Single()
@@ -216,8 +236,10 @@ def test_a_check_cancelled_by_a_triggered_one_may_still_be_answered() -> None:
     assert first.transaction_id != second.transaction_id, "the first one is not retransmitted any more"
     one.answer(first, one.udp, UDP_PEER)
     assert one.pair().state is PairState.SUCCEEDED
+    one.answer(second, one.udp, UDP_PEER, error=500)
+    assert one.pair().state is PairState.SUCCEEDED, "nor does what the second one brings"
     one.wait(40)
-    assert one.pair().state is PairState.SUCCEEDED, "the second one's silence does not matter"
+    assert one.pair().state is PairState.SUCCEEDED
     assert len(one.requests()) == 2
 
 
@@ -389,6 +411,21 @@ def test_five_attempts_at_most_to_one_address_and_others_do_not_wait() -> None:
     assert [dial.remote.host for dial in one.dials()].count(PEER) == 6
     waiting = [pair for pair in one.agent.pairs if pair.state is PairState.WAITING]
     assert len(waiting) == 6
+
+
+@pytest.mark.req("ICETCP-3-1")
+def test_a_passive_candidate_never_dials() -> None:
+    pair = Pair(
+        number=1,
+        local=make(tcptype=TcpType.PASSIVE),
+        remote=remote_tcp(9, TcpType.ACTIVE),
+        role=Role.CONTROLLING,
+        flow=None,
+    )
+    outbox = Outbox()
+    with pytest.raises(ValueError, match="active"):
+        ConnectionTable(config=IceConfig(), outbox=outbox).dial(pair, 0.0)
+    assert outbox.take_commands() == []
 
 
 @pytest.mark.req("ICETCP-6.2-4", "ICETCP-6.2-2")

@@ -301,6 +301,26 @@ def test_of_several_nominations_of_an_old_peer_the_best_counts() -> None:
     assert [e.state for e in one.said(StateChanged)] == [SessionState.RUNNING, SessionState.COMPLETED]
 
 
+@pytest.mark.req("ICE-7.3.1.5-2")
+def test_an_old_peer_may_still_nominate_a_connection_that_was_given_up() -> None:
+    one = Single(Role.CONTROLLED)
+    one.remote(remote_udp(priority=5), ice2=False)
+    flow = one.accept()
+    one.check(flow, DIALLER)
+    one.check(one.udp, UDP_PEER, use_candidate=True)
+    one.wait(0.02)
+    one.answer(one.requests_to(UDP_PEER)[-1], one.udp, UDP_PEER)
+    assert one.said(PathSelected)[-1].remote == UDP_PEER
+    one.check(flow, DIALLER, use_candidate=True)
+    one.wait(0.02)
+    one.answer(one.requests(flow)[-1], flow, DIALLER)
+    path = one.said(PathSelected)[-1]
+    assert (path.flow, path.remote) == (flow, DIALLER)
+    one.wait(5)
+    assert flow not in one.closed()
+    assert one.udp in one.closed()
+
+
 @pytest.mark.req("ICE-11-2")
 def test_a_modern_peer_nominates_once() -> None:
     one, low = aggressive(ice2=True)

@@ -112,6 +112,13 @@ def test_refusals(
         assert answer.get(UnknownAttributes) == UnknownAttributes(types=(0x7F00,))
 
 
+def test_a_check_without_a_role_is_taken_as_it_is() -> None:
+    one = Single()
+    one.feed(one.udp, STRANGER, serialise(request(*GOOD[:2]), integrity_key=OUR_KEY, fingerprint=True))
+    assert code_of(one) is None
+    assert one.agent.role is Role.CONTROLLING
+
+
 @pytest.mark.req("STUN-6")
 def test_unknown_optional_attributes_do_not_matter() -> None:
     one = Single()
@@ -161,7 +168,7 @@ def test_indications_are_never_answered() -> None:
 @pytest.mark.req("ICE-7.3.1.3-1", "ICE-7.3.1.4-1", "ICE-7.2.5.3.2-1")
 def test_an_unknown_source_becomes_a_candidate_and_is_checked() -> None:
     one = Single(hosts=("192.0.2.1", "192.0.2.2"), tcp=False)
-    one.remote(remote_udp())
+    one.remote(replace(remote_udp(), foundation="r2"))
     before = len(one.agent.pairs)
     one.check(one.udp, STRANGER, priority=1234567)
     found = one.said(CandidateAdded)[-1]

@@ -58,6 +58,11 @@ class PcmSource:
         self._at = 0
 
     @property
+    def remaining(self) -> int:
+        """Samples still to be played before the end, or before the start comes again."""
+        return max(0, len(self._pcm) - self._at) // BYTES_PER_SAMPLE
+
+    @property
     def finished(self) -> bool:
         """True once everything was played; never with `loop`."""
         return not self._loop and self._at >= len(self._pcm)

@@ -182,12 +182,12 @@ class Call:
         self._established.set_result(None)
         if media.needs_updated_offer:
             await self._until_over(leg, self._tell_selection(leg, media))
-        await self._until_over(leg, _pause(plan.duration_s))
+        await self._until_over(leg, _conversation(media, plan))
 
     async def _tell_selection(self, leg: Leg, media: MediaLeg) -> None:
         """Tell an RFC 5245 peer which pair ICE selected (RFC 8839 §4.3.4)."""
         try:
-            done = await leg.request("INVITE", body=media.offer())
+            done = await leg.reinvite(media.offer())
         except SipError:
             media.offer_failed()
             return
@@ -312,6 +312,15 @@ class Call:
             party=around.party,
         )
         return self._media
+
+
+async def _conversation(media: MediaLeg, plan: MediaPlan) -> None:
+    """Return when the plan says that we hang up."""
+    if plan.duration_s is None and plan.tail_s is not None:
+        await media.spoken()
+        await _pause(plan.tail_s)
+    else:
+        await _pause(plan.duration_s)
 
 
 async def _pause(seconds: float | None) -> None:

@@ -61,7 +61,7 @@ async def run_demo(options: DemoOptions, log: EventLog) -> DemoResult:
         ):
             answering = asyncio.ensure_future(_answer(bob, MediaPlan(source=Echo(), record=heard)))
             try:
-                plan = MediaPlan(source=WavFile(path=said), duration_s=len(sent) / 2 / RATE + TAIL_S)
+                plan = MediaPlan(source=WavFile(path=said), tail_s=TAIL_S)
                 call = await alice.place(next(uri for uri in bob.addresses if "tcp" in uri), plan)
                 caller = await call.ended()
                 callee = await asyncio.wait_for(answering, timeout=5)

@@ -6,6 +6,7 @@ carries a `media.session.MediaSession`, and all of them write to the event log.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,7 @@ from ice.report import SessionReport
 from ice.types import Role, Transport
 from media.engine import MediaEngine
 from media.session import MediaSession
+from media.sources import WavSource
 from media.statistics import DirectionStatistics, MediaStatistics
 from sdp import parser, writer
 from sdp.diagnostics import Diagnostic
@@ -243,6 +245,16 @@ class MediaLeg:
             reason=self.why,
         )
         self._engine.add(session)
+
+    async def spoken(self) -> None:
+        """Return once the WAV file of the plan has been played to its end; never for other sources."""
+        source = self._audio.source
+        if not isinstance(source, WavSource):
+            await asyncio.get_running_loop().create_future()
+            return
+        # The clock of the media counts, not ours: it leaves frames out when the process stands still.
+        while source.remaining:  # noqa: ASYNC110 - sleeps for what is left, does not poll
+            await asyncio.sleep(source.remaining / self._rate)
 
     # --- figures ------------------------------------------------------------------------------------------
 

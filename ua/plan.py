@@ -51,12 +51,14 @@ class MediaPlan:
         source: what is sent.
         record: WAV file that takes what arrives; None records nothing.
         duration_s: seconds from the first media (or the answer) to hanging up; None waits for the peer.
+        tail_s: seconds from the end of the WAV file to hanging up; None does not hang up for it.
         path: transports that media may use.
     """
 
     source: MediaSource = Silence()
     record: Path | None = None
     duration_s: float | None = None
+    tail_s: float | None = None
     path: PathChoice = "auto"
 
     def ice_config(self, config: IceConfig) -> IceConfig:

@@ -68,7 +68,7 @@ async def test_what_is_said_and_how_long(tmp_path: Path) -> None:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(2 * 12000))
     for request, plan in (
-        (CallRequest(uri=URI, wav=file), MediaPlan(source=WavFile(path=file), duration_s=2.0)),
+        (CallRequest(uri=URI, wav=file), MediaPlan(source=WavFile(path=file), tail_s=0.5)),
         (
             CallRequest(uri=URI, wav=file, duration_s=9.0),
             MediaPlan(source=WavFile(path=file), duration_s=9.0),

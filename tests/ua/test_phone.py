@@ -193,3 +193,25 @@ async def test_a_call_that_hears_nothing_is_one_way() -> None:
     assert caller.received.packets == 0
     assert caller.result is ResultCode.MEDIA_ONE_WAY
     assert caller.exit_code == 8
+
+
+async def test_a_call_that_plays_a_file_lasts_until_its_end(tmp_path: Path) -> None:
+    said = tmp_path / "said.wav"
+    recorder = WavRecorder(said, 8000)
+    recorder.write(samples.melody()[: 2 * 8000])
+    recorder.close()
+    async with pair() as phones:
+        call, ringing = await phones.ring(MediaPlan(source=WavFile(path=said), tail_s=0.2))
+        await ringing.accept(LISTEN)
+        await call.established()
+        media = call._media
+        assert media is not None
+        assert media._session is not None
+        media._session.sending = False
+        await asyncio.sleep(0.5)
+        media._session.sending = True
+        caller, _ = await asyncio.gather(call.ended(), ringing.ended())
+    assert caller.sent is not None
+    assert caller.sent.packets >= 50
+    assert caller.duration_ms is not None
+    assert caller.duration_ms >= 1500

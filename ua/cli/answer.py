@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ua.cli.live import LiveLine
-from ua.cli.options import checked_tone, one_of, wav_seconds, writable
+from ua.cli.options import checked_tone, one_of, readable_wav, writable
 from ua.cli.session import follow, load_account, need_account, tell, with_password
 from ua.cli.trace import trace_log
 from ua.errors import ResultCode, TimedOut, UaError
@@ -54,7 +54,7 @@ class AnswerRequest:
         if self.echo:
             source = Echo()
         elif self.wav is not None:
-            wav_seconds(self.wav)
+            readable_wav(self.wav)
             source = WavFile(path=self.wav)
         elif hz is not None:
             source = Tone(hz=hz)

@@ -13,8 +13,8 @@ from ua.cli.options import (
     is_loopback,
     one_of,
     proxy_uri,
+    readable_wav,
     target_uri,
-    wav_seconds,
     writable,
 )
 from ua.cli.session import follow, load_account, tell, with_loopback, with_password
@@ -58,17 +58,15 @@ class CallRequest:
         one_of(wav=self.wav, tone=self.tone, silence=self.silence)
         hz = checked_tone(self.tone)
         source: MediaSource = Silence()
-        duration_s = self.duration_s
         if self.wav is not None:
-            source = WavFile(path=self.wav)
-            seconds = wav_seconds(self.wav)
-            duration_s = seconds + TAIL_S if duration_s is None else duration_s
+            source = WavFile(path=readable_wav(self.wav))
         elif hz is not None:
             source = Tone(hz=hz)
         return MediaPlan(
             source=source,
             record=None if self.record is None else writable(self.record, "--record"),
-            duration_s=duration_s,
+            duration_s=self.duration_s,
+            tail_s=TAIL_S if self.wav is not None and self.duration_s is None else None,
             path=self.path,
         )
 

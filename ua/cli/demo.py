@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from ua.cli.live import LiveLine
-from ua.cli.options import wav_seconds, writable
+from ua.cli.options import readable_wav, writable
 from ua.cli.tables import result_table
 from ua.cli.trace import trace_log
 from ua.errors import QualityTooLow, ResultCode, TimedOut, UaError
@@ -35,7 +35,7 @@ async def run(
 ) -> ResultCode:
     """Play the demo, write the report, show the verdict."""
     if options.wav is not None:
-        wav_seconds(options.wav)
+        readable_wav(options.wav)
     writable(report, "--report")
     log = EventLog()
     stop_trace = trace_log(log, output)

@@ -79,30 +79,31 @@ def one_of(**chosen: object) -> None:
         raise UsageError(f"{' and '.join(given)} cannot be used together", hint="choose one of them")
 
 
-def wav_seconds(path: Path) -> float:
-    """Length of a WAV file in seconds; UsageError where it cannot be read."""
+def readable_wav(path: Path) -> Path:
+    """`path` where it holds audio that can be read; UsageError otherwise."""
     import wave
 
     try:
-        with wave.open(str(path), "rb") as file:
-            return file.getnframes() / file.getframerate()
+        with wave.open(str(path), "rb"):
+            return path
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}", hint="check the path after --wav") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    except (wave.Error, EOFError, ZeroDivisionError):
+    except (wave.Error, EOFError):
         # Not plain PCM; the media package reads other sample formats too.
-        return _decoded_seconds(path)
+        return _decodable(path)
 
 
-def _decoded_seconds(path: Path) -> float:
+def _decodable(path: Path) -> Path:
     from media.errors import MediaError
     from media.wav import read_audio
 
     try:
-        return len(read_audio(path, 8000)) / 2 / 8000
+        read_audio(path, 8000)
     except MediaError as error:
         raise UsageError(str(error), hint="convert it, e.g. with: sox in.xyz out.wav") from error
+    return path
 
 
 def writable(path: Path, option: str) -> Path:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from ice.candidate import capped, without_redundant
 from ice.check_client import CheckClient
 from ice.check_results import CheckResults
 from ice.check_server import CheckServer
@@ -27,7 +26,8 @@ from ice.config import IceConfig
 from ice.connection import LocalSocket
 from ice.connection_table import ConnectionTable
 from ice.inbound import InboundChecks
-from ice.messages import CandidateAdded, Command, Event
+from ice.local_candidates import LocalCandidates
+from ice.messages import Command, Event
 from ice.outbox import Outbox
 from ice.pacing import Pacing
 from ice.packets import Packets
@@ -42,7 +42,6 @@ from ice.types import (
     PairView,
     Role,
     SessionState,
-    TcpType,
     TransportAddress,
 )
 
@@ -78,10 +77,10 @@ class Agent:
         self._credentials = credentials
         self._pacing = Pacing(config.pacing_ms)
         self._remote: Description | None = None
-        self._locals: list[tuple[Candidate, FlowId | None]] = []
         out = self._out = Outbox()
         roles = self._roles = RoleKeeper(role, tie_breaker, random)
         table = self._table = ConnectionTable(config=config, outbox=out)
+        self._locals = LocalCandidates(limit=config.max_candidates, table=table, outbox=out)
         checks = self._checks = CheckList(role=role, max_pairs=config.max_pairs, outbox=out)
         self._lists = CheckListSet((checks,))
         self._remotes = RemoteCandidates(config=config, outbox=out)
@@ -107,7 +106,7 @@ class Agent:
             outbox=out,
         )
         results = CheckResults(
-            locals_=lambda: (candidate for candidate, _ in self._locals),
+            locals_=self._locals,
             checks=checks,
             lists=self._lists,
             client=client,
@@ -199,12 +198,7 @@ class Agent:
         """
         if not 1 <= candidate.component <= self._conclusion.components:
             raise ValueError(f"component {candidate.component} is not in use")
-        if (flow is None) is not (candidate.tcptype is TcpType.ACTIVE):
-            raise ValueError("all candidates but active TCP ones have a socket")
-        if flow is not None:
-            self._table.add_socket(candidate, flow)
-        self._locals.append((candidate, flow))
-        self._out.event(CandidateAdded(at=now, local=True, candidate=candidate))
+        self._locals.add(candidate, flow, now)
         if self._remote is not None:
             self._form_pairs(now)
             self._advance(now)
@@ -212,11 +206,9 @@ class Agent:
     @property
     def local_description(self) -> Description:
         """What the peer must be told: our credentials and best candidates, highest priority first."""
-        used = (c for c, _ in self._locals if c.component <= self._conclusion.components)
-        candidates = without_redundant(used)
         return Description(
             credentials=self._credentials,
-            candidates=capped(candidates, self._config.max_candidates),
+            candidates=self._locals.told(self._conclusion.components),
             pacing_ms=self._config.pacing_ms,
         )
 
@@ -314,15 +306,9 @@ class Agent:
         if self.state is not SessionState.RUNNING:
             return
         self._limit_to_peer(now)
-        told = set(self.local_description.candidates)
-        open_components = [
-            number for number in range(1, self._conclusion.components + 1) if self._paths.pair(number) is None
-        ]
-        usable = [
-            (candidate, flow)
-            for candidate, flow in self._locals
-            if candidate in told and candidate.component in open_components
-        ]
+        components = self._conclusion.components
+        wanted = [number for number in range(1, components + 1) if self._paths.pair(number) is None]
+        usable = self._locals.usable(components, wanted)
         self._lists.activate(self._checks.form(usable, self._remotes.signalled, now), now)
 
     # --- packets and connections ----------------------------------------------------------------------------

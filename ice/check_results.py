@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ice.candidate import Foundations, base_of
 from ice.check_client import Check, CheckClient, CheckSucceeded
@@ -21,7 +21,7 @@ class CheckResults:
     def __init__(
         self,
         *,
-        locals_: Callable[[], Iterable[Candidate]],
+        locals_: Iterable[Candidate],
         checks: CheckList,
         lists: CheckListSet,
         client: CheckClient,
@@ -60,7 +60,7 @@ class CheckResults:
         Of a connection that we dialled it always is peer-reflexive: it has its own port.
         """
         ours = check.pair.local
-        for candidate in (ours, *self._locals()):
+        for candidate in (ours, *self._locals):
             place = (candidate.component, candidate.transport, candidate.tcptype, candidate.address)
             if place == (ours.component, ours.transport, ours.tcptype, mapped):
                 return candidate

@@ -1,0 +1,53 @@
+"""Our candidates and their sockets: what the peer is told, what is paired (RFC 8445 §5.1, §5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+
+from ice.candidate import capped, without_redundant
+from ice.connection_table import ConnectionTable
+from ice.messages import CandidateAdded
+from ice.outbox import Outbox
+from ice.types import Candidate, FlowId, TcpType
+
+
+class LocalCandidates:
+    """The candidates of this side.
+
+    Args:
+        limit: most candidates that the peer is told.
+        table: takes their sockets.
+        outbox: takes the events.
+    """
+
+    def __init__(self, *, limit: int, table: ConnectionTable, outbox: Outbox) -> None:
+        self._limit = limit
+        self._table = table
+        self._outbox = outbox
+        self._known: list[tuple[Candidate, FlowId | None]] = []
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return (candidate for candidate, _ in self._known)
+
+    def add(self, candidate: Candidate, flow: FlowId | None, now: float) -> None:
+        """Take a candidate and its UDP socket or TCP listener; an active TCP candidate has none.
+
+        Raises:
+            ValueError: a flow is missing, superfluous or taken.
+        """
+        if (flow is None) is not (candidate.tcptype is TcpType.ACTIVE):
+            raise ValueError("all candidates but active TCP ones have a socket")
+        if flow is not None:
+            self._table.add_socket(candidate, flow)
+        self._known.append((candidate, flow))
+        self._outbox.event(CandidateAdded(at=now, local=True, candidate=candidate))
+
+    def told(self, components: int) -> tuple[Candidate, ...]:
+        """What the peer is told: the best of components 1 to `components`, highest priority first."""
+        used = (candidate for candidate in self if candidate.component <= components)
+        return capped(without_redundant(used), self._limit)
+
+    def usable(self, components: int, wanted: Container[int]) -> list[tuple[Candidate, FlowId | None]]:
+        """Told candidates of the wanted components, with their sockets: nobody else may be paired."""
+        told = set(self.told(components))
+        return [item for item in self._known if item[0] in told and item[0].component in wanted]

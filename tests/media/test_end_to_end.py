@@ -133,7 +133,7 @@ def test_tcp_with_two_percent_lost_segments() -> None:
     assert it.bob.delay_ms.p99 <= 20 + 25 + 130
 
 
-@pytest.mark.req("RTP-31", "FRM-2")
+@pytest.mark.req("RTP-31")
 def test_tcp_that_stands_still_for_a_second_recovers() -> None:
     """Delay returns to what it was, and what the burst brought too late is told as dropped."""
     there = Tcp(loss=0.01, seed=7)

@@ -7,6 +7,9 @@ from collections import Counter
 from ice.messages import Command, Event, PacketRefused
 from ice.types import FlowId, TransportAddress
 
+_MAX_TOLD = 500
+"""So many refused packets of one kind become events; all are counted. A flood must not fill the log."""
+
 
 class Outbox:
     """Collects commands and events until they are taken; counts what is refused."""
@@ -27,6 +30,10 @@ class Outbox:
     def refuse(self, flow: FlowId, remote: TransportAddress, kind: str, reason: str, now: float) -> None:
         """Drop bytes from the wire, never in silence: counted under `kind`, told with `reason`."""
         self.counters[kind] += 1
+        if self.counters[kind] > _MAX_TOLD:
+            return
+        if self.counters[kind] == _MAX_TOLD:
+            reason = f"{reason}; more of this kind is only counted"
         self.event(PacketRefused(at=now, flow=flow, remote=remote, reason=reason))
 
     def take_commands(self) -> list[Command]:

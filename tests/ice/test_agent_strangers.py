@@ -172,6 +172,16 @@ def test_events_of_flows_that_are_gone_are_nothing() -> None:
     assert len(one.requests()) == 1
 
 
+def test_a_flood_is_counted_and_does_not_fill_the_log() -> None:
+    one = Single()
+    for number in range(2000):
+        one.feed(one.udp, stranger(number), RTP)
+    assert one.agent.counters == {"not_stun": 2000}
+    told = one.said(PacketRefused)
+    assert len(told) == 500
+    assert told[-1].reason.endswith("more of this kind is only counted")
+
+
 # --- hostile input ---------------------------------------------------------------------------------------
 
 

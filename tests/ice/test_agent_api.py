@@ -154,6 +154,21 @@ def test_the_same_generation_again_adds_what_is_new() -> None:
     assert [event.state for event in one.said(StateChanged)] == [SessionState.RUNNING]
 
 
+@pytest.mark.req("SDP-ICE-29")
+def test_a_completed_session_stays_so_when_the_description_is_repeated() -> None:
+    one = Single(Role.CONTROLLED)
+    one.remote(remote_udp())
+    one.check(one.udp, UDP_PEER, use_candidate=True)
+    one.answer(one.requests()[0], one.udp, UDP_PEER)
+    assert one.state() is SessionState.COMPLETED
+    sent = len(one.requests())
+    one.remote(remote_udp(), remote_udp(5002), remote_tcp())
+    one.wait(2)
+    assert one.state() is SessionState.COMPLETED
+    assert len(one.requests()) == sent
+    assert one.dials() == []
+
+
 # --- candidates that come late ---------------------------------------------------------------------------
 
 

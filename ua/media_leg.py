@@ -34,8 +34,8 @@ from ua.events import EventLog
 from ua.plan import MediaPlan
 from ua.results import IceSummary, PathChange, Traffic
 
-CONTENT_TYPE = "application/sdp"
-"""MIME type of the bodies."""
+SHORTEST_MS, LONGEST_MS = 10, 200
+"""Packet times that we send with, whatever the peer wishes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +177,11 @@ class MediaLeg:
         self._negotiated = negotiated
         self._diagnose(negotiated.diagnostics)
         if self._session is not None:
+            self._session.use_codec(
+                codec_mapping.codec_of(negotiated.format),
+                negotiated.format.payload_type,
+                codec_mapping.receivable(negotiated.formats),
+            )
             self._session.sending = negotiated.direction.sends and not negotiated.held
             self._session.receiving = negotiated.direction.receives
 
@@ -221,7 +226,7 @@ class MediaLeg:
             codec=codec,
             payload_type=negotiated.format.payload_type,
             receive=codec_mapping.receivable(negotiated.formats),
-            ptime_ms=negotiated.ptime_ms,
+            ptime_ms=min(max(negotiated.ptime_ms, SHORTEST_MS), LONGEST_MS),
             source=self._audio.source,
             sink=self._audio.sink,
             random=secrets.token_bytes,

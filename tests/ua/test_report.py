@@ -18,7 +18,7 @@ from tests.ua.browser import Elements, dump_dom, pixels
 from tests.ua.recorded_call import at, results, udp_blocked_log
 from ua.errors import ResultCode, UaError
 from ua.events import EventLog
-from ua.report.charts import build_charts
+from ua.report.charts import Chart, Series, build_charts, charts_html
 from ua.report.file import write_report
 from ua.report.ladder import build_ladder
 from ua.report.page import Report, call_timeline, render_report
@@ -247,6 +247,17 @@ def test_a_repeated_message_is_two_arrows() -> None:
     recorder.sip(500, "alice", "bob", text)
     log = recorded.in_order(recorder.log)
     assert [round(arrow.at_ms) for arrow in build_ladder(log.entries, at(0))] == [0, 500]
+
+
+@pytest.mark.parametrize("value", [tenth / 10 for tenth in range(41)])
+@pytest.mark.parametrize("between", [0.0, 0.1, 0.5])
+def test_names_of_lines_find_a_place_wherever_the_lines_end(value: float, between: float) -> None:
+    top = Series(party="scale", points=((0.0, 4.0), (0.1, 0.0)))
+    lines = [Series(party=name, points=((0.0, value + i * between),)) for i, name in enumerate("abc")]
+    page = charts_html([Chart(title="t", unit="ms", series=(top, *lines))])
+    heights = sorted(float(found) for found in re.findall(r'class="name"[^>]* y="(-?[0-9.]+)"', page))
+    assert len(heights) == 4
+    assert all(after - before >= 14.9 for before, after in itertools.pairwise(heights))
 
 
 def test_charts_of_what_the_counters_say() -> None:

@@ -15,6 +15,9 @@ MAX_POINTS = 600
 
 WIDTH, HEIGHT = 540.0, 190.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 452.0, 16.0, 158.0
+LABEL_PX = 15.0
+"""Names of lines stand at least this far apart."""
+
 LOSS_WINDOW = 5
 """Loss is shown over this many counters (1 s)."""
 
@@ -171,8 +174,10 @@ def _line(
     """A line with its name at its end; names that would touch are moved apart."""
     path = " ".join(f"{x(at):.1f},{y(value):.1f}" for at, value in series.points)
     last = y(series.points[-1][1]) + 4
-    while any(abs(last - other) < 15 for other in taken):
-        last += 15 if last < (TOP + BOTTOM) / 2 else -15
+    # One direction for the whole search: it ends beyond the last of the names.
+    step = LABEL_PX if last < (TOP + BOTTOM) / 2 else -LABEL_PX
+    while any(abs(last - other) < LABEL_PX for other in taken):
+        last += step
     taken.append(last)
     values = [value for _, value in series.points]
     summary = f"{series.party}: {min(values):.1f} to {max(values):.1f} {chart.unit}"

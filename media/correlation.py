@@ -1,9 +1,9 @@
 """How much of what was sent is in what arrived: aligned, normalised correlation.
 
 A path delays audio, and a jitter buffer may leave out or repeat a few milliseconds, which no single
-alignment survives. So the first alignment is found over all, and then followed from piece to piece. The
-figure is honest: every piece counts with its energy, also one that was not found, and pieces are moved
-only within reach of such adjustments.
+alignment survives. So the first alignment is found over all, and then followed from piece to piece; a piece
+that is not near is looked for further on, for a process that stood still leaves a gap. The figure is honest:
+every piece counts with its energy, also one that was not found, and only a good fit further on is taken.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _LATEST_MS: Final = 3000
 _PIECE_MS: Final = 100
 _REACH_MS: Final = 100
 _WORTH_MOVING: Final = 0.05
+_LOST_BELOW: Final = 0.5
+_FOUND_ABOVE: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,10 @@ def _follow(sent: bytes, received: bytes, start: int, end: int, offset: int, rat
     low = start + offset
     here = _fit(sent, received, start, end, low, low)
     best = _fit(sent, received, start, end, max(0, low - reach), low + reach)
+    if best is None or best[0] < _LOST_BELOW:
+        later = _fit(sent, received, start, end, low, low + rate * _LATEST_MS // 1000)
+        if later is not None and later[0] > _FOUND_ABOVE:
+            return later[1]
     if here is None or best is None or best[0] < here[0] + _WORTH_MOVING:
         return offset
     return best[1]

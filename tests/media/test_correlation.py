@@ -54,6 +54,15 @@ def test_small_shifts_are_followed_and_told() -> None:
     assert 2 <= it.shifts <= 4
 
 
+def test_audio_is_found_again_behind_a_gap() -> None:
+    """A process that stood still for two seconds: the rest comes later, and all of it came."""
+    received = MUSIC[:20_000] + bytes(2 * 16_000) + MUSIC[20_000:]
+    it = correlate(MUSIC, received)
+    assert it.value > 0.95
+    assert it.shifts >= 1
+    assert it.compared_ms == pytest.approx(len(MUSIC) / 16)
+
+
 def test_loss_is_not_hidden() -> None:
     """Half of the audio gone is a correlation of about the root of a half."""
     received = b"".join(

@@ -154,7 +154,7 @@ class CheckList:
         pair.state = state
         if state is PairState.FAILED:
             pair.valid = None
-        if not pair.pending and pair in self._triggered:
+        if state not in (PairState.FROZEN, PairState.WAITING) and pair in self._triggered:
             self._triggered.remove(pair)
         self._outbox.event(PairStateChanged(at=now, pair_id=pair.id, state=state, reason=reason))
 

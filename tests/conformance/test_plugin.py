@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -47,7 +48,11 @@ def outcomes(pytester: pytest.Pytester) -> dict[str, str]:
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     """Run pytest with nothing but the plugin."""
-    pytester.makeconftest("pytest_plugins = ['tests.conformance.plugin']")
+    # Workers get the module path that the controller had before it loaded anything.
+    root = str(Path(__file__).resolve().parents[2])
+    pytester.makeconftest(
+        f"import sys\nsys.path.insert(0, {root!r})\npytest_plugins = ['tests.conformance.plugin']"
+    )
     pytester.path.joinpath("pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
     if "-n" not in arguments:
         pytester._monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
@@ -69,10 +74,7 @@ def test_outcomes_are_recorded(pytester: pytest.Pytester) -> None:
     assert outcomes(pytester) == EXPECTED
 
 
-def test_the_controller_of_workers_records(
-    pytester: pytest.Pytester, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
+def test_the_controller_of_workers_records(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_a=TESTS)
     run(pytester, "-n", "2", "-p", "no:randomly")
     assert outcomes(pytester) == EXPECTED

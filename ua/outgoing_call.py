@@ -5,12 +5,12 @@ from __future__ import annotations
 from ua import clock
 from ua.call import Call, CallSurroundings
 from ua.call_state import CallState
-from ua.errors import AuthenticationError, Interrupted, NoMediaPath, UaError
+from ua.errors import AuthenticationError, Interrupted, NoMediaPath, UaError, UsageError
 from ua.plan import MediaPlan
 from ua.sip.auth import Credentials
 from ua.sip.body import session_of
 from ua.sip.endpoint import SipEndpoint
-from ua.sip.errors import SipRejected
+from ua.sip.errors import SipParseError, SipRejected
 from ua.sip.message import Response
 from ua.sip.name_addr import NameAddr
 from ua.sip.outgoing_invite import OutgoingInvite
@@ -59,9 +59,12 @@ class OutgoingCall(Call):
         media = await self._open_media(self._plan, offers=True)
         self._enter(CallState.CALLING)
         self._invited_at = clock.now()
-        invite = self._invite = self._endpoint.invite(
-            self._target, from_=self._from, body=media.offer(), credentials=self._credentials
-        )
+        try:
+            invite = self._invite = self._endpoint.invite(
+                self._target, from_=self._from, body=media.offer(), credentials=self._credentials
+            )
+        except SipParseError as error:
+            raise UsageError(f"{self._target} cannot be called: {error.reason}") from error
         if not await self._first(self._ring(invite)):
             invite.cancel()
         try:

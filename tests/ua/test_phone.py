@@ -148,6 +148,14 @@ async def test_a_bad_uri_is_the_users_fault() -> None:
             await phones.alice.place("sip:", TALK)
 
 
+async def test_a_uri_that_asks_for_another_method_is_the_users_fault() -> None:
+    async with pair() as phones:
+        call = await phones.alice.place("sip:bob@127.0.0.1;method=BYE", TALK)
+        result = await call.ended()
+    assert result.result is ResultCode.USAGE
+    assert "BYE" in (result.error or "")
+
+
 async def test_no_codec_in_common_is_refused_with_488() -> None:
     async with pair(alice=account("alice", codecs=("PCMA",)), bob=account("bob", codecs=("PCMU",))) as phones:
         call, ringing = await phones.ring(TALK)

@@ -8,7 +8,7 @@ import sys
 import wave
 from pathlib import Path
 
-_BLOCK_S = 0.1
+from tests.tones import share_of_power
 
 
 def write_tone(path: Path, hz: float, *, seconds: float = 60.0, rate: int = 8000) -> Path:
@@ -42,21 +42,10 @@ def read_samples(path: Path) -> tuple[list[int], int]:
 def tone_share(path: Path, hz: float) -> float:
     """Share (0 to 1) of a recording's power that is at `hz`; 0 for silence or an empty file.
 
-    Goertzel's algorithm over blocks of 100 ms, so silence before and after a call does not count.
+    Goertzel's algorithm over blocks, so silence before and after a call does not count.
     """
     samples, rate = read_samples(path)
-    total = sum(sample * sample for sample in samples)
-    if not total:
-        return 0.0
-    size = round(rate * _BLOCK_S)
-    factor = 2 * math.cos(2 * math.pi * hz / rate)
-    power = 0.0
-    for start in range(0, len(samples) - size + 1, size):
-        last = before = 0.0
-        for sample in samples[start : start + size]:
-            last, before = factor * last - before + sample, last
-        power += (last * last + before * before - factor * last * before) * 2 / size
-    return power / total
+    return share_of_power(array.array("h", samples).tobytes(), hz, rate)
 
 
 def seconds(path: Path) -> float:

@@ -5,7 +5,8 @@
      ├─ GatheringFailed      no local candidate could be had
      ├─ StunError            bytes that are no STUN message (raised by the codec only)
      ├─ FramingError         a frame that cannot be sent (RFC 4571)
-     └─ DescriptionError     a JSON description that cannot be read
+     ├─ DescriptionError     a JSON description that cannot be read
+     └─ ServerUriError       text that is no URI of a STUN or TURN server
 
 A peer's fault is an event, never an exception out of `ice.agent`.
 """
@@ -33,3 +34,7 @@ class FramingError(IceError):
 
 class DescriptionError(IceError):
     """The JSON form of a description is malformed."""
+
+
+class ServerUriError(IceError):
+    """The text is no URI of a STUN or TURN server (RFC 7064, RFC 7065)."""

@@ -243,6 +243,7 @@ class SipEndpoint:
             self._answer(event, 400, error.reason)
             return
         incoming = IncomingInvite(self._stack, event, leg, is_reinvite=False)
+        leg.offered(incoming)
         if self._on_invite is None:
             incoming.reject(480)
             return

@@ -155,9 +155,9 @@ class Leg:
         """The leg is over; the second time nothing happens."""
         if self.ended.done():
             return
+        self.ended.set_result(LegEnd(by=by, reason=reason))
         if self._incoming is not None:
             self._incoming.cancel()
-        self.ended.set_result(LegEnd(by=by, reason=reason))
         self._forget()
 
     # what the stack and incoming INVITEs say
@@ -196,6 +196,10 @@ class Leg:
     def abandon(self) -> None:
         """The endpoint is closed."""
         self.finish("local", "the endpoint was closed")
+
+    def offered(self, invite: IncomingInvite) -> None:
+        """The INVITE that is to make this leg: a BYE before its answer ends it as well (RFC 3261 §15.1.2)."""
+        self._incoming = invite
 
     def await_ack(self, invite: IncomingInvite) -> None:
         """A 2xx was sent."""

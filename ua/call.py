@@ -137,8 +137,15 @@ class Call:
     async def _finish(self, error: UaError | None) -> None:
         if self._ended_at is None:
             self._ended_at = clock.now()
-        await self._end_signalling()
-        await self._close_media()
+        try:
+            await self._end_signalling()
+        finally:  # whoever waits for the result gets it, even where the peer's answer to BYE is not awaited
+            try:
+                await self._close_media()
+            finally:
+                self._conclude(error)
+
+    def _conclude(self, error: UaError | None) -> None:
         error = error or self._one_way()
         result = self._make_result(error)
         self._enter(CallState.ENDED, error.what if error is not None else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ua import clock
 from ua.call import Call, CallSurroundings
 from ua.call_state import CallState
-from ua.errors import CallRejected
+from ua.errors import CallRejected, Interrupted
 from ua.media_leg import Refusal
 from ua.plan import MediaPlan
 from ua.sip.body import session_of
@@ -60,6 +60,8 @@ class IncomingCall(Call):
         media = await self._open_media(plan, offers=False)
         if self._incoming.is_answered:
             await self._given_up()
+        if self._hung_up.is_set():
+            raise Interrupted("hung up before the call was answered")
         answer = media.answer(offer)
         if isinstance(answer, Refusal):
             await self._refuse(answer)

@@ -57,6 +57,8 @@ class OutgoingCall(Call):
     async def _place(self) -> None:
         self._enter(CallState.GATHERING)
         media = await self._open_media(self._plan, offers=True)
+        if self._hung_up.is_set():
+            raise Interrupted("hung up before the call was placed")
         self._enter(CallState.CALLING)
         self._invited_at = clock.now()
         try:

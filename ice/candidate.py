@@ -76,6 +76,70 @@ class HostCandidates:
         )
 
 
+class ServerCandidates:
+    """Makes the server-reflexive and relayed UDP candidates of one session (RFC 8445 §5.1.1.2, §5.1.1.3).
+
+    Args:
+        hosts: the IP addresses of this host that are used, best first within each family.
+        hide_related: leave raddr and rport out of relayed candidates (RFC 8839 §5.1).
+    """
+
+    def __init__(self, hosts: Sequence[str], *, hide_related: bool = False) -> None:
+        self._ranks = {host: rank for rank, host in enumerate(interleaved(hosts))}
+        self._hide_related = hide_related
+        self._foundations = Foundations("s")
+
+    def reflexive(self, base: Candidate, mapped: TransportAddress, server: str, order: int) -> Candidate:
+        """The candidate that a server saw.
+
+        Args:
+            base: the host candidate that the request left from; KeyError where its host is none of ours.
+            mapped: what the server told.
+            server: IP address that was asked.
+            order: place of the server in the configuration, 0 for the first.
+        """
+        kind = CandidateType.SRFLX
+        rank = order * len(self._ranks) + self._ranks[base.address.host]
+        return Candidate(
+            foundation=self._foundations.of(kind, base.address.host, base.transport, server=server),
+            component=base.component,
+            transport=base.transport,
+            priority=local_priority(kind, None, rank, base.component),
+            address=mapped,
+            type=kind,
+            related=base.address,
+            base=base.address,
+        )
+
+    def relayed(
+        self,
+        address: TransportAddress,
+        mapped: TransportAddress | None,
+        component: int,
+        server: str,
+        order: int,
+    ) -> Candidate:
+        """The candidate of an allocation; it is its own base.
+
+        Args:
+            address: the relayed transport address.
+            mapped: where the server saw us; raddr and rport (RFC 8839 §5.1).
+            component: 1 RTP, 2 RTCP.
+            server: IP address of the server.
+            order: place of the server in the configuration, 0 for the first.
+        """
+        kind = CandidateType.RELAY
+        return Candidate(
+            foundation=self._foundations.of(kind, address.host, Transport.UDP, server=server),
+            component=component,
+            transport=Transport.UDP,
+            priority=local_priority(kind, None, order, component),
+            address=address,
+            type=kind,
+            related=None if self._hide_related else mapped,
+        )
+
+
 def base_of(candidate: Candidate) -> TransportAddress:
     """The local address that checks of this candidate leave from (RFC 8445 §5.1.1.2)."""
     return candidate.base or candidate.address
@@ -102,15 +166,15 @@ def without_redundant(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
 def capped(candidates: Iterable[Candidate], limit: int) -> tuple[Candidate, ...]:
     """At most `limit` candidates, highest priority first.
 
-    They are taken in rounds: the best of every component, transport, direction and address family comes
-    before second ones. A description full of UDP candidates, or of one family, would be of no use behind a
-    firewall that drops UDP or to a peer of the other family.
+    They are taken in rounds: the best of every component, transport, direction, type and address family
+    comes before second ones. A description full of UDP candidates, of host candidates, or of one family,
+    would be of no use behind a firewall that drops UDP, behind a NAT, or to a peer of the other family.
     """
     ranked = sorted(candidates, key=lambda c: -c.priority)
     groups: Counter[tuple[object, ...]] = Counter()
     rounds: list[tuple[int, bool, int, Candidate]] = []
     for candidate in ranked:
-        kind = (candidate.component, candidate.transport, candidate.tcptype)
+        kind = (candidate.component, candidate.transport, candidate.tcptype, candidate.type)
         family = (*kind, version(candidate.address.host))
         rounds.append((groups[family], groups[kind] > 0, -candidate.priority, candidate))
         groups[family] += 1

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ice.servers import StunServer, TurnServer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IceConfig:
     """Policy of one ICE session.
 
     Attributes:
-        udp: gather UDP candidates.
+        udp: gather UDP candidates; without it UDP relays are reached over TCP and TLS only.
         tcp: gather TCP candidates (RFC 6544 §4.1: switchable).
         loopback: gather on loopback too (tests and the demo; RFC 8445 §5.1.1.1 forbids it otherwise).
         interfaces: names of the interfaces to use; empty means all real ones.
+        stun_servers: asked for server-reflexive candidates (RFC 8445 §5.1.1.2), best first.
+        turn_servers: asked for relayed candidates, best first.
+        relay_only: relayed candidates alone, and no address of this host in them (RFC 8839 §5.1).
+        gather_timeout_s: seconds until servers that have not answered are waited for no longer.
+        gather_patience_s: seconds until that where there is no candidate yet.
         pacing_ms: proposed Ta in ms; the larger value of both sides counts, 50 where the peer is silent.
         max_candidates: most candidates in a description.
         max_pairs: most pairs in a check list (RFC 8445 §6.1.2.5).
@@ -23,7 +30,8 @@ class IceConfig:
         unproved_timeout_s: seconds such a connection may stay.
         unproved_bytes: bytes such a connection may send.
         check_timeout_s: Ti, seconds from dialling or sending to giving up (RFC 8489 §6.2.2).
-        patience_s: PAC timer (RFC 8863 §4).
+        patience_s: PAC timer (RFC 8863 §4): no failure is reported earlier. Where it is shorter than
+            `check_timeout_s`, it is a deadline: a component without its path by then has failed.
         consent_interval_s: mean seconds between consent checks (RFC 7675 §5.1).
         consent_timeout_s: seconds without an answer until sending stops.
         keepalive_s: Tr, seconds of silence before a keepalive (RFC 8445 §11).
@@ -35,6 +43,11 @@ class IceConfig:
     tcp: bool = True
     loopback: bool = False
     interfaces: tuple[str, ...] = ()
+    stun_servers: tuple[StunServer, ...] = ()
+    turn_servers: tuple[TurnServer, ...] = ()
+    relay_only: bool = False
+    gather_timeout_s: float = 0.5
+    gather_patience_s: float = 5.0
     pacing_ms: int = 20
     max_candidates: int = 12
     max_pairs: int = 100

@@ -18,6 +18,7 @@ from ice.network import Network
 from ice.types import FlowId, TransportAddress
 
 PacketSink = Callable[[FlowId, TransportAddress, bytes, float], None]
+StunFilter = Callable[[FlowId, TransportAddress, bytes, float], bool]
 
 
 class Driver:
@@ -29,6 +30,7 @@ class Driver:
         config: policy of the session.
         on_event: takes every event of the core, in order.
         on_packet: takes what arrives and is not STUN: flow, source, packet, monotonic seconds.
+        intercept: looks at STUN before the core does, with the same arguments; True where it took it.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class Driver:
         config: IceConfig,
         on_event: Callable[[Event], None],
         on_packet: PacketSink,
+        intercept: StunFilter,
     ) -> None:
         self._agent = agent
         self._on_event = on_event
         self._on_packet = on_packet
+        self._intercept = intercept
         self._loop = asyncio.get_running_loop()
         self._clock = LoopClock()
         self._timer: asyncio.TimerHandle | None = None
@@ -110,8 +114,9 @@ class Driver:
         """A datagram or the content of a frame."""
         now = self._clock.now()
         if classify(packet) is PacketKind.STUN:
-            self._agent.receive(flow, remote, packet, now)
-            self.pump()
+            if not self._intercept(flow, remote, packet, now):
+                self._agent.receive(flow, remote, packet, now)
+                self.pump()
         else:
             self._on_packet(flow, remote, packet, now)
 

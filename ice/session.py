@@ -18,11 +18,11 @@ import secrets
 from collections.abc import Callable
 
 from ice.agent import Agent
-from ice.candidate import default_candidate
 from ice.config import IceConfig
 from ice.driver import Driver
 from ice.errors import GatheringFailed, IceFailed
-from ice.gather import Gathered, Receivers, gather_hosts, release
+from ice.gather import Gathering, Receivers, gather_hosts, release
+from ice.local_sockets import LocalSockets
 from ice.messages import (
     CheckReceived,
     ConsentAnswered,
@@ -37,14 +37,13 @@ from ice.network import Network
 from ice.path import SelectedPath
 from ice.plain import PlainSource
 from ice.report import SessionReport
+from ice.server_gathering import ServerGathering
 from ice.types import (
-    Candidate,
     Credentials,
     Description,
     FlowId,
     Role,
     SessionState,
-    Transport,
     TransportAddress,
 )
 
@@ -84,11 +83,13 @@ class Session:
             config=config,
             on_event=self._handle_event,
             on_packet=self._handle_packet,
+            intercept=lambda *arrived: self._servers.intercept(*arrived),
         )
         self._flows = self._driver.flows
+        self._sockets = LocalSockets(self._flows)
+        self._servers = ServerGathering(config=config, flows=self._flows)
         self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
         self._gathering = False
-        self._gathered: tuple[Gathered, ...] = ()
         self._problems: tuple[str, ...] = ()
         self._local: Description | None = None
         self._remote_at: float | None = None
@@ -120,36 +121,26 @@ class Session:
             datagrams=self._flows.datagram_receiver,
             connections=self._flows.connection_receiver,
         )
-        gathering = await gather_hosts(self._network, self._config, self._components, receivers)
-        if self.state is SessionState.CLOSED:
-            release(gathering.gathered)
-            raise GatheringFailed("the session was closed while it gathered")
-        self._problems = gathering.problems
-        self._gathered = gathering.gathered
-        for item in gathering.gathered:
-            self._adopt(item)
+        try:
+            hosts = await gather_hosts(self._network, self._config, self._components, receivers)
+            self._adopt(hosts)
+            self._adopt(await self._servers.gather(hosts.gathered))
+        except BaseException:
+            await self.close()
+            raise
         self._local = self._agent.local_description
-        self._release_unlisted(self._local)
+        self._sockets.tell(self._local)
         self._driver.pump()
         return self._local
 
-    def _adopt(self, item: Gathered) -> None:
-        if item.flow is not None and item.udp is not None:
-            self._flows.add_udp(item.flow, item.udp)
-        elif item.flow is not None and item.listener is not None:
-            self._flows.add_listener(item.flow, item.listener)
-        self._agent.add_local_candidate(item.candidate, item.flow, self._driver.now())
-
-    def _release_unlisted(self, description: Description) -> None:
-        """Nobody will ever hear of a candidate that did not fit the description."""
-        listed = {(c.component, c.transport, c.address) for c in description.candidates}
-        for item in self._gathered:
-            candidate = item.candidate
-            if (
-                item.flow is not None
-                and (candidate.component, candidate.transport, candidate.address) not in listed
-            ):
-                self._flows.close_flow(item.flow)
+    def _adopt(self, gathering: Gathering) -> None:
+        self._problems += gathering.problems
+        if self._closed:
+            release(gathering.gathered)
+            raise GatheringFailed("the session was closed while it gathered")
+        for item in gathering.gathered:
+            self._sockets.adopt(item)
+            self._agent.add_local_candidate(item.candidate, item.flow, self._driver.now())
 
     @property
     def local_description(self) -> Description:
@@ -181,17 +172,9 @@ class Session:
         Raises:
             ValueError: no candidate of that component.
         """
-        return self._default(component).address
-
-    def _default(self, component: int) -> Candidate:
-        candidates = self.local_description.candidates
-        ipv4 = [candidate for candidate in candidates if ":" not in candidate.address.host]
-        default = default_candidate(ipv4, component)
-        if default is None or default.transport is not Transport.UDP:
-            default = default_candidate(candidates, component)
-        if default is None:
-            raise ValueError(f"there is no candidate of component {component}")
-        return default
+        if self._local is None:
+            raise RuntimeError("gather comes first")
+        return self._sockets.default(component).address
 
     def set_role(self, role: Role) -> None:
         """Change the role before the peer's description is set (the peer is lite, say)."""
@@ -211,9 +194,7 @@ class Session:
         if not 1 <= count <= self._components:
             raise ValueError(f"{count} of {self._components} components")
         self._driver.feed(lambda now: self._agent.limit_components(count, now))
-        for item in self._gathered:
-            if item.flow is not None and item.candidate.component > count:
-                self._flows.close_flow(item.flow)
+        self._sockets.limit_components(count)
         for number in range(count + 1, self._components + 1):
             self._paths[number].stop()
 
@@ -251,24 +232,14 @@ class Session:
         if self._remote_at is not None:
             raise RuntimeError("a peer with a description is checked")
         path = self.path(component)
-        defaults = {number: self._default(number) for number in self._paths if self._has_candidates(number)}
-        chosen: FlowId | None = None
-        for item in self._gathered:
-            if item.flow is None:
-                continue
-            if item.candidate != defaults.get(item.candidate.component) or item.udp is None:
-                self._flows.close_flow(item.flow)
-            elif item.candidate.component == component:
-                chosen = item.flow
+        chosen = self._sockets.keep_defaults().get(component)
         socket = None if chosen is None else self._flows.udp(chosen)
         if chosen is None or socket is None:
             raise ValueError(f"component {component} has no UDP socket")
+        self._servers.stop()
         self._plain[chosen] = (path, PlainSource(remote))
         path.use_udp(socket, remote, None)
         return path
-
-    def _has_candidates(self, component: int) -> bool:
-        return any(c.component == component for c in self.local_description.candidates)
 
     def subscribe(self, on_event: Callable[[Event], None]) -> Callable[[], None]:
         """Call `on_event` for every event from now on; the returned function ends that."""
@@ -304,6 +275,7 @@ class Session:
             for path in self._paths.values():
                 path.stop()
             self._concluded.set()
+        await self._servers.close()
         await self._driver.close()
 
     # --- what the driver tells ---
@@ -311,11 +283,13 @@ class Session:
     def _handle_event(self, event: Event) -> None:
         match event:
             case StateChanged(state=SessionState.COMPLETED):
+                self._servers.stop()
                 if self._nominated_at is None:
                     self._nominated_at = event.at
                 self._failure = ""
                 self._concluded.set()
             case StateChanged(state=SessionState.FAILED):
+                self._servers.stop()
                 self._failure = event.reason or "no path was found"
                 self._concluded.set()
             case PathSelected():

@@ -1,0 +1,79 @@
+"""The sockets of our candidates in one session: which candidates they serve, which are still needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ice.candidate import default_candidate
+from ice.flows import Flows
+from ice.gather import Gathered
+from ice.types import Candidate, Description, FlowId, Transport
+
+
+class LocalSockets:
+    """What gathering brought; several candidates may share one socket.
+
+    Args:
+        flows: takes the sockets over and closes them.
+    """
+
+    def __init__(self, flows: Flows) -> None:
+        self._flows = flows
+        self._gathered: list[Gathered] = []
+        self._told: tuple[Candidate, ...] = ()
+
+    def adopt(self, item: Gathered) -> None:
+        """Take a candidate and its socket."""
+        self._gathered.append(item)
+        if item.flow is None:
+            return
+        if item.udp is not None:
+            self._flows.add_udp(item.flow, item.udp)
+        elif item.listener is not None:
+            self._flows.add_listener(item.flow, item.listener)
+
+    def tell(self, description: Description) -> None:
+        """The peer is told this; nobody will ever hear of sockets without a candidate in it."""
+        self._told = description.candidates
+        told = {(c.component, c.transport, c.address) for c in description.candidates}
+        self._keep(
+            item.flow
+            for item in self._gathered
+            if (item.candidate.component, item.candidate.transport, item.candidate.address) in told
+        )
+
+    def limit_components(self, count: int) -> None:
+        """Components beyond `count` are not used."""
+        self._keep(item.flow for item in self._gathered if item.candidate.component <= count)
+
+    def keep_defaults(self) -> dict[int, FlowId]:
+        """Close all but the UDP sockets of the default candidates; those, by component."""
+        numbers = {candidate.component for candidate in self._told}
+        defaults = [self.default(number) for number in numbers]
+        kept = {
+            item.candidate.component: item.flow
+            for item in self._gathered
+            if item.flow is not None and item.udp is not None and item.candidate in defaults
+        }
+        self._keep(kept.values())
+        return kept
+
+    def default(self, component: int) -> Candidate:
+        """Where a peer without ICE sends to (RFC 8445 §5.1.4): UDP and IPv4 where there is such a candidate.
+
+        Raises:
+            ValueError: no candidate of that component.
+        """
+        ipv4 = [candidate for candidate in self._told if ":" not in candidate.address.host]
+        default = default_candidate(ipv4, component)
+        if default is None or default.transport is not Transport.UDP:
+            default = default_candidate(self._told, component)
+        if default is None:
+            raise ValueError(f"there is no candidate of component {component}")
+        return default
+
+    def _keep(self, flows: Iterable[FlowId | None]) -> None:
+        kept = set(flows)
+        for item in self._gathered:
+            if item.flow is not None and item.flow not in kept:
+                self._flows.close_flow(item.flow)

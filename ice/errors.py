@@ -6,7 +6,8 @@
      ├─ StunError            bytes that are no STUN message (raised by the codec only)
      ├─ FramingError         a frame that cannot be sent (RFC 4571)
      ├─ DescriptionError     a JSON description that cannot be read
-     └─ ServerUriError       text that is no URI of a STUN or TURN server
+     ├─ ServerUriError       text that is no URI of a STUN or TURN server
+     └─ TurnError            a TURN server relays nothing for us
 
 A peer's fault is an event, never an exception out of `ice.agent`.
 """
@@ -38,3 +39,15 @@ class DescriptionError(IceError):
 
 class ServerUriError(IceError):
     """The text is no URI of a STUN or TURN server (RFC 7064, RFC 7065)."""
+
+
+class TurnError(IceError):
+    """A TURN server relays nothing for us; the text says which and why.
+
+    Attributes:
+        code: STUN error code of the server; 0 where it answered nothing usable.
+    """
+
+    def __init__(self, text: str, *, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code

@@ -114,7 +114,9 @@ class _Address(Attribute):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _XorAddress(Attribute):
+class XorAddress(Attribute):
+    """Root of attributes that hold a masked address (RFC 8489 §14.2)."""
+
     address: TransportAddress
 
     def encode(self, transaction_id: bytes) -> bytes:
@@ -135,7 +137,7 @@ class MappedAddress(_Address):
 
 @attribute(0x0020)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class XorMappedAddress(_XorAddress):
+class XorMappedAddress(XorAddress):
     """XOR-MAPPED-ADDRESS (RFC 8489 §14.2)."""
 
 

@@ -10,7 +10,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import ice.stun_credential_attributes  # noqa: F401  registers its attributes
+import ice.stun_credential_attributes
+import ice.turn_attributes  # noqa: F401  both register their attributes
 from ice.errors import StunError
 from ice.stun_address import MAGIC_COOKIE
 from ice.stun_attributes import (

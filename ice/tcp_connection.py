@@ -73,6 +73,18 @@ def prepare(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, MAX_UNSENT)
 
 
+def unsent(descriptor: int) -> int:
+    """Bytes that the kernel holds and has not sent once; 0 where the system does not tell."""
+    if sys.platform != "linux":
+        return 0
+    count = array.array("i", [0])
+    try:
+        fcntl.ioctl(descriptor, _SIOCOUTQNSD, count)
+    except OSError:
+        return 0
+    return count[0]
+
+
 class HostTcpConnection:
     """An established connection (`ice.network.TcpConnection`); reading begins with `start`."""
 
@@ -145,7 +157,7 @@ class HostTcpConnection:
         if not self._open:
             return False
         if not self._writing:
-            if self._kernel_is_free():
+            if unsent(self._socket.fileno()) < MAX_UNSENT:
                 return self._write(framed)
             self._watch_writable()
         now = self._clock.now()
@@ -157,16 +169,6 @@ class HostTcpConnection:
         if self._queued_other > MAX_OTHER_BYTES:
             self._end("the peer does not read")
         return self._open
-
-    def _kernel_is_free(self) -> bool:
-        if sys.platform != "linux":
-            return True
-        unsent = array.array("i", [0])
-        try:
-            fcntl.ioctl(self._socket.fileno(), _SIOCOUTQNSD, unsent)
-        except OSError:
-            return True
-        return unsent[0] < MAX_UNSENT
 
     def _write(self, framed: bytes) -> bool:
         """Write a frame in one call; what the kernel does not take is finished before anything else."""
@@ -193,7 +195,7 @@ class HostTcpConnection:
         while self._partial or self._queue:
             if self._partial:
                 framed, self._partial = self._partial, b""
-            elif self._kernel_is_free():
+            elif unsent(self._socket.fileno()) < MAX_UNSENT:
                 _, droppable, framed = self._queue.popleft()
                 if droppable:
                     self._queued_droppable -= len(framed)

@@ -53,6 +53,7 @@ def _libnice_answers() -> bool:
 PEERS: dict[str, Peer] = {
     "baresip": Peer(packages=("baresip-core",), present=_programs("baresip")),
     "chromium": Peer(packages=("chromium",), present=_programs("chromium")),
+    "coturn": Peer(packages=("coturn",), present=_programs("turnserver")),
     "kamailio": Peer(packages=("kamailio",), present=_programs("kamailio", "kamcmd")),
     "libnice": Peer(packages=("gir1.2-nice-0.1", "python3-gi"), present=_libnice_answers),
     "netns": Peer(packages=("iproute2", "nftables"), present=_programs("ip", "nft")),

@@ -312,7 +312,9 @@ def _read_rows(rows: list[str]) -> Headers:
     gathered: dict[str, tuple[str, ...]] = {}
     for name, values in SipMessage.parse(text.encode()).headers.items():
         key = full_name(name)
-        gathered[key] = (*gathered.get(key, ()), *values)
+        # an empty element of a list says nothing and would not survive being written
+        if any(values):
+            gathered[key] = (*gathered.get(key, ()), *filter(None, values))
     for key, values_read in gathered.items():
         if len(values_read) > 1 and any("\\" in value for value in values_read):
             # the library ends a quoted string at an escaped quote: join its list again and split it ourselves

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.ua.sip.vectors import IPV6, PEERS, TORTURE, messages, vector
@@ -378,7 +378,15 @@ def test_random_bytes_raise_only_the_documented_error(data: bytes) -> None:
     without_crash(INVITE + data + b"\r\n\r\n")
 
 
+def test_empty_elements_of_a_list_say_nothing() -> None:
+    message = parse(INVITE + b"Supported: , timer,\r\nRoute: ,<sip:p@192.0.2.1;lr>\r\nAllow: ,\r\n\r\n")
+    assert message.headers.all("supported") == ("timer",)
+    assert message.headers.all("route") == ("<sip:p@192.0.2.1;lr>",)
+    assert parse(serialise(message)) == message
+
+
 @pytest.mark.req("TOR-1")
+@example("rfc4475/cparam02", 1003, 1)
 @given(st.sampled_from(TORTURE + IPV6 + PEERS), st.integers(0, 2**32), st.integers(1, 12))
 def test_mutated_messages_raise_only_the_documented_error(name: str, seed: int, count: int) -> None:
     data = bytearray(vector(name))

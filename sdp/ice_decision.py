@@ -46,18 +46,36 @@ def _mismatch(remote: RemoteAudio, description: Description, *, muxed: bool) -> 
 
 
 def components(
-    remote: RemoteAudio, theirs: Description | None, ours: Description | None, *, muxed: bool
+    remote: RemoteAudio,
+    theirs: Description | None,
+    ours: Description | None,
+    *,
+    muxed: bool,
+    switched_off: bool,
 ) -> int:
     """Components in use: one with rtcp-mux, without RTCP, or where either ICE agent has no second one.
 
     Agents may differ in their number of components; the smaller one counts (RFC 8445 §6.1.2.2).
+
+    Args:
+        remote: the peer's section.
+        theirs: the peer's ICE description, None without ICE.
+        ours: our ICE description, None without ICE.
+        muxed: RTP and RTCP share a port.
+        switched_off: both descriptions say b=RS:0 and b=RR:0. Where only one does, RTCP has a connection
+            that stays silent (RFC 4571 §3).
     """
-    if muxed or not remote.rtcp.used:
+    if muxed or switched_off:
         return 1
     if theirs is None:
-        return 2
+        return 2 if remote.rtcp.used else 1
     sides = [each for each in (theirs, ours) if each is not None and each.candidates]
     return min([2, *(max(candidate.component for candidate in side.candidates) for side in sides)])
+
+
+def has_rtcp(remote: RemoteAudio, *, muxed: bool, components: int) -> bool:
+    """True where RTCP is sent: the peer wants it, and there is a port for it."""
+    return remote.rtcp.used and (muxed or components == 2)
 
 
 def as_offerer(

@@ -64,18 +64,18 @@ def offered_section(local: LocalMedia) -> Media:
     """Our audio section in an offer; over TCP once a TCP pair is selected (RFC 8839 §4.4.1.2.2)."""
     tcp = section.existing_connection(local) if local.ice is not None else None
     protocol = protocols.TCP_RTP_AVP if tcp is not None else protocols.RTP_AVP
-    components = (
-        {candidate.component for candidate in local.ice.candidates} if local.ice is not None else {1, 2}
-    )
+    numbers = {candidate.component for candidate in local.ice.candidates} if local.ice is not None else {1, 2}
     if local.selected and local.ice is not None:
-        components = {pair.component for pair in local.selected}
+        numbers = {pair.component for pair in local.selected}
+    components = max(numbers, default=1)
     plan = section.SectionPlan(
         proto=protocol.name,
         formats=local.formats,
         direction=local.direction,
         ice=local.ice,
         mux=local.rtcp_mux,
-        components=max(components, default=1),
+        rtcp=local.rtcp_mux or components == 2,
+        components=components,
         is_offer=True,
         tcp=tcp,
     )
@@ -196,7 +196,10 @@ def _accept(
         return f"the offer has no default address, and {ice.reason}"
     if ice.remote is None and local.address is None:
         return "there is no ICE, and no UDP address here for plain RTP"
-    components = ice_decision.components(remote, ice.remote, local.ice, muxed=muxed)
+    # Our answer says the same, so both have switched it off.
+    components = ice_decision.components(
+        remote, ice.remote, local.ice, muxed=muxed, switched_off=not remote.rtcp.used
+    )
     way = directions.answer(remote.direction, local.direction)
     tcp, agreement = _answer_setup(remote, local)
     # The answer repeats the offer's numbers and its order (RFC 3264 §6.1); parameters are ours.
@@ -210,6 +213,7 @@ def _accept(
         direction=way,
         ice=ice.shown,
         mux=muxed,
+        rtcp=ice_decision.has_rtcp(remote, muxed=muxed, components=components),
         components=components,
         is_offer=False,
         tcp=tcp,
@@ -308,7 +312,13 @@ def _accept_section(
         way=way,
         ice=ice,
         muxed=muxed,
-        components=ice_decision.components(theirs, ice.remote, ours.ice.description, muxed=muxed),
+        components=ice_decision.components(
+            theirs,
+            ice.remote,
+            ours.ice.description,
+            muxed=muxed,
+            switched_off=not (ours.rtcp.used or theirs.rtcp.used),
+        ),
         tcp=agreement,
     )
     if negotiated.ice is None and ours.holds_by_address:
@@ -363,7 +373,7 @@ def _negotiated(
         # RFC 3264 §8.4: neither RTP nor RTCP goes to 0.0.0.0.
         held = True
         way = way.limited_to(Direction.RECVONLY)
-    has_rtcp = remote.rtcp.used and (muxed or components == 2)
+    has_rtcp = ice_decision.has_rtcp(remote, muxed=muxed, components=components)
     rtcp = defaults.rtcp.address if defaults.rtcp is not None and has_rtcp else None
     return NegotiatedMedia(
         index=index,

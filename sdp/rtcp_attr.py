@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sdp import grammar
 from sdp.diagnostics import Diagnostic
 from sdp.errors import ValueFault
-from sdp.model import Attribute, Media, SessionDescription
+from sdp.model import Attribute, Bandwidth, Media, SessionDescription
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,3 +86,6 @@ def port_attribute(value: RtcpPort) -> Attribute:
 
 
 MUX = Attribute(name="rtcp-mux")
+
+SWITCHED_OFF = (Bandwidth(type="RS", value=0), Bandwidth(type="RR", value=0))
+"""The b= lines of a side that sends no RTCP (RFC 3556 §2, RFC 4571 §3, RFC 8839 §4.2.2)."""

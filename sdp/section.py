@@ -29,6 +29,7 @@ class SectionPlan:
         direction: to write.
         ice: our description as this section shows it, None for no ICE attribute at all.
         mux: write a=rtcp-mux.
+        rtcp: false says that we send no RTCP.
         components: components whose candidates are written.
         is_offer: fallback RTCP port and remote-candidates stand in offers only.
         tcp: a=setup and a=connection, where the proto is over TCP.
@@ -39,6 +40,7 @@ class SectionPlan:
     direction: Direction
     ice: Description | None
     mux: bool
+    rtcp: bool
     components: int
     is_offer: bool
     tcp: TcpSetup | None = None
@@ -66,6 +68,7 @@ def audio_section(local: LocalMedia, plan: SectionPlan) -> Media:
         proto=plan.proto,
         formats=tuple(str(audio.payload_type) for audio in plan.formats),
         connections=(Connection.of(rtp.host),),
+        bandwidths=() if plan.rtcp else rtcp_attr.SWITCHED_OFF,
         attributes=tuple(lines),
     )
 

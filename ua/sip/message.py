@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from aiosipua.headers import MULTI_INSTANCE_HEADERS
 from aiosipua.message import SipMessage, SipRequest, SipResponse
 
 from ua.sip.errors import SipParseError
@@ -312,9 +313,11 @@ def _read_rows(rows: list[str]) -> Headers:
     gathered: dict[str, tuple[str, ...]] = {}
     for name, values in SipMessage.parse(text.encode()).headers.items():
         key = full_name(name)
-        # an empty element of a list says nothing and would not survive being written
-        if any(values):
-            gathered[key] = (*gathered.get(key, ()), *filter(None, values))
+        if key in MULTI_INSTANCE_HEADERS:
+            # an empty element of a list says nothing and would not survive being written
+            values = list(filter(None, values))
+        if values:
+            gathered[key] = (*gathered.get(key, ()), *values)
     for key, values_read in gathered.items():
         if len(values_read) > 1 and any("\\" in value for value in values_read):
             # the library ends a quoted string at an escaped quote: join its list again and split it ourselves

@@ -25,6 +25,12 @@ def can_reach(local: str, remote: str) -> bool:
     return here.version == 4 or here.is_link_local is there.is_link_local
 
 
+def may_ask(local: str, server: str) -> bool:
+    """True where a request from `local` may reach `server`: one family, loopback with loopback only."""
+    here, there = ipaddress.ip_address(local), ipaddress.ip_address(server)
+    return here.version == there.version and here.is_loopback is there.is_loopback
+
+
 def target_refusal(address: TransportAddress, *, port_matters: bool, loopback: bool) -> str:
     """Why nothing is ever sent to `address`, empty where it may be.
 

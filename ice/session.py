@@ -15,13 +15,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ice.agent import Agent
 from ice.config import IceConfig
 from ice.driver import Driver
 from ice.errors import GatheringFailed, IceFailed
-from ice.gather import Gathering, Receivers, gather_hosts, release
+from ice.gather import Gathered, Receivers, gather_hosts, release
 from ice.local_sockets import LocalSockets
 from ice.messages import (
     CheckReceived,
@@ -87,7 +87,18 @@ class Session:
         )
         self._flows = self._driver.flows
         self._sockets = LocalSockets(self._flows)
-        self._servers = ServerGathering(config=config, flows=self._flows)
+        self._receivers = Receivers(
+            new_flow=self._agent.new_flow,
+            datagrams=self._flows.datagram_receiver,
+            connections=self._flows.connection_receiver,
+        )
+        self._servers = ServerGathering(
+            config=config,
+            components=components,
+            network=network,
+            flows=self._flows,
+            receivers=self._receivers,
+        )
         self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
         self._gathering = False
         self._problems: tuple[str, ...] = ()
@@ -116,29 +127,34 @@ class Session:
         if self._gathering or self._closed:
             raise RuntimeError("gather was called twice or after close")
         self._gathering = True
-        receivers = Receivers(
-            new_flow=self._agent.new_flow,
-            datagrams=self._flows.datagram_receiver,
-            connections=self._flows.connection_receiver,
-        )
         try:
-            hosts = await gather_hosts(self._network, self._config, self._components, receivers)
-            self._adopt(hosts)
-            self._adopt(await self._servers.gather(hosts.gathered))
+            hosts: tuple[Gathered, ...] = ()
+            if not self._config.relay_only:
+                hosts = await self._gather_hosts()
+            self._adopt(await self._servers.gather(hosts))
+            local = self._agent.local_description
+            if not local.candidates:
+                why = "; ".join(self._servers.problems) or "no TURN server can be used"
+                raise GatheringFailed(f"no relayed candidate: {why}")
         except BaseException:
             await self.close()
             raise
-        self._local = self._agent.local_description
-        self._sockets.tell(self._local)
+        self._local = local
+        self._sockets.tell(local)
         self._driver.pump()
-        return self._local
+        return local
 
-    def _adopt(self, gathering: Gathering) -> None:
-        self._problems += gathering.problems
+    async def _gather_hosts(self) -> tuple[Gathered, ...]:
+        found = await gather_hosts(self._network, self._config, self._components, self._receivers)
+        self._problems = found.problems
+        self._adopt(found.gathered)
+        return found.gathered
+
+    def _adopt(self, gathered: Sequence[Gathered]) -> None:
         if self._closed:
-            release(gathering.gathered)
+            release(gathered)
             raise GatheringFailed("the session was closed while it gathered")
-        for item in gathering.gathered:
+        for item in gathered:
             self._sockets.adopt(item)
             self._agent.add_local_candidate(item.candidate, item.flow, self._driver.now())
 
@@ -265,7 +281,7 @@ class Session:
             selected=self._paths[1].pair,
             path_changes=tuple(self._changes),
             unvalidated_packets=self._unvalidated,
-            gathering_problems=self._problems,
+            gathering_problems=(*self._problems, *self._servers.problems),
         )
 
     async def close(self) -> None:
@@ -275,8 +291,8 @@ class Session:
             for path in self._paths.values():
                 path.stop()
             self._concluded.set()
-        await self._servers.close()
         await self._driver.close()
+        await self._servers.close()
 
     # --- what the driver tells ---
 

@@ -39,6 +39,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "path",
         "paths",
         "plain",
+        "relays",
         "resolve",
         "server_gathering",
         "session",

@@ -1,0 +1,108 @@
+"""The allocations of one session at its TURN servers (RFC 8445 §5.1.1.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import secrets
+from collections.abc import Callable, Sequence
+
+from ice.address import may_ask
+from ice.candidate import ServerCandidates
+from ice.config import IceConfig
+from ice.gather import Gathered, Receivers
+from ice.network import Network
+from ice.servers import TurnServer
+from ice.turn_client import RelayedSocket, allocate
+from ice.turn_events import AllocationLost, TurnEvent
+
+ANY_ADDRESS = {4: "0.0.0.0", 6: "::"}  # noqa: S104  to send from, where the system knows the way best
+
+
+class Relays:
+    """Gets relayed candidates, and waits until their allocations are given back.
+
+    Args:
+        config: which interfaces may be used, and whether our addresses are told.
+        network: where UDP sockets come from.
+        receivers: who takes what peers send.
+        on_problem: hears of relays that are lost later.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: IceConfig,
+        network: Network,
+        receivers: Receivers,
+        on_problem: Callable[[str], None],
+    ) -> None:
+        self._config = config
+        self._network = network
+        self._receivers = receivers
+        self._on_problem = on_problem
+        self._maker = ServerCandidates((), hide_related=config.relay_only)
+        self._sockets: list[RelayedSocket] = []
+
+    def usable(self, server: TurnServer) -> bool:
+        """True where this session may use the server at all."""
+        return self._config.udp or server.transport != "udp"
+
+    async def allocate(
+        self, server: TurnServer, name: str, address: str, local_host: str, component: int, order: int
+    ) -> Gathered:
+        """Get the relayed candidate of one component.
+
+        Args:
+            server: as configured.
+            name: of the server, for people.
+            address: its IP address.
+            local_host: what to send from.
+            component: 1 RTP, 2 RTCP.
+            order: place of the server in the configuration.
+
+        Raises:
+            TurnError: there is none; the text says why.
+        """
+        flow = self._receivers.new_flow()
+
+        def on_event(event: TurnEvent) -> None:
+            if isinstance(event, AllocationLost):
+                self._on_problem(f"{name}: the relay is lost: {event.reason}")
+
+        # Its certificate is that of the name, not of the address.
+        certified = server.server_name or server.host
+        socket = await allocate(
+            dataclasses.replace(server, host=address, server_name=certified),
+            network=self._network,
+            local_host=local_host,
+            on_datagram=self._receivers.datagrams(flow),
+            random=secrets.token_bytes,
+            on_event=on_event,
+        )
+        self._sockets.append(socket)
+        candidate = self._maker.relayed(socket.local, socket.mapped, component, address, order)
+        return Gathered(candidate=candidate, flow=flow, udp=socket)
+
+    async def close(self) -> None:
+        """Give back all allocations, and wait until they are."""
+        for socket in self._sockets:
+            socket.close()
+        await asyncio.gather(*(socket.wait_closed() for socket in self._sockets))
+
+
+def local_host_for(server: str, hosts: Sequence[str], config: IceConfig) -> str | None:
+    """What to send to a TURN server from; None where no address of this host can reach it.
+
+    The base of a relayed candidate is the relay's own, so the system may choose the way, unless the
+    configuration names interfaces.
+
+    Args:
+        server: its IP address.
+        hosts: our usable addresses, best first.
+        config: policy.
+    """
+    fitting = [host for host in hosts if may_ask(host, server)]
+    if not fitting:
+        return None
+    return fitting[0] if config.interfaces else ANY_ADDRESS[6 if ":" in server else 4]

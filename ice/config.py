@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 from ice.servers import StunServer, TurnServer
 
+SENSITIVE_PORTS = (
+    7, 19, 20, 21, 22, 23, 25, 53, 79, 110, 111, 119, 135, 139, 143, 389, 445, 465, 514, 515, 587, 636, 993,
+    995, 2049, 5060, 5061, 6379, 6665, 6666, 6667, 6668, 6669, 6697, 9100, 11211,
+)  # fmt: skip
+"""TCP ports of servers that act on what a stranger sends: mail, IRC, printers and their like."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IceConfig:
@@ -26,6 +32,7 @@ class IceConfig:
         max_pairs: most pairs in a check list (RFC 8445 §6.1.2.5).
         max_remote_candidates: remote candidates beyond this number are refused.
         max_dials_per_address: connection attempts outstanding to one address (RFC 6544 §12).
+        refused_ports: TCP ports that are never dialled, whatever the peer's description says (RFC 6544 §12).
         max_unproved_connections: accepted connections per listener without a valid check.
         unproved_timeout_s: seconds such a connection may stay.
         unproved_bytes: bytes such a connection may send.
@@ -53,6 +60,7 @@ class IceConfig:
     max_pairs: int = 100
     max_remote_candidates: int = 32
     max_dials_per_address: int = 5
+    refused_ports: tuple[int, ...] = SENSITIVE_PORTS
     max_unproved_connections: int = 16
     unproved_timeout_s: float = 10.0
     unproved_bytes: int = 2048

@@ -37,6 +37,8 @@ class RemoteCandidates:
             port_matters=candidate.tcptype is not TcpType.ACTIVE,
             loopback=self._config.loopback,
         )
+        if not reason and _is_dialled(candidate) and candidate.address.port in self._config.refused_ports:
+            reason = f"TCP port {candidate.address.port} is not dialled"
         if not reason and len(self._signalled) >= self._config.max_remote_candidates:
             reason = f"over the limit of {self._config.max_remote_candidates} candidates"
         if reason:
@@ -87,6 +89,10 @@ class RemoteCandidates:
         while f"r{number}" in taken:
             number += 1
         return f"r{number}"
+
+
+def _is_dialled(candidate: Candidate) -> bool:
+    return candidate.transport is Transport.TCP and candidate.tcptype is not TcpType.ACTIVE
 
 
 def _same_place(one: Candidate, other: Candidate) -> bool:

@@ -1,4 +1,6 @@
-"""Fixtures of all tests."""
+"""Fixtures and settings of all tests."""
+
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
     "pytester",
@@ -7,3 +9,7 @@ pytest_plugins = [
     "tests.peers.process",
     "tests.peers.registry",
 ]
+
+# A busy machine is slow, and that is no fault of the code: speed is the matter of tests/bench.
+settings.register_profile("icephone", deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+settings.load_profile("icephone")

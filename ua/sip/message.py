@@ -313,11 +313,9 @@ def _read_rows(rows: list[str]) -> Headers:
     gathered: dict[str, tuple[str, ...]] = {}
     for name, values in SipMessage.parse(text.encode()).headers.items():
         key = full_name(name)
-        if key in MULTI_INSTANCE_HEADERS:
-            # an empty element of a list says nothing and would not survive being written
-            values = list(filter(None, values))
-        if values:
-            gathered[key] = (*gathered.get(key, ()), *values)
+        # an empty element of a list says nothing and would not survive being written
+        if told := [value for value in values if value or key not in MULTI_INSTANCE_HEADERS]:
+            gathered[key] = (*gathered.get(key, ()), *told)
     for key, values_read in gathered.items():
         if len(values_read) > 1 and any("\\" in value for value in values_read):
             # the library ends a quoted string at an escaped quote: join its list again and split it ourselves

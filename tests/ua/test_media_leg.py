@@ -89,7 +89,8 @@ async def test_audio_arrives_over_the_path_that_the_firewall_leaves(
         bob = await between.leg(offers=False, plan=MediaPlan(source=Echo(), record=tmp_path / "heard.wav"))
         exchange(alice, bob)
         await asyncio.gather(alice.start(), bob.start())
-        await asyncio.sleep(2.4)
+        await alice.spoken()
+        await asyncio.sleep(0.4)
         summary = alice.ice_summary()
         figures = bob.statistics
     assert summary.transport == transport

@@ -41,8 +41,8 @@ async def test_a_call_talks_and_ends_with_bye(transport: str) -> None:
     assert caller.call_id == callee.call_id
     assert caller.sent is not None
     assert caller.received is not None
-    assert caller.sent.packets >= 20
-    assert caller.received.packets >= 15
+    assert caller.sent.packets >= 5
+    assert caller.received.packets >= 5
     assert caller.setup_ms is not None
     assert caller.media_ms is not None
     assert caller.media_ms >= caller.setup_ms
@@ -60,9 +60,7 @@ async def test_with_udp_blocked_the_call_runs_over_tcp(tmp_path: Path) -> None:
     recorder.close()
     heard = tmp_path / "heard.wav"
     async with pair(network=FirewallNetwork(HostNetwork(), policy)) as phones:
-        call, ringing = await phones.ring(
-            MediaPlan(source=WavFile(path=said), duration_s=2.0), transport="tcp"
-        )
+        call, ringing = await phones.ring(MediaPlan(source=WavFile(path=said), tail_s=0.5), transport="tcp")
         await ringing.accept(MediaPlan(source=Silence(), record=heard))
         caller = await call.ended()
         await ringing.ended()
@@ -193,7 +191,7 @@ async def test_a_call_that_hears_nothing_is_one_way() -> None:
                 policy.udp = "blocked"
 
         phones.log.subscribe(shut)
-        call, ringing = await phones.ring(MediaPlan(source=Tone(hz=440), duration_s=0.8, path="udp"))
+        call, ringing = await phones.ring(MediaPlan(source=Tone(hz=440), duration_s=1.5, path="udp"))
         await ringing.accept(LISTEN)
         caller = await call.ended()
         await ringing.ended()

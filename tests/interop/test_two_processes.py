@@ -30,7 +30,7 @@ async def test_a_file_comes_back_as_an_echo(
     assert ours["call_id"] == theirs["call_id"]
     assert ours["received"]["lost"] == theirs["received"]["lost"] == 0
     assert tone_share(record, 440) > 0.9
-    assert seconds(record) == pytest.approx(TALK_S, abs=0.5)
+    assert TALK_S * 0.75 < seconds(record) < TALK_S + 1
 
 
 @pytest.mark.peer("netns")

@@ -26,6 +26,9 @@ from ua.sip.leg import Leg
 ONE_WAY_PACKETS = 25
 """Half a second of media sent without one packet coming back is a one-way call."""
 
+OFFER_TRIES = 2
+"""How often an offer of ours is made where the peer's crosses it."""
+
 CLOSE_S = 3.0
 """Seconds that a call gets to end cleanly when the phone is switched off."""
 
@@ -181,10 +184,7 @@ class Call:
         media = self._media
         if media is None:
             raise RuntimeError("a call talks once it has media")
-        if not await self._until_over(leg, media.start()):
-            if self._hung_up.is_set():
-                raise Interrupted("hung up before media had a path")
-            raise NoMediaPath(f"the call ended before media had a path: {leg.ended.result().reason}")
+        await self._before_end(leg, media.start())
         self._enter(CallState.ESTABLISHED)
         self._established.set_result(None)
         if media.needs_updated_offer:
@@ -192,18 +192,33 @@ class Call:
         await self._until_over(leg, _conversation(media, plan))
 
     async def _tell_selection(self, leg: Leg, media: MediaLeg) -> None:
-        """Tell an RFC 5245 peer which pair ICE selected (RFC 8839 §4.3.4)."""
-        try:
-            done = await leg.reinvite(media.offer())
-        except SipError:
+        """Tell an RFC 5245 peer which pair ICE selected (RFC 8839 §4.3.4).
+
+        Where both sides offer at once the peer's offer goes first, and ours is made anew (RFC 3261 §14.1).
+        """
+        for _ in range(OFFER_TRIES):
+            if not media.needs_updated_offer:
+                return
+            try:
+                done = await leg.request("INVITE", body=media.offer())
+            except SipError:
+                media.offer_failed()
+                return
+            body = session_of(done.response)
+            if done.response.is_success and body is not None:
+                with contextlib.suppress(NoMediaPath):
+                    media.apply_answer(body)
+                return
             media.offer_failed()
-            return
-        body = session_of(done.response)
-        if done.response.is_success and body is not None:
-            with contextlib.suppress(NoMediaPath):
-                media.apply_answer(body)
-        else:
-            media.offer_failed()
+            if done.response.status != 491 or not await leg.wait_out_glare():
+                return
+
+    async def _before_end(self, leg: Leg, work: Awaitable[None]) -> None:
+        """Await `work` that media needs; raises Interrupted or NoMediaPath where the call ends first."""
+        if not await self._until_over(leg, work):
+            if self._hung_up.is_set():
+                raise Interrupted("hung up before media had a path")
+            raise NoMediaPath(f"the call ended before media had a path: {leg.ended.result().reason}")
 
     async def _until_over(self, leg: Leg, work: Awaitable[None]) -> bool:
         """Await `work`; False where somebody hung up first, `work` is cancelled then."""
@@ -235,18 +250,21 @@ class Call:
         leg.ended.add_done_callback(self._on_leg_end)
 
     def _on_reinvite(self, again: IncomingInvite) -> None:
-        """Hold, resume, session refresh or the updated offer of the peer."""
+        """Hold, resume, session refresh or the updated offer of the peer; or it asks for an offer of ours."""
         media = self._media
+        if media is None:
+            again.reject(488)
+            return
         offer = session_of(again.request)
-        if media is None or offer is None:
-            again.reject(488, "No offer")
+        body = media.offer_in_answer() if offer is None else media.answer(offer)
+        if isinstance(body, Refusal):
+            again.reject(body.code, body.reason if body.reason.isascii() else "")
             return
-        answer = media.answer(offer)
-        if isinstance(answer, Refusal):
-            again.reject(answer.code, answer.reason)
-            return
-        again.accept(answer)
-        media.answer_sent()
+        if offer is None:
+            again.on_ack = lambda ack: media.late_answer(session_of(ack))
+        again.accept(body)
+        if offer is not None:
+            media.answer_sent()
 
     # --- figures ------------------------------------------------------------------------------------------
 

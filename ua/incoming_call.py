@@ -5,8 +5,8 @@ from __future__ import annotations
 from ua import clock
 from ua.call import Call, CallSurroundings
 from ua.call_state import CallState
-from ua.errors import CallRejected, Interrupted
-from ua.media_leg import Refusal
+from ua.errors import CallRejected, Interrupted, NoMediaPath
+from ua.media_leg import MediaLeg, Refusal
 from ua.plan import MediaPlan
 from ua.sip.body import session_of
 from ua.sip.incoming import IncomingInvite
@@ -53,25 +53,32 @@ class IncomingCall(Call):
         if self._incoming.is_answered:
             await self._given_up()
         offer = session_of(self._incoming.request)
-        if offer is None:
-            await self._refuse(Refusal(code=488, reason="an INVITE without an offer is not supported"))
-            return
         self._enter(CallState.GATHERING)
-        media = await self._open_media(plan, offers=False)
+        media = await self._open_media(plan, offers=offer is None)
         if self._incoming.is_answered:
             await self._given_up()
         if self._hung_up.is_set():
             raise Interrupted("hung up before the call was answered")
-        answer = media.answer(offer)
-        if isinstance(answer, Refusal):
-            await self._refuse(answer)
+        body = media.offer() if offer is None else media.answer(offer)
+        if isinstance(body, Refusal):
+            await self._refuse(body)
             return
-        leg = self._incoming.accept(answer)
+        leg = self._incoming.accept(body)
         self._answered_at = clock.now()
         self._take_leg(leg)
         self._enter(CallState.CONNECTING)
-        media.answer_sent()
+        if offer is None:
+            await self._before_end(leg, self._take_answer(media))
+        else:
+            media.answer_sent()
         await self._talk(leg, plan)
+
+    async def _take_answer(self, media: MediaLeg) -> None:
+        """The INVITE brought no offer, so ours went with the 200: the ACK answers it (RFC 3261 §13.2.1)."""
+        answer = session_of(await self._incoming.acknowledged())
+        if answer is None:
+            raise NoMediaPath("the caller left our offer without an answer")
+        media.apply_answer(answer)
 
     async def _refuse(self, refusal: Refusal) -> None:
         if not self._incoming.is_answered:

@@ -7,6 +7,7 @@ carries a `media.session.MediaSession`, and all of them write to the event log.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from dataclasses import dataclass
 from typing import Literal
@@ -121,6 +122,24 @@ class MediaLeg:
     def offer(self) -> bytes:
         """The body of our next offer."""
         return self._told("offer", "out", writer.write(self._binding.offer(self._wish)))
+
+    def offer_in_answer(self) -> bytes | Refusal:
+        """The offer for a re-INVITE that brought none (RFC 3261 §14.2); `late_answer` is to follow."""
+        try:
+            return self.offer()
+        except ExchangeError as error:
+            return Refusal(code=491, reason=str(error))
+
+    def late_answer(self, body: bytes | None) -> None:
+        """The answer of the ACK; without a usable one everything stays as it was."""
+        if self._last_report is not None:
+            return
+        if body is None:
+            self._record("sdp", "refused", line=None, reason="the ACK left our offer without an answer")
+            self.offer_failed()
+            return
+        with contextlib.suppress(NoMediaPath):  # it was recorded
+            self.apply_answer(body)
 
     def apply_answer(self, body: bytes) -> None:
         """Take the answer to our offer and start ICE.

@@ -46,6 +46,7 @@ class OutgoingCall(Call):
         self._credentials = credentials
         self._plan = plan
         self._invite: OutgoingInvite | None = None
+        self._early: dict[str, bytes] = {}
         self._begin(self._place())
 
     @property
@@ -78,7 +79,7 @@ class OutgoingCall(Call):
             raise UaError("the call was answered without a dialog")
         self._take_leg(invite.leg)
         self._enter(CallState.CONNECTING)
-        body = session_of(response)
+        body = self._answer_of(response)
         if body is None:
             raise NoMediaPath("the call was answered without a session description")
         media.apply_answer(body)
@@ -87,8 +88,26 @@ class OutgoingCall(Call):
     async def _ring(self, invite: OutgoingInvite) -> None:
         """Follow the provisional responses to the final one."""
         async for response in invite.provisional():
+            body = session_of(response)
+            if body is not None:
+                self._early.setdefault(response.to.tag or "", body)
             if response.status in (180, 183) and self.state is CallState.CALLING:
                 self._enter(CallState.RINGING)
+
+    def _answer_of(self, response: Response) -> bytes | None:
+        """The answer to our offer: the first description of this fork counts (RFC 3261 §13.2.1)."""
+        last = session_of(response)
+        first = self._early.get(response.to.tag or "", last)
+        if last not in (None, first):
+            self._around.log.record(
+                clock.now(),
+                self._around.party,
+                "sdp",
+                "refused",
+                line=None,
+                reason="the 200 changed the answer of an earlier response",
+            )
+        return first
 
     async def _end_signalling(self) -> None:
         if self._leg is None and self._invite is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import socket
 from collections.abc import AsyncIterator
@@ -33,6 +34,14 @@ class MediaPeer(ScriptedPeer):
         head = ("v=0", f"o=peer 7 {version} IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0")
         rows = (*head, f"m=audio {media_port} RTP/AVP {formats}", *lines)
         return "".join(f"{row}\r\n" for row in rows).encode()
+
+    async def hear(self, payload_type: int, seconds: float = 3.0) -> bytes:
+        """The next RTP packet of this payload type."""
+        async with asyncio.timeout(seconds):
+            while True:
+                data = await asyncio.get_running_loop().sock_recv(self.media, 2048)
+                if not rtp.is_rtcp(data) and data[1] & 0x7F == payload_type:
+                    return data
 
     def packets(self) -> list[bytes]:
         """The RTP packets that have arrived since the last time."""

@@ -67,6 +67,7 @@ class IncomingInvite(IncomingRequest):
         is_reinvite: true inside a call.
         cancelled: set where the caller gave up or the time was over; the INVITE was answered 487 then.
         on_cancel: called then; may be set.
+        on_ack: called with the ACK to our 200; may be set before `accept`.
     """
 
     def __init__(self, stack: Stack, event: RequestReceived, leg: Leg, *, is_reinvite: bool) -> None:
@@ -75,6 +76,7 @@ class IncomingInvite(IncomingRequest):
         self.leg = leg
         self.cancelled = asyncio.Event()
         self.on_cancel: Callable[[], object] | None = None
+        self.on_ack: Callable[[Request], object] | None = None
         self._answered = False
         self._ringing: RingingRepeater | None = RingingRepeater(stack.now(), event.request.seconds("expires"))
         self._ringing_response: Response | None = None
@@ -148,6 +150,8 @@ class IncomingInvite(IncomingRequest):
         self._stop_clock()
         if not self._acknowledged.done():
             self._acknowledged.set_result(request)
+            if self.on_ack is not None:
+                self.on_ack(request)
 
     def next_timer(self) -> float | None:
         """When `handle_timer` wants to be called."""

@@ -107,13 +107,15 @@ class Leg:
         Gives the last answer; raises as `request` does.
         """
         done = await self.request("INVITE", headers=headers, body=body, content_type=content_type)
-        if done.response.status != 491:
-            return done
-        delay = glare_delay(owns_call_id=self.dialog.is_caller, random=self._stack.random)
-        await asyncio.wait({self.ended}, timeout=delay)
-        if self.is_over or self._incoming is not None:
+        if done.response.status != 491 or not await self.wait_out_glare():
             return done
         return await self.request("INVITE", headers=headers, body=body, content_type=content_type)
+
+    async def wait_out_glare(self) -> bool:
+        """After a 491: wait for the time of RFC 3261 §14.1; true where our re-INVITE may go out then."""
+        delay = glare_delay(owns_call_id=self.dialog.is_caller, random=self._stack.random)
+        await asyncio.wait({self.ended}, timeout=delay)
+        return not self.is_over and self._incoming is None
 
     async def bye(self, *, headers: Headers | None = None, reason: str = "") -> None:
         """End the call; a callee waits for the ACK of its answer first (RFC 3261 §15).

@@ -55,6 +55,7 @@ class Registration:
         self._valid_until = 0.0
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
 
     async def start(self) -> None:
         """Register for the first time; raises UaError where the registrar refuses or does not answer."""
@@ -70,9 +71,16 @@ class Registration:
         """Remove our Contact; a registrar that does not answer will forget it by itself."""
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._task = None
+        self._closing.set()
+        task, self._task = self._task, None
+        await asyncio.wait({task}, timeout=REMOVE_S)
+        if not task.done():
+            # RFC 3261 §10.2: no REGISTER before the last one has its answer
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            self._tell("not removed", reason="the registrar has not answered the last request")
+            self._lost.cancel()
+            return
         if self._lost.done():
             return
         self._lost.cancel()
@@ -90,6 +98,8 @@ class Registration:
             done = await self._send()
         if not done.response.is_success:
             raise self._explained(done.response, done.auth_problem)
+        if granted_expires(done.request, done.response) == 0:
+            raise CallRejected("the registrar granted no time", sip_code=done.response.status)
         self.contact = str(done.request.contacts[0].uri)
         # A registrar that lists our Contact rewritten, or not at all, is believed to grant what we asked for.
         seconds = granted_expires(done.request, done.response)
@@ -112,7 +122,10 @@ class Registration:
         """Refresh until the registrar refuses, or stays silent until the time granted is over."""
         delay = refresh_after(self.expires_s)
         while True:
-            await asyncio.sleep(delay)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._closing.wait()
+                    return
             try:
                 await self._register()
             except (SipTimeout, SipUnreachable) as error:

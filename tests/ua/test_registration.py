@@ -27,8 +27,16 @@ class Registrar:
         self.statuses = statuses
         self.minimum = minimum
         self.asked: list[int] = []
+        self.held: list[IncomingRequest] | None = None
+        """Where a list, all but the first request wait there for `answer`."""
 
     def take(self, incoming: IncomingRequest) -> None:
+        if self.held is not None and self.asked:
+            self.held.append(incoming)
+            return
+        self.answer(incoming)
+
+    def answer(self, incoming: IncomingRequest) -> None:
         contact = incoming.request.contacts[0]
         seconds = int(contact.param("expires") or "0")
         self.asked.append(seconds)
@@ -112,3 +120,50 @@ async def test_a_registrar_that_is_not_there_is_unreachable() -> None:
     async with Phone(account("alice", registrar="sip:127.0.0.1:9;transport=tcp"), log) as phone:
         with pytest.raises((Unreachable, TimedOut)):
             await phone.register(expires=300)
+
+
+async def held_refresh(registrar: Registrar) -> IncomingRequest:
+    assert registrar.held is not None
+    async with asyncio.timeout(5):
+        while not registrar.held:  # noqa: ASYNC110 - the list has no event
+            await asyncio.sleep(0.01)
+    return registrar.held.pop()
+
+
+@pytest.mark.req("REG-1")
+async def test_the_removal_waits_for_the_answer_to_a_refresh() -> None:
+    registrar = Registrar(grant=1, statuses=[])
+    registrar.held = []
+    async with registering(registrar) as (phone, log):
+        registration = await phone.register(expires=300)
+        refresh = await held_refresh(registrar)
+        closing = asyncio.ensure_future(registration.close())
+        await asyncio.sleep(0.2)
+        assert registrar.held == []
+        registrar.held = None
+        registrar.answer(refresh)
+        await closing
+    assert registrar.asked == [300, 300, 0]
+    assert states(log) == ["registered", "refreshed", "removed"]
+
+
+@pytest.mark.req("REG-1")
+async def test_no_removal_is_sent_while_a_registrar_stays_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ua.registration.REMOVE_S", 0.2)
+    registrar = Registrar(grant=1, statuses=[])
+    registrar.held = []
+    async with registering(registrar) as (phone, log):
+        registration = await phone.register(expires=300)
+        await held_refresh(registrar)
+        await registration.close()
+        await asyncio.sleep(0.1)
+        assert registrar.held == []
+    assert states(log) == ["registered", "not removed"]
+
+
+async def test_a_registrar_that_grants_no_time_is_not_asked_again_and_again() -> None:
+    registrar = Registrar(grant=0, statuses=[])
+    async with registering(registrar) as (phone, _):
+        with pytest.raises(CallRejected, match="no time"):
+            await phone.register(expires=300)
+    assert registrar.asked == [300]

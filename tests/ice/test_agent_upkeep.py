@@ -54,7 +54,7 @@ def state(side: Side) -> SessionState:
 # --- consent ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("CON-2", "ICETCP-K-1", "ICETCP-10-17", "ICE-11-1", "ICETCP-K-3", "ICETCP-K-2")
+@pytest.mark.req("CON-2", "ICETCP-K-1", "ICETCP-10-17", "ICE-11-1", "ICETCP-K-2")
 @pytest.mark.parametrize("udp", [False, True])
 def test_consent_goes_on_over_udp_and_tcp(udp: bool) -> None:
     network = connected(udp=udp)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ice.checklist import CheckList
-from ice.pair import Pair
+from ice.pair import Foundation, Pair
 from ice.types import PairState
-
-Foundation = tuple[str, str]
 
 # RFC 8445 §14.3, in seconds.
 _MIN_RTO_S = 0.5

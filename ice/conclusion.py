@@ -10,9 +10,9 @@ from ice.config import IceConfig
 from ice.connection import ConnectionState
 from ice.connection_table import ConnectionTable
 from ice.messages import PairNominated, StateChanged
-from ice.nomination import decide
+from ice.nomination import decide, passed_over
 from ice.outbox import Outbox
-from ice.pair import Pair
+from ice.pair import Foundation, Pair
 from ice.paths import Paths
 from ice.reasons import why_failed
 from ice.role import RoleKeeper
@@ -62,6 +62,7 @@ class Conclusion:
         self._all_candidates_known = False
         self._patient_until: float | None = None
         self._look_again_at: float | None = None
+        self._hopeless: set[Foundation] = set()
         self._broken = ""
         self._release_at: float | None = None
 
@@ -95,14 +96,43 @@ class Conclusion:
             pairs = self._checks.of(component)
             if self._paths.pair(component) is not None or any(pair.nominating for pair in pairs):
                 continue
-            decision = decide(pairs, turns=turns, peer_answers_only=self._lite, ta_s=ta_s, now=now)
-            if decision.pair is not None:
-                decision.pair.nominating = True
-                self._checks.trigger(decision.pair, now, first=True)
+            decision = decide(
+                pairs,
+                turns=turns,
+                hopeless=self._hopeless,
+                peer_answers_only=self._lite,
+                ta_s=ta_s,
+                now=now,
+            )
+            chosen, again_at = decision.pair, decision.at
+            if chosen is not None:
+                again_at = self._gives_way(chosen, turns, ta_s, now)
+            if again_at is not None:
+                self._look_again_at = min(again_at, self._look_again_at or again_at)
+            elif chosen is not None:
+                chosen.nominating = True
+                self._hopeless |= passed_over(pairs, chosen)
+                self._checks.trigger(chosen, now, first=True)
                 queued = True
-            elif decision.at is not None:
-                self._look_again_at = min(decision.at, self._look_again_at or decision.at)
         return queued
+
+    def _gives_way(self, chosen: Pair, turns: dict[Pair, float], ta_s: float, now: float) -> float | None:
+        """Until when a nomination lets the first check of another component leave before it, None: at once.
+
+        The success of `chosen` has just unfrozen that pair (RFC 8445 §7.2.5.3.3). It has a check and a
+        nomination before it and `chosen` only a nomination, so the stream is complete sooner.
+        """
+        following = next(iter(turns), None)
+        if (
+            following is None
+            or chosen.valid is None
+            or following.component == chosen.component
+            or following.foundation != chosen.foundation
+            or following.checks_sent
+        ):
+            return None
+        until = chosen.valid.at + ta_s
+        return until if now < until else None
 
     def nominated(self, pair: Pair, now: float) -> None:
         """A nomination succeeded, ours or the peer's: of several the highest priority counts."""
@@ -171,12 +201,16 @@ class Conclusion:
             self._complete(now)
 
     def fail_if_hopeless(self, now: float) -> None:
-        """Fail where nothing is left to wait for; never before patience has run out (RFC 8863 §4)."""
+        """Fail where nothing is left to wait for; never before patience has run out (RFC 8863 §4).
+
+        A caller whose patience is shorter than a check may last sets a deadline with it: a component that
+        has no path by then gets none.
+        """
         if self._patient_until is not None and now >= self._patient_until:
             self._patient_until = None
         if self.state is not SessionState.RUNNING or self._patient_until is not None:
             return
-        if not self._broken and not self._all_candidates_known:
+        if not self._broken and not self._all_candidates_known and not self._deadline:
             # RFC 8838 §8: there may be more to try.
             return
         pairs = self._checks.history
@@ -191,7 +225,12 @@ class Conclusion:
         pairs = self._checks.of(component)
         if self._paths.pair(component) is not None:
             return False
-        return not any(pair.pending or pair.valid is not None for pair in pairs)
+        return self._deadline or not any(pair.pending or pair.valid is not None for pair in pairs)
+
+    @property
+    def _deadline(self) -> bool:
+        """True where the end of patience is the end whatever is still out."""
+        return self._config.patience_s < self._config.check_timeout_s
 
     def fail(self, reason: str, now: float) -> None:
         """The session ends without a path."""

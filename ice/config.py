@@ -55,7 +55,7 @@ class IceConfig:
     relay_only: bool = False
     gather_timeout_s: float = 0.5
     gather_patience_s: float = 5.0
-    pacing_ms: int = 20
+    pacing_ms: int = 10
     max_candidates: int = 12
     max_pairs: int = 100
     max_remote_candidates: int = 32

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from ice.pair import Pair
+from ice.pair import Foundation, Pair
 from ice.types import PairState
 
 GRACE_ROUND_TRIPS = 2
@@ -33,14 +33,34 @@ def best_valid(pairs: Iterable[Pair]) -> Pair | None:
     return max(valid, key=lambda item: item[:2])[2] if valid else None
 
 
+def passed_over(pairs: Iterable[Pair], chosen: Pair) -> set[Foundation]:
+    """Foundations of the better pairs that a nomination of `chosen` does not wait for any longer.
+
+    Pairs of one foundation are likely to fare alike (RFC 8445 §5.1.1.3): another component need not wait for
+    them a second time.
+    """
+    return {
+        pair.foundation
+        for pair in pairs
+        if pair.merit > chosen.merit and pair.valid is None and pair.checks_sent and pair.pending
+    }
+
+
 def decide(
-    pairs: Iterable[Pair], *, turns: Mapping[Pair, float], peer_answers_only: bool, ta_s: float, now: float
+    pairs: Iterable[Pair],
+    *,
+    turns: Mapping[Pair, float],
+    hopeless: Collection[Foundation] = (),
+    peer_answers_only: bool,
+    ta_s: float,
+    now: float,
 ) -> Decision:
     """Which pair of one component to nominate, and when.
 
     Args:
         pairs: the pairs of the component.
         turns: when queued and Waiting pairs will be checked, monotonic seconds.
+        hopeless: foundations that another component has waited for in vain.
         peer_answers_only: the peer is lite and sends no checks of its own.
         ta_s: time between checks, seconds.
         now: monotonic seconds.
@@ -54,7 +74,7 @@ def decide(
     proved_at = best.valid.at
     wait_until = now
     for pair in pairs:
-        if pair.merit <= best.merit:
+        if pair.merit <= best.merit or pair.foundation in hopeless:
             continue
         if pair.state is PairState.IN_PROGRESS and pair.sent_at is not None:
             wait_until = max(wait_until, pair.sent_at + grace_s)

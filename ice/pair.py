@@ -16,6 +16,10 @@ PENDING = frozenset({PairState.FROZEN, PairState.WAITING, PairState.IN_PROGRESS}
 """States of a pair whose check is still to come or out."""
 
 
+Foundation = tuple[str, str]
+"""Foundations of the local and the remote candidate (RFC 8445 §6.1.2.6)."""
+
+
 def can_pair(local: Candidate, remote: Candidate) -> bool:
     """True where the two form a pair (RFC 8445 §6.1.2.2, RFC 6544 §6.2).
 
@@ -114,7 +118,7 @@ class Pair:
         return self.local.transport is Transport.TCP
 
     @property
-    def foundation(self) -> tuple[str, str]:
+    def foundation(self) -> Foundation:
         """Foundation of the pair: those of its candidates (RFC 8445 §6.1.2.6)."""
         return self.local.foundation, self.remote.foundation
 

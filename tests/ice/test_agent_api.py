@@ -47,7 +47,7 @@ def test_the_description() -> None:
     assert description.options == {"ice2"}
     assert not description.lite
     assert not description.mismatch
-    assert description.pacing_ms == 20
+    assert description.pacing_ms == 10
     assert description.end_of_candidates
     assert {c.component for c in description.candidates} == {1, 2}
     assert len(description.candidates) == 6

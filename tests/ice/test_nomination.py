@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ice.nomination import Decision, best_valid, decide
-from ice.pair import Pair, ValidPair
+from ice.nomination import Decision, best_valid, decide, passed_over
+from ice.pair import Foundation, Pair, ValidPair
 from ice.types import FlowId, PairState, Role, TcpType
 from tests.ice.test_candidate import make
 
@@ -46,8 +46,16 @@ def proved(pair: Pair, *, at: float, rtt_s: float, peer_checked: bool = True) ->
     return pair
 
 
-def choose(*pairs: Pair, now: float, turns: dict[Pair, float] | None = None, lite: bool = False) -> Decision:
-    return decide(pairs, turns=turns or {}, peer_answers_only=lite, ta_s=TA_S, now=now)
+def choose(
+    *pairs: Pair,
+    now: float,
+    turns: dict[Pair, float] | None = None,
+    hopeless: set[Foundation] | None = None,
+    lite: bool = False,
+) -> Decision:
+    return decide(
+        pairs, turns=turns or {}, hopeless=hopeless or set(), peer_answers_only=lite, ta_s=TA_S, now=now
+    )
 
 
 def test_without_a_valid_pair_there_is_nothing_to_nominate() -> None:
@@ -85,6 +93,21 @@ def test_a_better_check_gets_its_turn_only_if_it_comes_soon() -> None:
     assert choose(valid, unsent, now=1.0, turns={unsent: 1.5}) == Decision(pair=valid)
     frozen = udp(PairState.FROZEN)
     assert choose(valid, frozen, now=1.0) == Decision(pair=valid)
+
+
+def test_what_one_component_waited_for_in_vain_the_next_does_not_wait_for() -> None:
+    """Pairs of one foundation fare alike; only those that were tried and are silent count."""
+    valid = proved(tcp(PairState.SUCCEEDED), at=0.12, rtt_s=0.05)
+    silent, unsent = udp(PairState.IN_PROGRESS, sent_at=0.0), udp(PairState.WAITING)
+    silent.checks_sent = 1
+    assert passed_over([valid, silent], valid) == {silent.foundation}
+    assert passed_over([valid, unsent], valid) == set()
+    assert passed_over([valid, silent], silent) == set(), "a worse pair is not waited for anyway"
+    young = udp(PairState.IN_PROGRESS, sent_at=0.1)
+    assert choose(valid, young, now=0.12).at == pytest.approx(0.2)
+    assert choose(valid, young, now=0.12, hopeless={young.foundation}) == Decision(pair=valid)
+    better = proved(udp(PairState.SUCCEEDED), at=0.13, rtt_s=0.05)
+    assert choose(valid, better, now=0.13, hopeless={better.foundation}) == Decision(pair=better)
 
 
 def test_on_a_fast_network_a_busy_host_gets_some_time() -> None:

@@ -99,9 +99,11 @@ async def libnice(
     tcp: bool = True,
     nomination: Literal["aggressive", "regular"] = "regular",
     host: str = "127.0.0.1",
+    prefix: Sequence[str] = (),
 ) -> AsyncIterator[Libnice]:
-    """Run an agent with host candidates on `host`; it has gathered on entry."""
-    command = [SYSTEM_PYTHON, str(_SCRIPT), "--role", role, "--nomination", nomination, "--address", host]
+    """Run an agent with host candidates on `host`, its command behind `prefix`; it has gathered on entry."""
+    command = [*prefix, SYSTEM_PYTHON, str(_SCRIPT)]
+    command += ["--role", role, "--nomination", nomination, "--address", host]
     command += ["--no-udp"] * (not udp) + ["--no-tcp"] * (not tcp)
     program = await programs.start(f"libnice-{role}", command, stdin=True, separate_output=True)
     agent = Libnice(program)

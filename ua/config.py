@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from ice.config import IceConfig
+from ice.servers import TurnServer
 from ua.errors import ConfigurationError
+from ua.ice_servers import TURN_HINT, check_uris, stun_server, turn_server
 
 SipTransport = Literal["udp", "tcp"]
 """Transport of SIP messages; a request too large for UDP goes by TCP anyway (RFC 3261 §18.1.1)."""
@@ -26,6 +28,9 @@ ANONYMOUS_URI = "sip:anonymous@anonymous.invalid"
 
 PASSWORD_VARIABLE = "ICEPHONE_PASSWORD"  # noqa: S105  the name of the variable, not its content
 """Environment variable that holds the password where the file names no other."""
+
+TURN_PASSWORD_VARIABLE = "ICEPHONE_TURN_PASSWORD"  # noqa: S105  the name of the variable, not its content
+"""The same for TURN servers."""
 
 _STRICT: Mapping[str, Any] = {"extra": "forbid"}
 
@@ -84,6 +89,14 @@ class IceSettings:
         loopback: use loopback addresses too.
         interfaces: names of the interfaces to use; empty means all real ones.
         pacing_ms: ms between two checks (Ta, RFC 8445 §14.2), 5 to 1000.
+        stun: URIs of STUN servers (RFC 7064), best first.
+        turn: URIs of TURN servers (RFC 7065), best first.
+        turn_user: our user name at the TURN servers.
+        turn_password_file: file whose first line is the password there.
+        turn_password_env: environment variable that holds it.
+        turn_ca_file: certificates to trust for turns: URIs instead of those of the system.
+        relay_only: media by TURN alone; nobody is told an address of this host.
+        gather_timeout_ms: ms that servers are waited for before a call goes on without them, 50 to 30000.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
@@ -93,6 +106,14 @@ class IceSettings:
     loopback: bool = False
     interfaces: tuple[str, ...] = ()
     pacing_ms: int = 20
+    stun: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
+    turn_user: str = ""
+    turn_password_file: Path | None = None
+    turn_password_env: str | None = None
+    turn_ca_file: Path | None = None
+    relay_only: bool = False
+    gather_timeout_ms: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +253,7 @@ def check_settings(settings: Settings) -> None:
     for key, value, low, high in (
         ("account.expires_s", account.expires_s, 60, 86400),
         ("ice.pacing_ms", settings.ice.pacing_ms, 5, 1000),
+        ("ice.gather_timeout_ms", settings.ice.gather_timeout_ms, 50, 30000),
         ("media.ptime_ms", settings.media.ptime_ms, 10, 60),
     ):
         if not low <= value <= high:
@@ -242,6 +264,17 @@ def check_settings(settings: Settings) -> None:
         raise ConfigurationError("media.codecs: the list is empty or names a codec twice")
     if not (settings.ice.udp or settings.ice.tcp):
         raise ConfigurationError("ice.tcp: udp and tcp are both off", hint="switch one of them on")
+    _check_servers(settings.ice)
+
+
+def _check_servers(ice: IceSettings) -> None:
+    check_uris(ice.stun, ice.turn)
+    if ice.turn_password_file is not None and ice.turn_password_env is not None:
+        raise ConfigurationError(
+            "ice.turn_password_env: turn_password_file is set as well", hint="keep one of the two"
+        )
+    if ice.relay_only and not ice.turn:
+        raise ConfigurationError("ice.relay_only: there is no TURN server in ice.turn", hint=TURN_HINT)
 
 
 def _check(key: str, parse: Callable[[str], object], text: str) -> None:
@@ -278,19 +311,13 @@ def account_from(
     check_settings(settings)
     account = settings.account
     parts = split_sip_uri(account.uri)
-    file = password_file or account.password_file
-    password: str | None
-    if file is not None:
-        password = read_password_file(file)
-    elif account.password_env is not None:
-        password = environ.get(account.password_env)
-        if password is None:
-            raise ConfigurationError(
-                f"account.password_env: the environment has no variable {account.password_env}",
-                hint=f"export {account.password_env}, or use password_file",
-            )
-    else:
-        password = environ.get(PASSWORD_VARIABLE)
+    password = _password(
+        password_file or account.password_file,
+        account.password_env,
+        "account.password_env",
+        PASSWORD_VARIABLE,
+        environ,
+    )
     host, port = split_listen(settings.sip.listen)
     port_suffix = "" if parts.port is None else f":{parts.port}"
     registrar_host = f"[{parts.host}]" if ":" in parts.host else parts.host
@@ -306,13 +333,63 @@ def account_from(
         listen_host=host,
         listen_port=port,
         user_agent=settings.sip.user_agent,
-        ice=IceConfig(
-            udp=settings.ice.udp,
-            tcp=settings.ice.tcp,
-            loopback=settings.ice.loopback,
-            interfaces=settings.ice.interfaces,
-            pacing_ms=settings.ice.pacing_ms,
-        ),
+        ice=_ice_config(settings.ice, environ),
         codecs=settings.media.codecs,
         ptime_ms=settings.media.ptime_ms,
     )
+
+
+def _ice_config(ice: IceSettings, environ: Mapping[str, str]) -> IceConfig:
+    return IceConfig(
+        udp=ice.udp,
+        tcp=ice.tcp,
+        loopback=ice.loopback,
+        interfaces=ice.interfaces,
+        pacing_ms=ice.pacing_ms,
+        stun_servers=tuple(stun_server(uri) for uri in ice.stun),
+        turn_servers=_turn_servers(ice, environ),
+        relay_only=ice.relay_only,
+        gather_timeout_s=ice.gather_timeout_ms / 1000,
+    )
+
+
+def _turn_servers(ice: IceSettings, environ: Mapping[str, str]) -> tuple[TurnServer, ...]:
+    if not ice.turn:
+        return ()
+    password = ""
+    if ice.turn_user:
+        password = (
+            _password(
+                ice.turn_password_file,
+                ice.turn_password_env,
+                "ice.turn_password_env",
+                TURN_PASSWORD_VARIABLE,
+                environ,
+            )
+            or ""
+        )
+        if not password:
+            raise ConfigurationError(
+                f"ice.turn_user: there is no password for {ice.turn_user!r}",
+                hint=f"set turn_password_file or turn_password_env, or export {TURN_PASSWORD_VARIABLE}",
+            )
+    return tuple(
+        turn_server(uri, user=ice.turn_user, password=password, ca_file=ice.turn_ca_file) for uri in ice.turn
+    )
+
+
+def _password(
+    file: Path | None, variable: str | None, key: str, default: str, environ: Mapping[str, str]
+) -> str | None:
+    """The password in `file`, in `variable` (named by the setting `key`), or in the variable `default`."""
+    if file is not None:
+        return read_password_file(file)
+    if variable is None:
+        return environ.get(default)
+    password = environ.get(variable)
+    if password is None:
+        raise ConfigurationError(
+            f"{key}: the environment has no variable {variable}",
+            hint=f"export {variable}, or name a file instead",
+        )
+    return password

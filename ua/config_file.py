@@ -10,9 +10,9 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ua.config import Settings, check_settings
+from ua.config import AccountSettings, IceSettings, Settings, check_settings
 from ua.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -73,14 +73,22 @@ def load_settings(path: Path | None) -> Settings:
         check_settings(settings)
     except ConfigurationError as error:
         raise ConfigurationError(error.what, seen=error.seen or f"in {path}", hint=error.hint) from error
-    secret = settings.account.password_file
-    if secret is not None:
-        # An absolute path stays as it is.
-        secret = path.parent / secret.expanduser()
-        settings = dataclasses.replace(
-            settings, account=dataclasses.replace(settings.account, password_file=secret)
-        )
-    return settings
+    return dataclasses.replace(
+        settings,
+        account=_with_paths(settings.account, path.parent, "password_file"),
+        ice=_with_paths(settings.ice, path.parent, "turn_password_file", "turn_ca_file"),
+    )
+
+
+_Section = TypeVar("_Section", AccountSettings, IceSettings)
+
+
+def _with_paths(section: _Section, folder: Path, *keys: str) -> _Section:
+    """`section` with these paths relative to `folder`; absolute ones stay as they are."""
+    found = {key: getattr(section, key) for key in keys}
+    return dataclasses.replace(
+        section, **{key: folder / path.expanduser() for key, path in found.items() if path is not None}
+    )
 
 
 def parse_settings(raw: bytes) -> Settings:

@@ -11,7 +11,7 @@ call     state (data: state, reason), media (data: negotiated codec, ptime_ms, t
 sip      message (direction, transport, local, remote, size, text), refused (reason, remote), transaction,
          connection (state, remote), registration (state, contact, expires_s, reason)
 sdp      offer, answer (direction, text), refused (line, reason)
-ice      the snake_case names of the classes in `ice.messages` with their fields
+ice      the snake_case names of the classes in `ice.messages` with their fields, gathering_problem (reason)
 media    the snake_case names of the classes in `media.events`; media_counters comes every 200 ms
 =======  ==================================================================================================
 """

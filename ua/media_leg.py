@@ -77,6 +77,8 @@ class MediaLeg:
         self._rate = codec_mapping.codec_of(self._wish.formats[0]).sample_rate
         self._audio = open_audio(plan, rate=self._rate)
         self._unsubscribe = binding.session.subscribe(lambda event: log.record_event(party, "ice", event))
+        for problem in binding.session.report().gathering_problems:
+            log.record(clock.now(), party, "ice", "gathering_problem", reason=problem)
         self._negotiated: NegotiatedMedia | None = None
         self._answered: NegotiatedMedia | None = None
         self._session: MediaSession | None = None
@@ -109,7 +111,7 @@ class MediaLeg:
             )
         except GatheringFailed as error:
             raise NoMediaPath(
-                f"no local address for media: {error}", hint="look at [ice] in 'icephone config show'"
+                f"no candidate for media: {error}", hint="look at [ice] in 'icephone config show'"
             ) from error
         try:
             return cls(binding, plan=plan, account=account, engine=engine, log=log, party=party)

@@ -9,8 +9,8 @@ from typing import Literal
 
 from ice.config import IceConfig
 
-PathChoice = Literal["auto", "udp", "tcp"]
-"""Which transport media may use: both, with a head start for UDP, or one alone."""
+PathChoice = Literal["auto", "udp", "tcp", "relay"]
+"""Which way media may take: any, with a head start for UDP; UDP or TCP alone; TURN alone."""
 
 UdpPolicy = Literal["blocked", "open"]
 """What the firewall of the demo does with UDP between the two phones."""
@@ -52,7 +52,7 @@ class MediaPlan:
         record: WAV file that takes what arrives; None records nothing.
         duration_s: seconds from the first media (or the answer) to hanging up; None waits for the peer.
         tail_s: seconds from the end of the WAV file to hanging up; None does not hang up for it.
-        path: transports that media may use.
+        path: ways that media may take.
     """
 
     source: MediaSource = Silence()
@@ -62,14 +62,17 @@ class MediaPlan:
     path: PathChoice = "auto"
 
     def ice_config(self, config: IceConfig) -> IceConfig:
-        """`config` narrowed to the transports of this plan."""
+        """`config` narrowed to the ways of this plan."""
         match self.path:
             case "auto":
                 return config
             case "udp":
                 return dataclasses.replace(config, udp=True, tcp=False)
             case "tcp":
-                return dataclasses.replace(config, udp=False, tcp=True)
+                # What a relay sends on to the peer is UDP, however it is reached.
+                return dataclasses.replace(config, udp=False, tcp=True, turn_servers=())
+            case "relay":
+                return dataclasses.replace(config, relay_only=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,8 @@ def _path(result: CallResult) -> str:
     if ice is None or ice.transport is None:
         return "-"
     kind = f" {ice.tcptype}" if ice.tcptype else ""
+    if "relay" in (ice.local_type, ice.remote_type):
+        kind += " by relay"
     return f"{ice.transport.upper()}{kind}, {ice.local} to {ice.remote}"
 
 

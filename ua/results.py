@@ -34,6 +34,8 @@ class IceSummary:
         nominated_ms: from knowing both descriptions to all components nominated.
         local: our address of the media path, "host:port".
         remote: the peer's address of the media path.
+        local_type: host, srflx, prflx or relay: what our address is; None without ICE.
+        remote_type: the same of the peer's address.
         transport: udp or tcp.
         tcptype: active, passive or so from our side; None on UDP.
         pairs: every pair of the check list.
@@ -45,6 +47,8 @@ class IceSummary:
     nominated_ms: float | None = None
     local: str | None = None
     remote: str | None = None
+    local_type: str | None = None
+    remote_type: str | None = None
     transport: str | None = None
     tcptype: str | None = None
     pairs: tuple[PairView, ...] = ()
@@ -69,6 +73,8 @@ class IceSummary:
             nominated_ms=nominated_ms,
             local=None if chosen is None else str(chosen.local.address),
             remote=None if chosen is None else str(chosen.remote.address),
+            local_type=None if chosen is None else chosen.local.type.value,
+            remote_type=None if chosen is None else chosen.remote.type.value,
             transport=None if chosen is None else chosen.local.transport.value,
             tcptype=None if chosen is None or chosen.local.tcptype is None else chosen.local.tcptype.value,
             pairs=tuple(pairs),
@@ -83,6 +89,8 @@ class IceSummary:
             "nominated_ms": _rounded(self.nominated_ms),
             "local": self.local,
             "remote": self.remote,
+            "local_type": self.local_type,
+            "remote_type": self.remote_type,
             "transport": self.transport,
             "tcptype": self.tcptype,
             "reason": self.reason,

@@ -82,6 +82,25 @@ async def test_what_is_said_and_how_long(tmp_path: Path) -> None:
         assert request.plan() == plan
 
 
+async def test_servers_of_the_command_line_go_before_those_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('[ice]\nstun = ["stun:192.0.2.1"]\nturn = ["turn:192.0.2.1"]\n')
+    for request, stun, turn in (
+        (CallRequest(uri=URI, config=file), ["192.0.2.1"], ["192.0.2.1"]),
+        (CallRequest(uri=URI, config=file, turn=("turn:a", "turn:b")), ["192.0.2.1"], ["a", "b"]),
+        (CallRequest(uri=URI, config=file, stun=("stun:c",), path="relay"), ["c"], ["192.0.2.1"]),
+    ):
+        script = Script()
+        assert await run_call(request, Screen(), Stop(), script.phone) is ResultCode.OK
+        (account,) = script.accounts
+        assert [server.host for server in account.ice.stun_servers] == stun
+        assert [server.host for server in account.ice.turn_servers] == turn
+        plan = script.calls[0].plan
+        assert plan is not None
+        assert plan.ice_config(account.ice).relay_only is (request.path == "relay")
+        assert MediaPlan(path="tcp").ice_config(account.ice).turn_servers == ()
+
+
 @pytest.mark.parametrize(
     ("error", "code", "sip_code"),
     [

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ice.servers import StunServer
 from ua.config import (
     ANONYMOUS_URI,
     AccountSettings,
@@ -60,6 +61,10 @@ def test_values_are_read() -> None:
         ("account = 3", "account: should be a section, written [account]"),
         ("[media]\ncodecs = ['G729']", "media.codecs.0: should be 'PCMU' or 'PCMA', not \"G729\""),
         ("[account]\ntransport = 'tls'", "account.transport: should be 'udp' or 'tcp', not \"tls\""),
+        (
+            "[ice]\nturn_pasword_env = 'X'",
+            "ice.turn_pasword_env: unknown key; did you mean 'turn_password_env'?",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_path(text: str, message: str) -> None:
@@ -87,6 +92,21 @@ def test_the_value_of_a_password_is_not_repeated() -> None:
         (Settings(sip=SipSettings(listen="a:b:c")), "sip.listen"),
         (Settings(ice=IceSettings(pacing_ms=1)), "ice.pacing_ms"),
         (Settings(ice=IceSettings(udp=False, tcp=False)), "ice.tcp"),
+        (Settings(ice=IceSettings(stun=("stun:192.0.2.1", "stun://h"))), "ice.stun.1"),
+        (Settings(ice=IceSettings(stun=("stuns:stun.example.com",))), "ice.stun.0"),
+        (Settings(ice=IceSettings(turn=("turn:alice:secret@192.0.2.1",))), "ice.turn.0"),
+        (Settings(ice=IceSettings(turn=("turns:h?transport=udp",))), "ice.turn.0"),
+        (Settings(ice=IceSettings(turn=("turn:h",), turn_user="alice")), "ice.turn_user"),
+        (
+            Settings(ice=IceSettings(turn=("turn:h",), turn_user="a", turn_password_env="SECRET")),
+            "ice.turn_password_env",
+        ),
+        (
+            Settings(ice=IceSettings(turn_password_env="A", turn_password_file=Path("b"))),
+            "ice.turn_password_env",
+        ),
+        (Settings(ice=IceSettings(relay_only=True)), "ice.relay_only"),
+        (Settings(ice=IceSettings(gather_timeout_ms=1)), "ice.gather_timeout_ms"),
         (Settings(media=MediaSettings(ptime_ms=25)), "media.ptime_ms"),
         (Settings(media=MediaSettings(codecs=())), "media.codecs"),
         (Settings(media=MediaSettings(codecs=("PCMU", "PCMU"))), "media.codecs"),
@@ -157,6 +177,54 @@ def test_the_example_of_an_account_names_every_key() -> None:
     for section in dataclasses.fields(Settings):
         for key in dataclasses.fields(getattr(Settings(), section.name)):
             assert f"{key.name} = " in text
+
+
+# --- STUN and TURN servers --------------------------------------------------------------------------------
+
+
+@pytest.mark.req("STUN-40", "USE-8")
+def test_servers_of_the_file_come_with_our_account_there(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("open-sesame\n")
+    file = tmp_path / "c.toml"
+    file.write_text(
+        '[ice]\nstun = ["stun:192.0.2.1", "stun:stun.example.com:3479"]\n'
+        'turn = ["turn:192.0.2.2?transport=tcp", "turns:turn.example.com:443"]\n'
+        'turn_user = "alice"\nturn_password_file = "secret"\nturn_ca_file = "ca.pem"\n'
+        "relay_only = true\ngather_timeout_ms = 800\n"
+    )
+    ice = account_from(load_settings(file), environ={}).ice
+    assert ice.stun_servers == (
+        StunServer(host="192.0.2.1"),
+        StunServer(host="stun.example.com", port=3479),
+    )
+    assert [(s.host, s.port, s.transport, s.username, s.password) for s in ice.turn_servers] == [
+        ("192.0.2.2", 3478, "tcp", "alice", "open-sesame"),
+        ("turn.example.com", 443, "tls", "alice", "open-sesame"),
+    ]
+    assert {server.ca_file for server in ice.turn_servers} == {tmp_path / "ca.pem"}
+    assert (ice.relay_only, ice.gather_timeout_s) == (True, 0.8)
+    assert "open-sesame" not in repr(ice)
+
+
+def test_where_the_turn_password_comes_from() -> None:
+    def password(settings: IceSettings, **environ: str) -> str:
+        return account_from(Settings(ice=settings), environ=environ).ice.turn_servers[0].password
+
+    named = IceSettings(turn=("turn:h",), turn_user="alice", turn_password_env="SECRET")
+    unnamed = dataclasses.replace(named, turn_password_env=None)
+    assert password(named, SECRET="a", ICEPHONE_TURN_PASSWORD="b") == "a"
+    assert password(unnamed, SECRET="a", ICEPHONE_TURN_PASSWORD="b") == "b"
+    # A server that asks nobody needs no account.
+    assert password(dataclasses.replace(unnamed, turn_user="")) == ""
+    # Nobody needs a password for servers that are not used.
+    account_from(Settings(ice=IceSettings(turn_user="alice")), environ={})
+
+
+def test_a_password_in_the_uri_of_a_server_is_not_repeated() -> None:
+    assert "hunter2" not in refusal('[ice]\nturn = ["turn:alice:hunter2@192.0.2.1", 3]')
+    with pytest.raises(ConfigurationError) as caught:
+        account_from(Settings(ice=IceSettings(turn=("turn:alice:hunter2@192.0.2.1",))), environ={})
+    assert "hunter2" not in str(caught.value)
 
 
 # --- passwords --------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 
 from tests.ua.recorded_call import results
 from ua.errors import CallRejected, NoMediaPath, ResultCode, UaError
+from ua.result_rows import result_rows
 from ua.results import CallResult, DemoResult, IceSummary, Traffic
 
 
@@ -73,11 +74,21 @@ def test_the_path_is_that_of_the_selected_pair_of_component_one() -> None:
     other = dataclasses.replace(pairs[0], component=2, selected=True)
     summary = IceSummary.from_pairs((other, pairs[1]), state="completed", role=None, nominated_ms=None)
     assert summary.transport == "tcp"
+    assert (summary.local_type, summary.remote_type) == (
+        pairs[1].local.type.value,
+        pairs[1].remote.type.value,
+    )
     assert summary.reason == pairs[1].reason
     none = IceSummary.from_pairs(
         (pairs[0],), state="failed", role=None, nominated_ms=None, reason="all failed"
     )
     assert (none.transport, none.local, none.reason) == (None, None, "all failed")
+
+
+def test_people_see_that_a_relay_is_used() -> None:
+    ice = IceSummary(state="completed", transport="udp", local="a", remote="b", local_type="relay")
+    rows = dict(result_rows([CallResult(ice=ice)]))
+    assert rows["path"] == ["UDP by relay, a to b"]
 
 
 def test_a_failed_call_has_the_code_of_its_error() -> None:

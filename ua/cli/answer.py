@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ua.cli.live import LiveLine
 from ua.cli.options import checked_tone, one_of, readable_wav, writable
-from ua.cli.session import follow, load_account, need_account, tell, with_password
+from ua.cli.session import follow, load_account, need_account, need_relay, tell, with_password
 from ua.cli.trace import trace_log
 from ua.errors import ResultCode, TimedOut, UaError
 from ua.events import EventLog
@@ -39,6 +39,8 @@ class AnswerRequest:
     record: Path | None = None
     duration_s: float | None = None
     path: PathChoice = "auto"
+    stun: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
     calls: int | None = None
     listen: str | None = None
     register: bool = False
@@ -79,7 +81,14 @@ async def run_answer(
 ) -> ResultCode:
     """Wait for calls, answer them, show the result of each."""
     plan = request.plan()
-    account = load_account(request.config, request.password_file, listen=request.listen)
+    account = load_account(
+        request.config,
+        request.password_file,
+        listen=request.listen,
+        stun=request.stun,
+        turn=request.turn,
+    )
+    need_relay(account, request.path)
     if request.register:
         need_account(account, "answer --register")
     log = EventLog()

@@ -17,7 +17,7 @@ from ua.cli.options import (
     target_uri,
     writable,
 )
-from ua.cli.session import follow, load_account, tell, with_loopback, with_password
+from ua.cli.session import follow, load_account, need_relay, tell, with_loopback, with_password
 from ua.cli.trace import trace_log
 from ua.config import split_sip_uri
 from ua.errors import ResultCode, UaError
@@ -46,6 +46,8 @@ class CallRequest:
     record: Path | None = None
     duration_s: float | None = None
     path: PathChoice = "auto"
+    stun: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
     proxy: str | None = None
     listen: str | None = None
     report: Path | None = None
@@ -72,7 +74,10 @@ class CallRequest:
 
     def account(self) -> Account:
         """The account to call from."""
-        account = load_account(self.config, self.password_file, listen=self.listen)
+        account = load_account(
+            self.config, self.password_file, listen=self.listen, stun=self.stun, turn=self.turn
+        )
+        need_relay(account, self.path)
         if self.proxy is not None:
             account = dataclasses.replace(account, proxy=proxy_uri(self.proxy))
         return account

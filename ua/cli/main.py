@@ -19,7 +19,9 @@ from ua.cli.options import (
     Proxy,
     Quiet,
     Record,
+    Stun,
     ToneHz,
+    Turn,
     Verbose,
     Wav,
     parse_duration,
@@ -56,7 +58,8 @@ CallTimeout = Annotated[
     ),
 ]
 PathOption = Annotated[
-    Literal["auto", "udp", "tcp"], typer.Option(help="Transports that media may use.", show_default="auto")
+    Literal["auto", "udp", "tcp", "relay"],
+    typer.Option(help="Ways that media may take; relay: by TURN alone.", show_default="auto"),
 ]
 
 
@@ -125,6 +128,8 @@ def call(
     record: Record = None,
     duration: For = None,
     path: PathOption = "auto",
+    stun: Stun = None,
+    turn: Turn = None,
     proxy: Proxy = None,
     listen: Listen = None,
     report: Annotated[
@@ -151,6 +156,8 @@ def call(
         record=record,
         duration_s=duration,
         path=path,
+        stun=tuple(stun or ()),
+        turn=tuple(turn or ()),
         proxy=proxy,
         listen=listen,
         report=report,
@@ -169,6 +176,8 @@ def answer(
     record: Record = None,
     duration: For = None,
     path: PathOption = "auto",
+    stun: Stun = None,
+    turn: Turn = None,
     calls: Annotated[int | None, typer.Option(help="End after this many calls.", min=1, metavar="N")] = None,
     listen: Listen = None,
     register: Annotated[bool, typer.Option("--register", help="Register the account first.")] = False,
@@ -195,6 +204,8 @@ def answer(
         record=record,
         duration_s=duration,
         path=path,
+        stun=tuple(stun or ()),
+        turn=tuple(turn or ()),
         calls=calls,
         listen=listen,
         register=register,

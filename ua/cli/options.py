@@ -50,6 +50,16 @@ Proxy = Annotated[
 Listen = Annotated[
     str | None, typer.Option(help="Address to receive SIP on (port 0: any).", metavar="HOST:PORT")
 ]
+Stun = Annotated[
+    list[str] | None,
+    typer.Option("--stun", help="STUN server, e.g. stun:192.0.2.1; may be repeated.", metavar="URI"),
+]
+Turn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--turn", help="TURN server, e.g. 'turn:192.0.2.1?transport=tcp'; may be repeated.", metavar="URI"
+    ),
+]
 Record = Annotated[Path | None, typer.Option(help="Write what arrives to a WAV file.", metavar="FILE")]
 Wav = Annotated[Path | None, typer.Option(help="Send a WAV file (any rate, mono or stereo).", metavar="FILE")]
 ToneHz = Annotated[float | None, typer.Option("--tone", help="Send a tone of HZ.", metavar="HZ")]

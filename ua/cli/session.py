@@ -7,14 +7,14 @@ import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rich.text import Text
 
 from ua.cli.tables import result_table
-from ua.config import Account, account_from
+from ua.config import Account, Settings, account_from
 from ua.config_file import find_config, load_settings
 from ua.errors import (
     AuthenticationError,
@@ -25,6 +25,8 @@ from ua.errors import (
     UaError,
     UsageError,
 )
+from ua.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
+from ua.plan import PathChoice
 from ua.results import CallResult
 from ua.text import printable
 
@@ -37,14 +39,20 @@ GOODBYE_S = 5.0
 """Seconds that a call gets to end cleanly once it was hung up."""
 
 
-def load_account(config: Path | None, password_file: Path | None, *, listen: str | None = None) -> Account:
+def load_account(
+    config: Path | None,
+    password_file: Path | None,
+    *,
+    listen: str | None = None,
+    stun: Sequence[str] = (),
+    turn: Sequence[str] = (),
+) -> Account:
     """The account of the configuration file, with what the command line says on top."""
     from ua.cli.options import is_loopback
     from ua.config import split_listen
 
-    account = account_from(
-        load_settings(find_config(config, os.environ)), environ=os.environ, password_file=password_file
-    )
+    settings = with_servers(load_settings(find_config(config, os.environ)), stun, turn)
+    account = account_from(settings, environ=os.environ, password_file=password_file)
     if listen is not None:
         try:
             host, port = split_listen(listen)
@@ -54,6 +62,30 @@ def load_account(config: Path | None, password_file: Path | None, *, listen: str
     if is_loopback(account.listen_host):
         account = with_loopback(account)
     return account
+
+
+def with_servers(settings: Settings, stun: Sequence[str], turn: Sequence[str]) -> Settings:
+    """`settings` with these servers instead of theirs; UsageError where one is no URI of such a server."""
+    for option, uris, parse, hint in (
+        ("--stun", stun, stun_server, STUN_HINT),
+        ("--turn", turn, turn_server, TURN_HINT),
+    ):
+        for uri in uris:
+            try:
+                parse(uri)
+            except ValueError as error:
+                raise UsageError(f"{option}: {error}", hint=hint) from None
+    ice = settings.ice
+    return dataclasses.replace(
+        settings,
+        ice=dataclasses.replace(ice, stun=tuple(stun) or ice.stun, turn=tuple(turn) or ice.turn),
+    )
+
+
+def need_relay(account: Account, path: PathChoice) -> None:
+    """UsageError where media shall take a relay and no TURN server is known."""
+    if path == "relay" and not account.ice.turn_servers:
+        raise UsageError("--path relay needs a TURN server", hint="name one with --turn, or in [ice]")
 
 
 def with_loopback(account: Account) -> Account:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _MILESTONES = frozenset(
     {
+        ("ice", "gathering_problem"),
         ("ice", "state_changed"),
         ("ice", "role_changed"),
         ("ice", "pair_nominated"),

@@ -1,0 +1,46 @@
+"""STUN and TURN servers as a configuration names them: URIs and an account (RFC 7064, RFC 7065)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ice.errors import ServerUriError
+from ice.servers import StunServer, TurnServer, parse_stun_uri, parse_turn_uri
+from ua.errors import ConfigurationError
+
+STUN_HINT = "write it as stun:192.0.2.1 or stun:stun.example.com:3478"
+TURN_HINT = "write it as turn:192.0.2.1, turn:192.0.2.1?transport=tcp or turns:turn.example.com:443"
+
+
+def stun_server(uri: str) -> StunServer:
+    """The server of a URI; ValueError, with a sentence for people, where it is none that can be used."""
+    try:
+        server = parse_stun_uri(uri)
+    except ServerUriError as error:
+        raise ValueError(str(error)) from None
+    if server.transport != "udp":
+        raise ValueError(f"{uri!r}: over TLS a server cannot tell UDP addresses; write stun:")
+    return server
+
+
+def turn_server(uri: str, *, user: str = "", password: str = "", ca_file: Path | None = None) -> TurnServer:
+    """The server of a URI, with our account there; ValueError where it is none that can be used."""
+    try:
+        return parse_turn_uri(uri, username=user, password=password, ca_file=ca_file)
+    except ServerUriError as error:
+        raise ValueError(str(error)) from None
+
+
+def check_uris(stun: Sequence[str], turn: Sequence[str]) -> None:
+    """ConfigurationError names the key of what is no URI of such a server."""
+    for number, uri in enumerate(stun):
+        try:
+            stun_server(uri)
+        except ValueError as error:
+            raise ConfigurationError(f"ice.stun.{number}: {error}", hint=STUN_HINT) from None
+    for number, uri in enumerate(turn):
+        try:
+            turn_server(uri)
+        except ValueError as error:
+            raise ConfigurationError(f"ice.turn.{number}: {error}", hint=TURN_HINT) from None

@@ -14,6 +14,9 @@ from media.jitter import JitterBuffer, PlayoutFigures
 from media.rtp import HEADER, HEADER_LENGTH, PLAIN, parse
 from media.stream import ReceivedStream
 
+FORMER_CODECS_S: Final = 60.0
+"""What was dropped from the session is still decoded for so long: it may be under way (RFC 3264 §8.3.2)."""
+
 _IDLE_S: Final = 0.1
 """A stream without packets for this long makes room for another that speaks."""
 
@@ -43,6 +46,9 @@ class RtpReceiver:
         reliable: bool,
     ) -> None:
         self._codecs = dict(codecs)
+        self._former: dict[int, Codec] = {}
+        self._former_until = 0.0
+        self._at = 0.0
         self._any_codec = next(iter(self._codecs.values()))
         self._frame_samples = frame_samples
         self._silence = bytes(2 * frame_samples)
@@ -76,7 +82,7 @@ class RtpReceiver:
                 return
             payload_type, sequence, timestamp = header.payload_type, header.sequence, header.timestamp
             ssrc, payload = header.ssrc, header.payload
-        codec = self._codecs.get(payload_type)
+        codec = self._codecs.get(payload_type) or self._former_codec(payload_type, now)
         if codec is None:
             self._refuse(f"unknown payload type {payload_type}", now)
             return
@@ -99,6 +105,7 @@ class RtpReceiver:
 
     def frame(self, now: float) -> bytes:
         """The next frame to play; silence where nothing is to be heard."""
+        self._at = now
         if self.active is None or not self._playing:
             return self._silence
         return self.active.buffer.frame(now)
@@ -116,8 +123,14 @@ class RtpReceiver:
         self._playing = playing
 
     def use_codecs(self, codecs: Mapping[int, Codec]) -> None:
-        """Accept these payload types from now on."""
+        """Accept these payload types from now on, and for a minute those that were accepted so far."""
+        gone = {number: codec for number, codec in self._codecs.items() if number not in codecs}
+        if gone:
+            self._former, self._former_until = gone, self._at + FORMER_CODECS_S
         self._codecs = dict(codecs)
+
+    def _former_codec(self, payload_type: int, now: float) -> Codec | None:
+        return self._former.get(payload_type) if now < self._former_until else None
 
     def describe_path(self, *, reliable: bool, round_trip: float | None) -> None:
         """Pass on what is known of the path (`PlayoutDelay.describe_path`)."""

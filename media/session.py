@@ -216,7 +216,7 @@ class MediaSession:
         Args:
             codec: what we send.
             payload_type: of `codec`.
-            receive: further codecs that the peer may send; those so far are not accepted any more.
+            receive: further codecs that the peer may send; those so far are accepted for one more minute.
 
         Raises:
             ValueError: payload type or rates that cannot be; clock and sample rate stay those of the start.

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media import rtp
+from media.codecs import PCMA, PCMU
 from media.config import MediaConfig
 from media.errors import AudioFileError
 from media.events import (
@@ -19,6 +20,7 @@ from media.events import (
 from media.sinks import MemorySink, NullSink
 from media.sources import ToneSource
 from tests.media.bench import PEER, Bench
+from tests.tones import share_of_power
 
 
 @pytest.mark.req("RTP-4")
@@ -60,12 +62,43 @@ def test_report_types_are_no_payload_types() -> None:
     assert sum(bench.session.statistics.refused.values()) == 2
 
 
+@pytest.mark.req("OA-18")
 def test_both_laws_may_come_in_one_stream() -> None:
-    bench = Bench()
-    bench.talk(10, payload_type=0)
-    bench.talk(10, payload_type=8)
-    assert bench.session.statistics.received.packets == 20
+    """The audio goes on where the payload type changes within a talkspurt."""
+    tone, changing, steady = ToneSource(440), Bench(), Bench()
+    for number in range(100):
+        pcm = tone.read(320)
+        for bench, payload_type in ((changing, 8 if number % 3 else 0), (steady, 0)):
+            coded = PCMA.encode(pcm) if payload_type else PCMU.encode(pcm)
+            header = bench.packet(payload_type=payload_type)[: rtp.HEADER_LENGTH]
+            bench.rtp.deliver(header + coded, bench.now)
+            bench.run(0.02)
+    statistics = changing.session.statistics
+    assert statistics.received.packets == 100
+    assert (statistics.refused, statistics.concealed_ms) == ({}, steady.session.statistics.concealed_ms)
+    assert isinstance(changing.sink, MemorySink)
+    assert share_of_power(changing.sink.pcm[-1600 * 2 :], 440, 8000) > 0.99
+
+
+@pytest.mark.req("OA-19")
+def test_a_codec_that_was_dropped_is_decoded_for_a_minute_and_sent_no_more() -> None:
+    bench = Bench(source=ToneSource(400))
+    bench.talk(10)
+    bench.session.use_codec(PCMA, 8)
+    bench.talk(5, payload_type=0)
+    bench.talk(5, payload_type=8)
     assert bench.session.statistics.refused == {}
+    assert bench.session.statistics.received.packets == 20
+    assert {packet.payload_type for packet in bench.rtp_sent[-9:]} == {8}
+    bench.run(59)
+    bench.talk(1, payload_type=0)
+    assert bench.session.statistics.refused == {}
+    bench.run(1)
+    bench.talk(1, payload_type=0)
+    assert bench.session.statistics.refused == {"unknown payload type 0": 1}
+    bench.session.use_codec(PCMA, 8, {0: PCMU})
+    bench.talk(1, payload_type=0)
+    assert bench.session.statistics.received.packets == 22
 
 
 @pytest.mark.req("PCM-1", "RTP-29")

@@ -7,7 +7,7 @@ import pytest
 from ice.demux import PacketKind, classify
 
 
-@pytest.mark.req("STUN-13", "ICETCP-7.2-2")
+@pytest.mark.req("STUN-13", "ICETCP-7.2-2", "RTP-34")
 def test_every_first_byte() -> None:
     expected = {
         PacketKind.STUN: range(4),

@@ -22,7 +22,7 @@ def pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
 
 
 @given(packets, st.lists(st.integers(0, 10_000), max_size=40))
-@pytest.mark.req("ICETCP-10-2", "ICETCP-10-3", "ICETCP-10-1")
+@pytest.mark.req("ICETCP-10-2", "ICETCP-10-3", "ICETCP-10-1", "FRM-1")
 def test_any_split_gives_the_same_packets(sent: list[bytes], cuts: list[int]) -> None:
     deframer = Deframer()
     received = [
@@ -53,7 +53,7 @@ def test_random_streams_never_raise_and_lose_nothing(chunks: list[bytes]) -> Non
     assert deframer.buffered <= 65536
 
 
-@pytest.mark.req("ICETCP-10-1")
+@pytest.mark.req("ICETCP-10-1", "FRM-1")
 def test_the_length_comes_first_and_excludes_itself() -> None:
     assert frame(bytes(20)) == b"\x00\x14" + bytes(20)
     assert frame(bytes(108))[:2] == b"\x00\x6c"
@@ -62,11 +62,12 @@ def test_the_length_comes_first_and_excludes_itself() -> None:
         frame(bytes(65536))
 
 
-@pytest.mark.req("ICETCP-10-3")
+@pytest.mark.req("ICETCP-10-3", "FRM-1")
 def test_null_frames_are_ignored() -> None:
     assert Deframer().feed(b"\x00\x00\x00\x01a\x00\x00\x00\x01b\x00\x00") == [b"a", b"b"]
 
 
+@pytest.mark.req("FRM-1")
 def test_the_largest_frame_in_small_pieces() -> None:
     deframer = Deframer()
     stream = frame(bytes(range(256)) * 255 + bytes(255))

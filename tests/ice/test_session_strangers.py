@@ -55,7 +55,7 @@ def _is(candidate: Candidate, transport: Transport, tcptype: TcpType | None) -> 
     )
 
 
-@pytest.mark.req("ICETCP-10-10")
+@pytest.mark.req("ICETCP-10-10", "FRM-3")
 async def test_a_connection_out_of_step_is_closed() -> None:
     """Frames of no known protocol on the selected connection: the framing is lost, it is replaced."""
     async with two(udp=False) as (left, right, _policy):

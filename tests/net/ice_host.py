@@ -1,0 +1,271 @@
+"""An ICE agent on a simulated host: what the shell does for it on real sockets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar, assert_never
+
+from ice.agent import Agent
+from ice.candidate import HostCandidates
+from ice.config import IceConfig
+from ice.demux import PacketKind, classify
+from ice.messages import CloseFlow, Command, Event, OpenTcp, PathSelected, SendDatagram, SendFrame
+from ice.priority import TYPE_PREFERENCE, candidate_priority
+from ice.types import (
+    Candidate,
+    CandidateType,
+    Credentials,
+    Description,
+    FlowId,
+    PairView,
+    Role,
+    SessionState,
+    Transport,
+    TransportAddress,
+)
+from tests.net import stun_server
+from tests.net.clock import Timer
+from tests.net.host import Host
+from tests.net.tcp import Connection, Dial
+
+_E = TypeVar("_E", bound=Event)
+
+_MAX_LOCAL_PREFERENCE = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathering:
+    """Which candidates a host gathers; `tcp_port` is where it listens for its first component."""
+
+    udp: bool = True
+    active: bool = True
+    passive: bool = True
+    tcp_port: int | None = None
+
+
+class IceHost:
+    """One agent with its sockets on a host.
+
+    Args:
+        host: where.
+        role: of the start.
+        config: policy.
+        components: 1 or 2.
+        tie_breaker: 64 bits; by chance where none is given.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        *,
+        role: Role,
+        config: IceConfig | None = None,
+        components: int = 1,
+        tie_breaker: int | None = None,
+    ) -> None:
+        chance = host.internet.chance
+        self.host = host
+        self.components = components
+        self.agent = Agent(
+            role=role,
+            credentials=Credentials(ufrag=chance.randbytes(4).hex(), password=chance.randbytes(16).hex()),
+            tie_breaker=chance.getrandbits(64) if tie_breaker is None else tie_breaker,
+            components=components,
+            config=config or IceConfig(),
+            random=chance.randbytes,
+        )
+        self.gathered: list[Candidate] = []
+        """All candidates, those that the description has no room for included."""
+        self.events: list[Event] = []
+        self.media: list[tuple[int | None, bytes]] = []
+        """Packets that are no STUN, and the component whose media may come from there."""
+        self.connections: dict[FlowId, Connection] = {}
+        self._udp: dict[FlowId, TransportAddress] = {}
+        self._listeners: dict[FlowId, TransportAddress] = {}
+        self._dials: dict[FlowId, Dial] = {}
+        self._clock = host.internet.clock
+        self._timer = Timer(self._clock, self._handle_timer)
+
+    # --- gathering ------------------------------------------------------------------------------------------
+
+    def gather(self, which: Gathering, servers: tuple[TransportAddress, ...] = ()) -> None:
+        """Bind sockets on all addresses; server-reflexive candidates follow when the servers answer."""
+        addresses = list(self.host.interfaces)
+        make = HostCandidates(addresses)
+        for rank, address in enumerate(addresses):
+            for component in range(1, self.components + 1):
+                if which.udp:
+                    candidate = make.udp(self.host.fresh(address), component)
+                    flow = self._bind_udp(candidate)
+                    for server in servers:
+                        if (":" in server.host) is (":" in address):
+                            self._ask(candidate, flow, rank, server)
+                if which.passive:
+                    place = self.host.fresh(address)
+                    if which.tcp_port is not None and component == 1:
+                        place = TransportAddress(host=address, port=which.tcp_port)
+                    self._listen(make.passive(place, component))
+                if which.active:
+                    self._add(make.active(address, component), None)
+        self.pump()
+
+    def _add(self, candidate: Candidate, flow: FlowId | None) -> None:
+        self.gathered.append(candidate)
+        self.agent.add_local_candidate(candidate, flow, self._clock.now)
+
+    def _bind_udp(self, candidate: Candidate) -> FlowId:
+        flow = self.agent.new_flow()
+        self._udp[flow] = candidate.address
+        self.host.udp[candidate.address] = lambda source, data: self._receive(flow, source, data)
+        self._add(candidate, flow)
+        return flow
+
+    def _listen(self, candidate: Candidate) -> None:
+        listener = self.agent.new_flow()
+        self._listeners[listener] = candidate.address
+        self.host.listeners[candidate.address] = lambda connection: self._accept(listener, connection)
+        self._add(candidate, listener)
+
+    def _ask(self, candidate: Candidate, flow: FlowId, rank: int, server: TransportAddress) -> None:
+        def learned(mapped: TransportAddress) -> None:
+            if flow not in self._udp or mapped == candidate.address:
+                return
+            reflexive = Candidate(
+                foundation=f"s{rank}",
+                component=candidate.component,
+                transport=Transport.UDP,
+                priority=candidate_priority(
+                    TYPE_PREFERENCE[CandidateType.SRFLX],
+                    _MAX_LOCAL_PREFERENCE - rank,
+                    candidate.component,
+                ),
+                address=mapped,
+                type=CandidateType.SRFLX,
+                related=candidate.address,
+                base=candidate.address,
+            )
+            self._add(reflexive, flow)
+            self.pump()
+
+        stun_server.ask(self.host, candidate.address, server, learned)
+
+    # --- the session ----------------------------------------------------------------------------------------
+
+    def set_remote(self, description: Description) -> None:
+        """The peer's description has arrived."""
+        self.agent.set_remote(description, self._clock.now)
+        self.pump()
+
+    @property
+    def ended(self) -> bool:
+        """True once it has completed or failed."""
+        return self.agent.state in (SessionState.COMPLETED, SessionState.FAILED)
+
+    def said(self, kind: type[_E]) -> list[_E]:
+        """The events of one class."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def selected(self, component: int = 1) -> PairView:
+        """The selected pair; AssertionError without one."""
+        pair = self.agent.selected(component)
+        assert pair is not None, f"no path for component {component}"
+        return pair
+
+    def send_media(self, component: int, packet: bytes) -> None:
+        """Send a packet on the selected path of a component."""
+        path = [event for event in self.said(PathSelected) if event.component == component][-1]
+        if path.flow in self._udp:
+            self.host.send_datagram(self._udp[path.flow], path.remote, packet)
+        else:
+            self.connections[path.flow].send(packet)
+
+    def close(self) -> None:
+        """End the session; nothing is left open."""
+        self.agent.close(self._clock.now)
+        self.pump()
+
+    @property
+    def open_flows(self) -> int:
+        """Sockets, connections and dialling attempts that are open."""
+        return len(self._udp) + len(self._listeners) + len(self._dials) + len(self.connections)
+
+    # --- what the agent wants -------------------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Carry out what the agent wants."""
+        for command in self.agent.take_commands():
+            self._carry_out(command)
+        self.events += self.agent.take_events()
+        self._timer.set(self.agent.next_timer())
+
+    def _handle_timer(self) -> None:
+        due = self.agent.next_timer()
+        self.agent.handle_timer(self._clock.now)
+        self.pump()
+        after = self.agent.next_timer()
+        assert after is None or after > self._clock.now or after != due, "a timer that does nothing"
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case SendDatagram():
+                self.host.send_datagram(self._udp[command.flow], command.remote, command.data)
+            case SendFrame():
+                connection = self.connections.get(command.flow)
+                if connection is not None:
+                    connection.send(command.data)
+            case OpenTcp():
+                self._dial(command.flow, command.local.host, command.remote)
+            case CloseFlow():
+                self._close(command.flow)
+            case _:
+                assert_never(command)
+
+    def _close(self, flow: FlowId) -> None:
+        if flow in self._udp:
+            del self.host.udp[self._udp.pop(flow)]
+        if flow in self._listeners:
+            del self.host.listeners[self._listeners.pop(flow)]
+        if flow in self._dials:
+            self._dials.pop(flow).abandon()
+        if flow in self.connections:
+            self.connections.pop(flow).close()
+
+    def _dial(self, flow: FlowId, address: str, remote: TransportAddress) -> None:
+        def opened(connection: Connection) -> None:
+            del self._dials[flow]
+            self._adopt(flow, connection)
+            self.agent.flow_opened(flow, connection.local, self._clock.now)
+            self.pump()
+
+        def failed(reason: str) -> None:
+            del self._dials[flow]
+            self.agent.flow_failed(flow, reason, self._clock.now)
+            self.pump()
+
+        self._dials[flow] = self.host.dial(address, remote, opened=opened, failed=failed)
+
+    # --- what comes from the network ------------------------------------------------------------------------
+
+    def _accept(self, listener: FlowId, connection: Connection) -> None:
+        flow = self.agent.new_flow()
+        self._adopt(flow, connection)
+        now = self._clock.now
+        self.agent.flow_accepted(flow, listener, connection.local, connection.remote, now)
+        self.pump()
+
+    def _adopt(self, flow: FlowId, connection: Connection) -> None:
+        def ended(reason: str) -> None:
+            if self.connections.pop(flow, None) is not None:
+                self.agent.flow_closed(flow, reason, self._clock.now)
+                self.pump()
+
+        self.connections[flow] = connection
+        connection.on_frame = lambda frame: self._receive(flow, connection.remote, frame)
+        connection.on_end = ended
+
+    def _receive(self, flow: FlowId, source: TransportAddress, data: bytes) -> None:
+        if classify(data) is not PacketKind.STUN:
+            self.media.append((self.agent.accepts_data(flow, source), data))
+            return
+        self.agent.receive(flow, source, data, self._clock.now)
+        self.pump()

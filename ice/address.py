@@ -56,3 +56,43 @@ def target_refusal(address: TransportAddress, *, port_matters: bool, loopback: b
     if port_matters and not 0 < address.port < 65536:
         return f"port {address.port}"
     return ""
+
+
+# linux/if_addr.h
+_TEMPORARY, _DAD_FAILED, _DEPRECATED, _TENTATIVE = 0x01, 0x08, 0x20, 0x40
+
+
+def trackable(table: str) -> frozenset[tuple[str, str]]:
+    """IPv6 addresses that would tell who we are beside a temporary address of the same network.
+
+    RFC 8445 §5.1.1.1: where an address that prevents tracking is used (RFC 7721), other addresses of its
+    interface and prefix are not gathered. Temporary addresses that are not in use yet, or not any more, do
+    not count.
+
+    Args:
+        table: text of /proc/net/if_inet6: address, number, prefix length, scope and flags in hex, and the
+            name of the interface; lines of another form mean nothing.
+
+    Returns:
+        Address and interface of each.
+    """
+    rows = [row for line in table.splitlines() if (row := _row(line)) is not None]
+    private = {
+        (name, address.network)
+        for name, address, flags in rows
+        if flags & _TEMPORARY and not flags & (_DAD_FAILED | _DEPRECATED | _TENTATIVE)
+    }
+    return frozenset(
+        (str(address.ip), name)
+        for name, address, flags in rows
+        if not flags & _TEMPORARY
+        and any(name == other and address.ip in network for other, network in private)
+    )
+
+
+def _row(line: str) -> tuple[str, ipaddress.IPv6Interface, int] | None:
+    try:
+        host, _, prefix, _, flags, name = line.split()
+        return name, ipaddress.IPv6Interface((bytes.fromhex(host), int(prefix, 16))), int(flags, 16)
+    except ValueError:
+        return None

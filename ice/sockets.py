@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import ifaddr
 
+from ice.address import trackable
 from ice.network import (
     DatagramReceiver,
     HostAddress,
@@ -18,17 +21,36 @@ from ice.tcp_connection import HostTcpListener, connect
 from ice.types import TransportAddress
 from ice.udp_socket import HostUdpSocket
 
+_IPV6_TABLE = Path("/proc/net/if_inet6")
+"""Where Linux tells which IPv6 addresses are temporary; other systems do not tell."""
+
 
 class HostNetwork:
-    """The real network (`ice.network.Network`). Hosts are IP literals; anything else raises OSError."""
+    """The real network (`ice.network.Network`). Hosts are IP literals; anything else raises OSError.
+
+    Args:
+        ipv6_table: file of the form of /proc/net/if_inet6; where there is none, no address is temporary.
+    """
+
+    def __init__(self, *, ipv6_table: Path = _IPV6_TABLE) -> None:
+        self._ipv6_table = ipv6_table
 
     def host_addresses(self) -> Sequence[HostAddress]:
-        """Addresses of all interfaces in the order of the system; zones are left out."""
+        """Addresses of all interfaces in the order of the system; zones are left out.
+
+        So are IPv6 addresses that give away the host beside a temporary one (RFC 8445 §5.1.1.1).
+        """
+        table = ""
+        with contextlib.suppress(OSError):
+            table = self._ipv6_table.read_text(encoding="ascii", errors="replace")
+        hidden = trackable(table)
         found = []
         for adapter in ifaddr.get_adapters():
             for address in adapter.ips:
                 host = address.ip if isinstance(address.ip, str) else address.ip[0]
                 host = host.partition("%")[0]
+                if (host, adapter.nice_name) in hidden:
+                    continue
                 loopback = ipaddress.ip_address(host).is_loopback
                 found.append(HostAddress(host=host, interface=adapter.nice_name, loopback=loopback))
         return found

@@ -32,6 +32,34 @@ table inet {_TABLE} {{
 }}
 """
 
+_MASQUERADE = f"""
+table ip {_TABLE}_nat {{
+    chain leaving {{
+        type nat hook postrouting priority srcnat; policy accept;
+        oifname "eth1" masquerade
+    }}
+    chain entering {{
+        type filter hook forward priority filter; policy accept;
+        iifname "eth1" ct state new drop
+    }}
+}}
+"""
+
+
+def _drop_all_but_tcp(port: int) -> str:
+    return f"""
+table inet {_TABLE} {{
+    counter dropped {{
+    }}
+    chain forwarding {{
+        type filter hook forward priority filter; policy accept;
+        tcp dport {port} accept
+        tcp sport {port} accept
+        meta l4proto {{ tcp, udp }} counter name dropped drop
+    }}
+}}
+"""
+
 
 async def run(*command: str, text: str = "") -> str:
     """Run a command to its end with `text` as input; what it printed. Raises PeerError where it fails."""
@@ -84,6 +112,14 @@ class TwoNetworks:
         ]
         if not any({"drop": None} in rule and {"counter": "dropped"} in rule for rule in rules):
             raise PeerError(f"the rule that drops UDP is not there: {rules}")
+
+    async def drop_all_but_tcp(self, port: int) -> None:
+        """Let the router drop UDP and TCP but for connections to one port (of a SIP server, say)."""
+        await self._nft("-f", "-", text=_drop_all_but_tcp(port))
+
+    async def masquerade(self) -> None:
+        """Hide the caller behind the router's address: a NAT that lets in only what answers."""
+        await self._nft("-f", "-", text=_MASQUERADE)
 
     async def drops(self) -> int:
         """How many packets the rule has dropped; raises PeerError where there is no such rule."""

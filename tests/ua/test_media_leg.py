@@ -12,11 +12,13 @@ import pytest
 
 from ice.config import IceConfig
 from ice.firewall import FirewallNetwork, FirewallPolicy
+from ice.servers import TurnServer
 from ice.sockets import HostNetwork
 from media import samples, wav
 from media.correlation import correlate
 from media.engine import MediaEngine
 from media.recorder import WavRecorder
+from tests.peers.process import free_ports
 from ua.config import Account
 from ua.errors import NoMediaPath, UsageError
 from ua.events import EventLog
@@ -170,5 +172,18 @@ async def test_a_missing_file_is_found_before_anything_is_sent(tmp_path: Path) -
 async def test_no_address_for_media_is_one_clear_error() -> None:
     async with wire(FirewallPolicy()) as between:
         account = dataclasses.replace(ACCOUNT, ice=IceConfig(interfaces=("no-such-interface",)))
-        with pytest.raises(NoMediaPath, match="no local address"):
+        with pytest.raises(NoMediaPath, match="no candidate for media: no usable network address"):
             await between.leg(offers=True, plan=MediaPlan(source=Silence()), account=account)
+
+
+async def test_a_relay_that_cannot_be_had_is_one_clear_error() -> None:
+    (port,) = free_ports(1)
+    server = TurnServer(host="127.0.0.1", port=port, transport="tcp", username="a", password="b")
+    account = dataclasses.replace(ACCOUNT, ice=dataclasses.replace(ACCOUNT.ice, turn_servers=(server,)))
+    async with wire(FirewallPolicy()) as between:
+        with pytest.raises(NoMediaPath, match=rf"no relayed candidate: turn:127\.0\.0\.1:{port}.*refused"):
+            await between.leg(offers=True, plan=MediaPlan(path="relay"), account=account)
+        # Where there are other candidates it is a line in the log.
+        await between.leg(offers=True, plan=MediaPlan(), account=account)
+    (problem,) = [entry for entry in between.log.entries if entry.name == "gathering_problem"]
+    assert problem.data["reason"].startswith(f"turn:127.0.0.1:{port}?transport=tcp: connection refused")

@@ -1,0 +1,132 @@
+"""Calls that STUN and TURN make possible: behind a NAT, and where nothing gets out but TCP to the relay."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.peers.coturn import PASSWORD, USER, Coturn, coturn
+from tests.peers.icephone import icephone
+from tests.peers.netns import Namespace, TwoNetworks, two_networks
+from tests.peers.process import Programs
+from tests.peers.tones import seconds, tone_share
+
+pytestmark = [pytest.mark.peer("netns", "coturn"), pytest.mark.root]
+
+TALK_S = 2.0
+SIP_PORT = 5070
+PORT, TLS_PORT = 3478, 5349
+
+
+def servers_config(folder: Path, ice: str = "") -> Path:
+    """A configuration file with our account at the TURN server, and more for [ice]."""
+    (folder / "turn.txt").write_text(PASSWORD + "\n", encoding="utf-8")
+    file = folder / "servers.toml"
+    file.write_text(
+        f'[ice]\nturn_user = "{USER}"\nturn_password_file = "turn.txt"\n{ice}\n', encoding="utf-8"
+    )
+    return file
+
+
+@asynccontextmanager
+async def server_at(programs: Programs, place: Namespace) -> AsyncIterator[Coturn]:
+    async with coturn(programs, host=place.host, port=PORT, tls_port=TLS_PORT, prefix=place.prefix) as server:
+        yield server
+
+
+class Talk:
+    """Two phones, a tone each way; both record."""
+
+    def __init__(self, programs: Programs, folder: Path, networks: TwoNetworks) -> None:
+        self.programs = programs
+        self.folder = folder
+        self.networks = networks
+        self.ours, self.theirs = folder / "ours.wav", folder / "theirs.wav"
+
+    async def run(
+        self, config: Path, *options: str, exit_code: int = 0
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Call with these options; both results."""
+        callee = self.networks.callee
+        answering = await icephone(
+            self.programs,
+            *("answer", "--tone", "1000", "--calls", "1"),
+            "--record",
+            self.theirs,
+            *("--listen", f"{callee.host}:{SIP_PORT}"),
+            prefix=callee.prefix,
+        )
+        uri = (await answering.noted("listening on")).partition(";")[0] + ";transport=tcp"
+        calling = await icephone(
+            self.programs,
+            *("call", uri, "--tone", "440", "--for", f"{TALK_S:g}s", *options),
+            "--record",
+            self.ours,
+            config=config,
+            prefix=self.networks.caller.prefix,
+        )
+        call = await calling.result(exit_code=exit_code)
+        return call, await answering.result() if exit_code == 0 else {}
+
+    def heard(self) -> None:
+        """Both sides heard the other's tone."""
+        assert tone_share(self.ours, 1000) > 0.9
+        assert tone_share(self.theirs, 440) > 0.9
+        assert min(seconds(self.ours), seconds(self.theirs)) > TALK_S * 0.75
+
+
+@pytest.mark.req("ICE-5.1.1.2-1", "ICE-7.2.5.3-1")
+async def test_a_phone_behind_a_nat_is_known_by_its_outer_address(programs: Programs, tmp_path: Path) -> None:
+    async with two_networks() as networks, server_at(programs, networks.callee):
+        await networks.masquerade()
+        talk = Talk(programs, tmp_path, networks)
+        stun = f"stun:{networks.callee.host}:{PORT}"
+        call, answer = await talk.run(servers_config(tmp_path), "--stun", stun, "--path", "udp")
+    assert call["result"] == answer["result"] == "ok"
+    outer = "198.51.100.1:"
+    assert call["ice"]["local"].startswith(outer)
+    assert call["ice"]["local"] == answer["ice"]["remote"]
+    # It was told before the first check, not found by it.
+    assert call["ice"]["local_type"] == answer["ice"]["remote_type"] == "srflx"
+    talk.heard()
+
+
+@pytest.mark.req("ICETCP-4.1-6", "ICE-5.1.1.2-2")
+@pytest.mark.parametrize("path", ["auto", "relay"])
+async def test_a_call_goes_by_relay_where_nothing_else_gets_through(
+    programs: Programs, tmp_path: Path, path: str
+) -> None:
+    """UDP and TCP between the two are dropped, and the caller is behind a NAT; SIP and TURN over TCP pass."""
+    async with two_networks() as networks, server_at(programs, networks.router):
+        await networks.masquerade()
+        await networks.drop_all_but_tcp(SIP_PORT)
+        talk = Talk(programs, tmp_path, networks)
+        turn = f"turn:{networks.router.host}:{PORT}?transport=tcp"
+        call, answer = await talk.run(servers_config(tmp_path), "--turn", turn, "--path", path)
+        drops = await networks.drops()
+    assert call["result"] == answer["result"] == "ok"
+    assert call["ice"]["local_type"] == answer["ice"]["remote_type"] == "relay"
+    assert call["ice"]["local"] == answer["ice"]["remote"]
+    assert call["ice"]["local"].startswith(f"{networks.router.host}:")
+    if path == "auto":
+        assert drops
+    else:
+        # Only the relay was told and used; nothing was sent from an address of the caller.
+        assert {pair["local"]["type"] for pair in call["ice"]["pairs"]} == {"relay"}
+        assert networks.caller.host not in str(answer["ice"])
+    talk.heard()
+
+
+async def test_a_relay_that_cannot_be_had_ends_the_call_with_code_7(
+    programs: Programs, tmp_path: Path
+) -> None:
+    async with two_networks() as networks:
+        talk = Talk(programs, tmp_path, networks)
+        turn = f"turn:{networks.router.host}:{PORT}?transport=tcp"
+        call, _ = await talk.run(servers_config(tmp_path), "--turn", turn, "--path", "relay", exit_code=7)
+    assert call["result"] == "no_media_path"
+    assert "no relayed candidate: turn:192.0.2.1?transport=tcp: connection refused" in call["error"]

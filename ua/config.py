@@ -105,7 +105,7 @@ class IceSettings:
     tcp: bool = True
     loopback: bool = False
     interfaces: tuple[str, ...] = ()
-    pacing_ms: int = 20
+    pacing_ms: int = 10
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
     turn_user: str = ""

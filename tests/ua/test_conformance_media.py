@@ -1,4 +1,4 @@
-"""What ICE asks of the phone around it (RFC 8445 §8.1.2)."""
+"""Where ICE and media meet: what ICE asks of the phone, and what a socket that carries both lets through."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ import dataclasses
 
 import pytest
 
+from ice.demux import PacketKind, classify
 from ice.firewall import FirewallNetwork, FirewallPolicy
+from ice.messages import PacketRefused
 from ice.sockets import HostNetwork
+from media import rtp
+from media.codecs import PCMU
+from media.session import MediaSession
+from media.sinks import MemorySink
+from media.sources import SilenceSource
+from tests.ice.loopback import until
+from tests.ice.sessions import connect, two
+from tests.media.network import seeded
 from tests.ua.phones import LOOPBACK, account, pair
 from ua.errors import NoMediaPath, ResultCode
 from ua.plan import Echo, MediaPlan, Tone
@@ -35,3 +45,47 @@ async def test_the_controlling_side_ends_the_call_when_its_checks_have_failed() 
     assert caller.result is callee.result is ResultCode.NO_MEDIA_PATH
     assert caller.ice is not None
     assert (caller.ice.state, caller.ice.role) == ("failed", "controlling")
+
+
+def spoken(number: int) -> bytes:
+    return rtp.build(
+        payload_type=0,
+        marker=False,
+        sequence=number,
+        timestamp=160 * number,
+        ssrc=7,
+        payload=b"\x80" * 160,
+    )
+
+
+@pytest.mark.req("RTP-34", "ICETCP-10-15")
+@pytest.mark.parametrize("udp", [True, False], ids=["datagrams", "frames"])
+async def test_the_first_byte_decides_what_a_packet_is(udp: bool) -> None:
+    """All 256 of them, each between two packets of a talk: STUN is ICE's, RTP is heard, the rest counted."""
+    async with two(udp=udp) as (left, right, _policy):
+        await connect(left, right)
+        path = left.session.path(1)
+        sink = MemorySink()
+        media = MediaSession(
+            rtp=path,
+            rtcp=path,
+            codec=PCMU,
+            payload_type=0,
+            source=SilenceSource(),
+            sink=sink,
+            random=seeded(1),
+        )
+        media.start(asyncio.get_running_loop().time(), wall_clock=0.0)
+        others = [bytes((first,)) + bytes(171) for first in range(256) if not 128 <= first <= 191]
+        talk = iter(range(1, 1000))
+        for packet in others:
+            assert right.session.path(1).send(spoken(next(talk)))
+            assert right.session.path(1).send(packet)
+            await asyncio.sleep(0)
+        await until(lambda: media.statistics.received.packets == len(others))
+        stun = [packet for packet in others if classify(packet) is PacketKind.STUN]
+        assert len(stun) == 4
+        await until(lambda: sum(media.statistics.refused.values()) == len(others) - len(stun))
+        assert [event for event in left.of(PacketRefused) if "no STUN message" in event.reason]
+        assert left.session.report().unvalidated_packets == 0
+        media.stop(asyncio.get_running_loop().time())

@@ -21,7 +21,7 @@ from ice.turn_credentials import LongTermCredentials
 from ice.turn_events import Allocated, AllocationFailed, AllocationLost, Released, TurnEvent
 from ice.turn_outbox import TurnOutbox
 from ice.turn_peers import ChannelTag, Peers, PermissionTag
-from ice.turn_requests import TIMEOUT_S, Outcome, Requests, TurnMethod
+from ice.turn_requests import BAD_REQUEST, TIMEOUT_S, Outcome, Requests, TurnMethod
 from ice.turn_stream import CHANNEL_HEADER_SIZE
 from ice.types import TransportAddress
 
@@ -229,6 +229,9 @@ class Allocation:
             # RFC 8656 §5: the server knows of no allocation; nothing of it is left.
             self._lose(f"the server forgot the allocation ({outcome.reason})", now)
             return
+        if outcome.code == BAD_REQUEST and self._refresh_at is not None:
+            # Some servers answer so where there is no allocation: a Refresh tells (RFC 8656 §12.3).
+            self._refresh_at = now
         match outcome.tag:
             case _Tag.ALLOCATE:
                 self._allocate_answered(outcome, now)

@@ -224,7 +224,9 @@ class Requests:
             pending.repeated += 1
             self._send(pending, now)
             return None
-        return Outcome(tag=pending.tag, answer=message, code=code, reason=f"{code} {error.reason}".strip())
+        # Some servers end their texts with a zero byte.
+        text = "".join(char for char in error.reason if char.isprintable()).strip()
+        return Outcome(tag=pending.tag, answer=message, code=code, reason=f"{code} {text}".strip())
 
     def _authenticate(self, pending: _Pending, message: StunMessage, code: int, now: float) -> Outcome | None:
         self._forget(message)

@@ -423,7 +423,7 @@ def test_the_password_is_in_no_text() -> None:
     assert repr(key) not in everything
 
 
-@pytest.mark.req("STUN-23", "TURN-23")
+@pytest.mark.req("STUN-23")
 def test_the_server_of_these_tests_repeats_its_answer() -> None:
     server = TurnServer(users={USER: PASSWORD}, random=seeded(5))
     request = StunMessage(

@@ -241,7 +241,6 @@ async def test_giving_up_at_once_tells_the_server_too(
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
-@pytest.mark.req("6062-18")
 async def test_media_is_dropped_and_checks_are_not_where_the_server_does_not_read(
     transport: ServerTransport, certificate: tuple[Path, Path]
 ) -> None:

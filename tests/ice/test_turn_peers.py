@@ -334,3 +334,28 @@ def test_a_channel_that_cannot_be_refreshed_costs_no_packet() -> None:
         count += 1
     assert len(world.at_peers) == count
     assert hosts(world).count(PEER.host) >= 3
+
+
+@pytest.mark.req("TURN-30", "TURN-16")
+def test_a_400_makes_us_ask_whether_the_allocation_still_stands() -> None:
+    world = TurnWorld().start()
+    media(world)
+    world.server.fail_with[TurnMethod.CREATE_PERMISSION] = 400
+    world.send(CHECK, STRANGER)
+    world.run(0.1)
+    assert len(world.server.requests(TurnMethod.REFRESH)) == 1
+    assert not world.told(AllocationLost)
+    assert world.send(RTP)
+    world.server.relays.clear()
+    world.server.fail_with[TurnMethod.CREATE_PERMISSION] = 400
+    world.send(CHECK, TransportAddress(host="198.51.100.67", port=1))
+    world.run(0.1)
+    assert len(world.told(AllocationLost)) == 1
+
+
+def test_the_reason_of_a_server_is_cleaned() -> None:
+    world = TurnWorld().start()
+    world.server.fail_with[TurnMethod.CREATE_PERMISSION] = 403
+    world.server.reason = "no\x00\n way\x00"
+    world.send(CHECK)
+    assert world.told(PermissionRefused)[0].reason == "403 no way"

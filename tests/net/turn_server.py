@@ -149,6 +149,7 @@ class TurnServer:
         self.forbidden = set(forbidden)
         self.alternate = alternate
         self.lifetime_s = DEFAULT_LIFETIME_S
+        self.reason = "told to fail"
         self.fail_with: dict[int, int] = {}
         self.relays: dict[TransportAddress, Relay] = {}
         self.seen: list[Seen] = []
@@ -309,7 +310,7 @@ class TurnServer:
     ) -> tuple[Attribute, ...]:
         code = self.fail_with.get(message.method)
         if code is not None:
-            raise Refusal(code, "told to fail")
+            raise Refusal(code, self.reason)
         if message.unknown_required:
             raise Refusal(420, "Unknown Attribute", UnknownAttributes(types=message.unknown_required))
         relay = self.relays.get(client)

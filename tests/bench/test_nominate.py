@@ -12,7 +12,7 @@ from ice.types import Role, Transport
 from tests.bench.nominate.__main__ import main
 from tests.bench.nominate.cases import CASES, ROUND_TRIP_S, Case, Measurement
 from tests.bench.nominate.simulated import simulate
-from tests.bench.nominate.sockets import measure, measure_libnice
+from tests.bench.nominate.sockets import measure
 from tests.peers.delayed_link import delayed_link
 from tests.peers.process import Programs
 
@@ -90,13 +90,3 @@ async def test_it_runs_on_real_sockets(programs: Programs) -> None:
             assert measured.nominated_ms is not None
             assert case.floor_ms is not None
             assert measured.nominated_ms >= case.floor_ms, "faster than light"
-
-
-@pytest.mark.peer("netns", "libnice")
-@pytest.mark.root
-@pytest.mark.parametrize("role", list(Role))
-async def test_it_runs_against_libnice(programs: Programs, role: Role) -> None:
-    async with delayed_link(ROUND_TRIP_S / 2) as link:
-        measured = await measure_libnice(link, programs, CASES[1], role)
-    assert not measured.problem
-    assert measured.role is role

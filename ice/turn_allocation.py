@@ -15,7 +15,8 @@ from ice.address import version
 from ice.demux import PacketKind, classify
 from ice.errors import StunError
 from ice.stun_attributes import AlternateDomain, AlternateServer, Attribute, XorMappedAddress
-from ice.stun_message import MessageClass, StunMessage, parse
+from ice.stun_binding import binding_indication
+from ice.stun_message import TRANSACTION_ID_SIZE, MessageClass, StunMessage, parse
 from ice.turn_attributes import IPV6, Lifetime, RequestedAddressFamily, RequestedTransport, XorRelayedAddress
 from ice.turn_credentials import LongTermCredentials
 from ice.turn_events import Allocated, AllocationFailed, AllocationLost, Released, TurnEvent
@@ -27,6 +28,9 @@ from ice.types import TransportAddress
 
 REFRESH_BEFORE_S = 60.0
 """Seconds before its end at which an allocation is refreshed (RFC 8656 §8)."""
+
+KEEPALIVE_S = 10.0
+"""Seconds of silence, twice as many at most, after which an indication keeps the port at a NAT open."""
 
 RELEASE_S = 1.0
 """Seconds for which the answer to the last Refresh is waited for."""
@@ -95,6 +99,8 @@ class Allocation:
         self._peers: Peers | None = None
         self._refresh_at: float | None = None
         self._expires_at = 0.0
+        self._keepalive_at = 0.0
+        self._sent_before = 0
         self.state = AllocationState.NEW
 
     @property
@@ -185,6 +191,8 @@ class Allocation:
             self._requests.start(_Tag.REFRESH, TurnMethod.REFRESH, (), now, within_s=within)
         if self._peers is not None:
             self._peers.handle_timer(now)
+        if now >= self._keepalive_at:
+            self._keep_alive(now)
 
     # --- output ---
 
@@ -200,10 +208,16 @@ class Allocation:
         """When `handle_timer` has something to do."""
         times = [self._requests.next_timer]
         if self.state is AllocationState.ALLOCATED:
-            times += [self._refresh_at, self._expires_at]
+            times += [self._refresh_at, self._expires_at, self._keepalive_at]
             if self._peers is not None:
                 times.append(self._peers.next_timer)
         return min((at for at in times if at is not None), default=None)
+
+    def _keep_alive(self, now: float) -> None:
+        if self._outbox.sent == self._sent_before:
+            self._outbox.send(binding_indication(self._random(TRANSACTION_ID_SIZE)))
+        self._sent_before = self._outbox.sent
+        self._keepalive_at = now + KEEPALIVE_S
 
     # --- requests ---
 
@@ -272,6 +286,8 @@ class Allocation:
             relayed=relayed, requests=self._requests, outbox=self._outbox, random=self._random
         )
         self._refreshed(lifetime_s, now)
+        self._sent_before = self._outbox.sent
+        self._keepalive_at = now + KEEPALIVE_S
         mapped = answer.get(XorMappedAddress)
         self._outbox.event(
             Allocated(

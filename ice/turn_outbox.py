@@ -11,15 +11,22 @@ _MAX_TOLD = 100
 
 
 class TurnOutbox:
-    """Collects messages and events until they are taken; counts what is dropped."""
+    """Collects messages and events until they are taken; counts what is dropped.
+
+    Attributes:
+        counters: what was dropped, by kind.
+        sent: messages to the server so far.
+    """
 
     def __init__(self) -> None:
         self._output: list[bytes] = []
         self._events: list[TurnEvent] = []
         self.counters: Counter[str] = Counter()
+        self.sent = 0
 
     def send(self, message: bytes) -> None:
         """Queue a message to the server."""
+        self.sent += 1
         self._output.append(message)
 
     def event(self, event: TurnEvent) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ice.stun_attributes import Attribute, ErrorCode, Username
 from ice.stun_credential_attributes import Nonce, Realm
-from ice.stun_message import MessageClass, StunMessage, parse, serialise
+from ice.stun_message import MessageClass, Method, StunMessage, parse, serialise
 from ice.turn_allocation import AllocationState
 from ice.turn_attributes import IPV6, Lifetime, RequestedAddressFamily, RequestedTransport, XorRelayedAddress
 from ice.turn_credentials import long_term_key
@@ -438,3 +438,23 @@ def test_the_server_of_these_tests_repeats_its_answer() -> None:
     assert len(answers) == 1
     nonce = parse(answers.pop()).get(Nonce)
     assert nonce is not None
+
+
+@pytest.mark.req("ICE-5.1.1.4-1")
+def test_the_port_at_a_nat_is_kept_open_while_nothing_is_said() -> None:
+    world = TurnWorld().start()
+    world.sent.clear()
+    begun = world.now
+    world.run(35)
+    assert [(at - begun, parse(message).method) for at, message in world.sent] == [
+        (seconds, Method.BINDING) for seconds in (10, 20, 30)
+    ]
+    assert {parse(message).message_class for _, message in world.sent} == {MessageClass.INDICATION}
+    world.send(CHECK)
+    world.sent.clear()
+    for _ in range(20):
+        world.run(1)
+        world.send(CHECK)
+    assert {parse(message).method for _, message in world.sent} == {TurnMethod.SEND}
+    world.run(700)
+    assert world.server.relays

@@ -31,7 +31,7 @@ def hosts(world: TurnWorld) -> list[str]:
 # --- permissions ---
 
 
-@pytest.mark.req("TURN-3", "TURN-9", "TURN-25")
+@pytest.mark.req("TURN-3", "TURN-9", "TURN-25", "ICE-7.2-2")
 def test_a_check_waits_for_the_permission_and_then_goes_as_an_indication() -> None:
     world = TurnWorld().start()
     world.to_client = False
@@ -228,7 +228,7 @@ def test_an_icmp_error_is_told_and_changes_nothing() -> None:
 # --- channels ---
 
 
-@pytest.mark.req("TURN-31", "TURN-4", "TURN-29")
+@pytest.mark.req("TURN-31", "TURN-4", "TURN-29", "ICE-7.2-2")
 def test_checks_bind_no_channel_and_media_does() -> None:
     world = TurnWorld().start()
     for _ in range(50):

@@ -33,7 +33,7 @@ def stranger(number: int) -> TransportAddress:
 # --- media and its sources -------------------------------------------------------------------------------
 
 
-@pytest.mark.req("ICETCP-3-5", "ICETCP-3-4", "CON-1")
+@pytest.mark.req("ICETCP-3-5", "ICETCP-3-4")
 def test_media_before_a_check_goes_nowhere() -> None:
     one = Single()
     one.remote(remote_udp())

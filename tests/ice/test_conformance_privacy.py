@@ -25,7 +25,7 @@ def row(host: str, flags: int, *, interface: str = "eth0", prefix: int = 64) -> 
     return f"{ipaddress.IPv6Address(host).packed.hex()} 02 {prefix:02x} 00 {flags:02x} {interface:>8}\n"
 
 
-@pytest.mark.req("ICE-5.1.1.1-2")
+@pytest.mark.req("ICE-5.1.1.1-2", "ICETCP-5.1-2")
 def test_addresses_beside_a_temporary_one_are_hidden() -> None:
     table = "".join(
         [
@@ -41,13 +41,13 @@ def test_addresses_beside_a_temporary_one_are_hidden() -> None:
     assert trackable(table) == {(STABLE, "eth0"), ("2001:db8:1::5", "eth0")}
 
 
-@pytest.mark.req("ICE-5.1.1.1-2")
+@pytest.mark.req("ICE-5.1.1.1-2", "ICETCP-5.1-2")
 @pytest.mark.parametrize("flag", [DAD_FAILED, DEPRECATED, TENTATIVE])
 def test_a_temporary_address_that_is_not_used_hides_nothing(flag: int) -> None:
     assert trackable(row(STABLE, PERMANENT) + row(PRIVATE, TEMPORARY | flag)) == frozenset()
 
 
-@pytest.mark.req("ICE-5.1.1.1-2")
+@pytest.mark.req("ICE-5.1.1.1-2", "ICETCP-5.1-2")
 def test_the_prefix_is_that_of_the_temporary_address() -> None:
     """An address from DHCP has a prefix of 128 bits and lies in the same network all the same."""
     assert trackable(row(STABLE, PERMANENT, prefix=128) + row(PRIVATE, TEMPORARY)) == {(STABLE, "eth0")}
@@ -59,7 +59,7 @@ def test_any_table_can_be_read(table: str) -> None:
     assert trackable(table) == frozenset()
 
 
-@pytest.mark.req("ICE-5.1.1.1-2")
+@pytest.mark.req("ICE-5.1.1.1-2", "ICETCP-5.1-2")
 def test_the_network_of_this_host_leaves_them_out(tmp_path: Path) -> None:
     table = tmp_path / "if_inet6"
     everywhere = HostNetwork(ipv6_table=tmp_path / "missing").host_addresses()
@@ -75,7 +75,7 @@ def test_the_network_of_this_host_leaves_them_out(tmp_path: Path) -> None:
     assert list(HostNetwork(ipv6_table=table).host_addresses()) == list(everywhere)
 
 
-@pytest.mark.req("ICE-5.1.1.1-2")
+@pytest.mark.req("ICE-5.1.1.1-2", "ICETCP-5.1-2")
 def test_link_local_addresses_are_never_gathered() -> None:
     addresses = [HostAddress(host=host, interface="eth0") for host in ("fe80::1", PRIVATE, "169.254.1.1")]
     assert usable_hosts(addresses, IceConfig()) == (PRIVATE,)

@@ -116,16 +116,20 @@ async def dialled(session: Session) -> socket.socket:
     return sock
 
 
+def success(sock: socket.socket, request: bytes) -> bytes:
+    """The answer to a check that came over a bare connection."""
+    host, port = sock.getpeername()
+    mapped = TransportAddress(host=host, port=port)
+    return binding_success(parse(request), mapped, short_term_key(THEIRS.password))
+
+
 async def answered_checks(sock: socket.socket) -> None:
     """Answer every framed check on a bare connection."""
     loop = asyncio.get_running_loop()
     while True:
-        request = parse(await next_frame(sock))
-        assert request.message_class is MessageClass.REQUEST
-        host, port = sock.getpeername()
-        mapped = TransportAddress(host=host, port=port)
-        success = binding_success(request, mapped, short_term_key(THEIRS.password))
-        await loop.sock_sendall(sock, frame(success))
+        request = await next_frame(sock)
+        assert parse(request).message_class is MessageClass.REQUEST
+        await loop.sock_sendall(sock, frame(success(sock, request)))
 
 
 def heard_by(path: SelectedPath) -> list[bytes]:
@@ -156,6 +160,51 @@ async def test_a_media_packet_on_the_wire_is_its_length_and_itself() -> None:
                 expected = b"".join(len(packet).to_bytes(2, "big") + packet for packet in packets)
                 async with asyncio.timeout(5):
                     assert await bytes_until(connection, len(expected)) == expected
+
+
+@pytest.mark.req("CON-1")
+async def test_no_media_leaves_before_a_check_has_succeeded() -> None:
+    """Neither RTP nor DTLS, and nothing of it later: what came too early is gone."""
+    async with session_of(Role.CONTROLLING) as session:
+        path = session.path(1)
+        loop = asyncio.get_running_loop()
+        with socket.create_server((HOST, 0)) as server:
+            server.setblocking(False)
+            assert not path.send(rtp(1))
+            session.set_remote(description(Transport.TCP, address_of(server)))
+            connection, _ = await loop.sock_accept(server)
+            with connection:
+                request = await next_frame(connection)
+                assert not path.send(rtp(2))
+                assert not path.send(DTLS)
+                await loop.sock_sendall(connection, frame(success(connection, request)))
+                answering = asyncio.ensure_future(answered_checks(connection))
+                async with asyncio.timeout(NOMINATION_S):
+                    await session.completed()
+                answering.cancel()
+                await asyncio.wait((answering,))
+                assert path.unsent_packets == 3
+                assert path.send(rtp(3))
+                async with asyncio.timeout(5):
+                    assert await next_frame(connection) == rtp(3)
+
+
+@pytest.mark.req("CON-1")
+async def test_no_datagram_of_media_leaves_before_a_check_has_succeeded() -> None:
+    async with session_of(Role.CONTROLLING, udp=True, tcp=False) as session:
+        path = session.path(1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind((HOST, 0))
+            peer.setblocking(False)
+            session.set_remote(description(Transport.UDP, address_of(peer)))
+            loop = asyncio.get_running_loop()
+            for _ in range(3):
+                assert not path.send(rtp(1))
+                assert not path.send(DTLS)
+                async with asyncio.timeout(5):
+                    data = await loop.sock_recv(peer, 2048)
+                assert classify(data) is PacketKind.STUN
+            assert path.unsent_packets == 6
 
 
 @pytest.mark.req("ICETCP-10-15")

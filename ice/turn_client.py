@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ice.errors import TurnError
 from ice.network import DatagramReceiver, Network
@@ -57,36 +58,43 @@ async def allocate(
     Raises:
         TurnError: there is none; the text says why, the code is the server's.
     """
+    caller = _Caller(
+        network=network, local_host=local_host, on_datagram=on_datagram, random=random, on_event=on_event
+    )
     addresses = await _resolve(server, local_host)
     asked: set[TransportAddress] = set()
     asking = server
     while True:
         asked.update(addresses)
-        result = await _allocate_at(asking, addresses, network, local_host, on_datagram, random, on_event)
+        result = await _allocate_at(asking, addresses, caller)
         if isinstance(result, RelayedSocket):
             return result
-        error = TurnError(f"{server}: {result.reason}", code=result.code)
         fitting = [a for a in result.alternates if family_of(a.host) == family_of(local_host)]
         # RFC 8489 §10: never back to where the request was before.
         if not fitting or fitting[0] in asked or len(asked) > MAX_REDIRECTS:
-            raise error
+            raise TurnError(f"{server}: {result.reason}", code=result.code)
         addresses = fitting[:1]
         name = result.domain or asking.server_name or asking.host
         asking = dataclasses.replace(asking, server_name=name)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Caller:
+    """Who asks for the allocation: the arguments of `allocate`."""
+
+    network: Network
+    local_host: str
+    on_datagram: DatagramReceiver
+    random: Callable[[int], bytes]
+    on_event: EventReceiver | None
+
+
 async def _allocate_at(
-    server: TurnServer,
-    addresses: list[TransportAddress],
-    network: Network,
-    local_host: str,
-    on_datagram: DatagramReceiver,
-    random: Callable[[int], bytes],
-    on_event: EventReceiver | None,
+    server: TurnServer, addresses: list[TransportAddress], caller: _Caller
 ) -> RelayedSocket | AllocationFailed:
-    failed: AllocationFailed | None = None
-    for _ in range(MAX_PORTS):
-        relayed, control = await _open(server, addresses, network, local_host, on_datagram, random, on_event)
+    ports = 0
+    while True:
+        relayed, control = await _open(server, addresses, caller)
         try:
             result = await relayed.start(control)
         except BaseException:
@@ -95,48 +103,46 @@ async def _allocate_at(
         if isinstance(result, Allocated):
             return relayed
         await relayed.wait_closed()
-        failed = result
-        if result.code != ALLOCATION_MISMATCH:
-            break
-    assert failed is not None  # noqa: S101  the loop runs at least once
-    return failed
+        ports += 1
+        if result.code != ALLOCATION_MISMATCH or ports == MAX_PORTS:
+            return result
 
 
 async def _open(
-    server: TurnServer,
-    addresses: list[TransportAddress],
-    network: Network,
-    local_host: str,
-    on_datagram: DatagramReceiver,
-    random: Callable[[int], bytes],
-    on_event: EventReceiver | None,
+    server: TurnServer, addresses: list[TransportAddress], caller: _Caller
 ) -> tuple[RelayedSocket, Control]:
     """Open a way to the first of the addresses that can be had."""
-    error: TurnError | None = None
-    for address in addresses:
-        allocation = Allocation(
+    *others, last = addresses
+    for address in others:
+        with contextlib.suppress(TurnError):
+            return await _open_to(server, address, caller)
+    return await _open_to(server, last, caller)
+
+
+async def _open_to(
+    server: TurnServer, address: TransportAddress, caller: _Caller
+) -> tuple[RelayedSocket, Control]:
+    relayed = RelayedSocket(
+        allocation=Allocation(
             username=server.username,
             password=server.password,
             reliable=server.transport != "udp",
-            random=random,
-            ipv6=":" in local_host,
+            random=caller.random,
+            ipv6=":" in caller.local_host,
+        ),
+        server=address,
+        on_datagram=caller.on_datagram,
+        on_event=caller.on_event,
+    )
+    if server.transport != "udp":
+        return relayed, await open_stream(
+            server, address, caller.local_host, relayed.received, relayed.connection_ended
         )
-        relayed = RelayedSocket(
-            allocation=allocation, server=address, on_datagram=on_datagram, on_event=on_event
-        )
-        try:
-            if server.transport == "udp":
-                return relayed, await open_udp(network, local_host, address, relayed.received)
-            return relayed, await open_stream(
-                server, address, local_host, relayed.received, relayed.connection_ended
-            )
-        except TurnError as reason:
-            error = reason
-        except OSError as reason:
-            error = TurnError(f"{server}: no socket on {local_host}: {describe_error(reason)}")
-            error.__cause__ = reason
-    assert error is not None  # noqa: S101  there is at least one address
-    raise error
+    try:
+        return relayed, await open_udp(caller.network, caller.local_host, address, relayed.received)
+    except OSError as error:
+        reason = describe_error(error)
+        raise TurnError(f"{server}: no socket on {caller.local_host}: {reason}") from error
 
 
 async def _resolve(server: TurnServer, local_host: str) -> list[TransportAddress]:

@@ -415,7 +415,6 @@ def test_both_sides_keep_one_flow_per_component(blocked: bool) -> None:
     assert len(network.capture) - before <= 4, "only answers to what was on its way"
 
 
-@pytest.mark.req("USE-17")
 def test_close_gives_everything_up() -> None:
     one = Single(components=2)
     one.remote(remote_udp(), remote_tcp())

@@ -261,7 +261,6 @@ def test_a_full_list_takes_no_further_pair() -> None:
     assert one.agent.counters == {"pairs_over_limit": 1, "checks_over_limit": 1}
 
 
-@pytest.mark.req("ICE-7.3.1.4-2")
 def test_a_check_of_another_fork_is_answered_and_changes_nothing() -> None:
     one = Single()
     one.remote(remote_udp())

@@ -195,7 +195,7 @@ def test_udp_offer_after_a_tcp_pair_was_selected() -> None:
     assert len(list(section.all("candidate"))) == 1
 
 
-@pytest.mark.req("SDP-ICE-10", "SDP-ICE-11")
+@pytest.mark.req("SDP-ICE-10")
 def test_remote_candidates_over_udp() -> None:
     offer = bodies.BARESIP_OFFER + "a=remote-candidates:1 192.0.2.50 5010 2 192.0.2.50 5011\r\n"
     section, negotiated = accepted(offer, replace(LOCAL, selected=(udp_pair(1, 5010), udp_pair(2, 5011))))

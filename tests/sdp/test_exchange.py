@@ -246,7 +246,7 @@ def changed(**changes: object) -> LocalMedia:
     return replace(PEER, ice=replace(PEER_ICE, **changes))  # type: ignore[arg-type]
 
 
-@pytest.mark.req("SDP-ICE-12", "SDP-ICE-13")
+@pytest.mark.req("SDP-ICE-12")
 @pytest.mark.parametrize(
     ("local", "reason"),
     [
@@ -287,7 +287,6 @@ def test_answers_that_change_ice_within_a_session(local: LocalMedia, reason: str
     pair.call()
 
 
-@pytest.mark.req("SDP-ICE-13")
 def test_credentials_that_move_to_the_session_level_are_no_restart() -> None:
     exchange = MediaExchange(session_id=1)
     exchange.answer(parse(bodies.SIPP_OFFER), LOCAL)

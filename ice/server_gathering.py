@@ -137,6 +137,10 @@ class ServerGathering:
         self._pump()
         if late:
             await asyncio.wait(late)
+        for task in self._tasks:
+            if not task.cancelled():
+                # A fault of ours must not pass in silence.
+                task.result()
 
     # --- relayed candidates ---------------------------------------------------------------------------------
 

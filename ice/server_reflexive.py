@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ice.address import normalised
+from ice.address import normalised, target_refusal, version
 from ice.errors import StunError
 from ice.messages import SendDatagram
 from ice.stun_attributes import ErrorCode, MappedAddress, XorMappedAddress
@@ -169,10 +169,14 @@ class ServerReflexive:
     def _answered(self, question: _Question, message: StunMessage, now: float) -> None:
         # Copies of the answer may follow where the request was sent more than once.
         self._over.append(message.transaction_id)
-        reason = _what_is_wrong(message)
         mapped = message.get(XorMappedAddress) or message.get(MappedAddress)
-        if reason or mapped is None:
-            self._end(question, reason or "its answer holds no mapped address", now)
+        reason = _what_is_wrong(message)
+        if mapped is None:
+            reason = reason or "its answer holds no mapped address"
+        elif not reason and not _is_usable(mapped.address, question.server):
+            reason = f"it tells {mapped.address}, where nobody can send to"
+        if mapped is None or reason:
+            self._end(question, reason, now)
             return
         self._findings.append(Mapped(flow=question.flow, server=question.server, address=mapped.address))
         question.known = True
@@ -257,6 +261,12 @@ class ServerReflexive:
         """What was found since the last call; each question one first, later `Mapped` alone."""
         taken, self._findings = self._findings, []
         return taken
+
+
+def _is_usable(mapped: TransportAddress, server: TransportAddress) -> bool:
+    """False of addresses that no candidate may have, and of another family than the socket's."""
+    refusal = target_refusal(mapped, port_matters=True, loopback=True)
+    return not refusal and version(mapped.host) == version(server.host)
 
 
 def _what_is_wrong(message: StunMessage) -> str:

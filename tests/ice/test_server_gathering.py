@@ -11,7 +11,8 @@ import pytest
 
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
-from ice.servers import StunServer
+from ice.network import DatagramReceiver, UdpSocket
+from ice.servers import StunServer, TurnServer
 from ice.session import Session
 from ice.sockets import HostNetwork
 from ice.types import (
@@ -121,15 +122,68 @@ async def test_a_server_may_be_a_name() -> None:
     assert len(of(description, CandidateType.SRFLX)) == 1
 
 
-@pytest.mark.req("ICE-5.1.1.2-6", "USE-8")
-async def test_requests_leave_one_per_ta() -> None:
-    async with loopback_stun(sees(PUBLIC)) as first, loopback_stun(sees(PUBLIC)) as second:
-        config = asking(first.server, second.server, base=replace(UDP, pacing_ms=60))
-        await gathered(config, components=2)
-    times = sorted(at for at, _, _ in (*first.requests, *second.requests))
-    assert len(times) == 4
-    # A datagram of its own time on the way: what counts is that they are apart.
-    assert min(later - earlier for earlier, later in itertools.pairwise(times)) > 0.04
+class WatchedNetwork(HostNetwork):
+    """Notes when a datagram leaves for a place where none went before from that socket."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first_sent: dict[tuple[TransportAddress, TransportAddress], float] = {}
+
+    async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> UdpSocket:
+        inner = await super().bind_udp(host, port, on_datagram)
+        return _WatchedSocket(inner, self.first_sent)
+
+
+class _WatchedSocket:
+    def __init__(
+        self, inner: UdpSocket, first_sent: dict[tuple[TransportAddress, TransportAddress], float]
+    ) -> None:
+        self._inner = inner
+        self._first_sent = first_sent
+
+    @property
+    def local(self) -> TransportAddress:
+        return self._inner.local
+
+    def send(self, data: bytes, remote: TransportAddress) -> bool:
+        self._first_sent.setdefault((self.local, remote), asyncio.get_running_loop().time())
+        return self._inner.send(data, remote)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+@pytest.mark.req("ICE-5.1.1.2-6", "USE-8", "ICETCP-4.1-7")
+async def test_all_that_begins_at_servers_begins_one_per_ta() -> None:
+    """STUN requests, allocations over UDP, and connections to a TURN server share one clock."""
+    loop = asyncio.get_running_loop()
+    network = WatchedNetwork()
+    dialled: list[float] = []
+
+    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        dialled.append(loop.time())
+        writer.close()
+
+    listener = await asyncio.start_server(accept, HOST, 0)
+    port = listener.sockets[0].getsockname()[1]
+    async with loopback_stun(sees(PUBLIC)) as first, loopback_stun(silence) as second:
+        config = replace(
+            asking(first.server, base=replace(UDP, pacing_ms=150)),
+            turn_servers=(
+                TurnServer(host=HOST, port=port, transport="tcp"),
+                TurnServer(host=HOST, port=second.server.port, transport="udp"),
+            ),
+        )
+        session = Session(network=network, config=config, role=Role.CONTROLLING, components=2)
+        await session.gather()
+        await session.close()
+    listener.close()
+    await listener.wait_closed()
+    assert len(dialled) == 2
+    # Two sockets ask both servers, for a TURN server answers too; two more ask it for a relay.
+    assert len(network.first_sent) == 6
+    times = sorted((*dialled, *network.first_sent.values()))
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) > 0.1
 
 
 # --- what goes wrong ---

@@ -139,6 +139,24 @@ def test_answers_that_give_no_mapping(
     assert asking.next_timer is None
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        TransportAddress(host="0.0.0.0", port=4000),
+        TransportAddress(host="203.0.113.7", port=0),
+        TransportAddress(host="224.0.0.1", port=4000),
+        TransportAddress(host="2001:db8::1", port=4000),
+    ],
+)
+def test_an_address_that_is_none_becomes_no_candidate(nonsense: TransportAddress) -> None:
+    asking = core()
+    asking.receive(FLOW, SERVER, mapped(asked(asking), nonsense), START)
+    (finding,) = asking.take_findings()
+    assert finding == NotMapped(
+        flow=FLOW, server=SERVER, reason=f"it tells {nonsense}, where nobody can send to"
+    )
+
+
 def test_what_is_no_answer_of_the_server_is_left_to_others() -> None:
     asking = core()
     request = asked(asking)

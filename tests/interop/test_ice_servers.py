@@ -13,10 +13,14 @@ from ice.servers import ServerTransport, TurnServer
 from ice.session import Session
 from ice.sockets import HostNetwork
 from ice.types import Candidate, CandidateType, Description, Role, Transport
+from sdp import writer
+from sdp.ice_binding import IceBinding
+from sdp.negotiated import AudioWish
 from tests.ice.loopback import HOST, until
 from tests.ice.sessions import CONFIG, Side, connect, exchange_packets, two
 from tests.peers.coturn import coturn
 from tests.peers.process import Programs, free_ports
+from ua.codec_mapping import formats
 
 pytestmark = pytest.mark.peer("coturn")
 
@@ -32,7 +36,7 @@ def relayed(description: Description) -> list[Candidate]:
 
 
 @TRANSPORTS
-@pytest.mark.req("ICE-5.1.1.2-2", "ICETCP-4.1-6", "ICE-5.1.1.3-1", "TURN-11", "USE-6")
+@pytest.mark.req("ICE-5.1.1.2-2", "ICETCP-4.1-6", "ICE-5.1.1.3-1", "ICE-7.3.1.2-1", "TURN-11", "USE-6")
 async def test_media_goes_by_relay(programs: Programs, transport: ServerTransport) -> None:
     async with coturn(programs) as server:
         config = relaying(server.server(transport), only=True)
@@ -55,6 +59,8 @@ async def test_media_goes_by_relay(programs: Programs, transport: ServerTranspor
             assert theirs is not None
             assert ours.local.type is theirs.remote.type is CandidateType.RELAY
             assert ours.local.address == theirs.remote.address
+            # Our answers name the peer as the relay saw it: it learns nothing new about itself.
+            assert {pair.local.type for pair in right.session.report().pairs} == {CandidateType.HOST}
         await server.program.wrote("REFRESH processed, success")
         assert left.session.open_sockets == 0
 
@@ -169,3 +175,22 @@ async def test_a_peer_without_ice_gets_media_by_relay(programs: Programs) -> Non
         peer.close()
         await side.session.close()
         await asyncio.sleep(0)
+
+
+@pytest.mark.req("USE-6")
+async def test_an_offer_by_relay_alone_tells_no_address_of_this_host(programs: Programs) -> None:
+    async with coturn(programs, host="127.0.0.2") as server:
+        binding = await IceBinding.gather(
+            network=HostNetwork(),
+            config=relaying(server.server("tcp"), only=True),
+            role=Role.CONTROLLING,
+            session_id=1,
+        )
+        text = writer.write(binding.offer(AudioWish(formats=formats(("PCMU",)))))
+        await binding.close()
+    assert HOST not in text
+    assert "o=- 1 0 IN IP4 127.0.0.2\r\n" in text
+    assert "c=IN IP4 127.0.0.2\r\n" in text
+    candidates = [line for line in text.splitlines() if line.startswith("a=candidate:")]
+    assert len(candidates) == 2
+    assert all(line.endswith(" typ relay raddr 0.0.0.0 rport 9") for line in candidates)

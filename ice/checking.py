@@ -75,7 +75,7 @@ class Checking:
         while True:
             turns = self._pacing.turns(self._checks.queue, now)
             self._conclusion.nominate(turns, self._pacing.ta_s, now)
-            self._pacing.idle = not self._checks.queue
+            self._pacing.idle = not self._checks.has_more
             if not self._pacing.due(now):
                 return
             pair = self._lists.next_check(self._may_start, now)

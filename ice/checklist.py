@@ -61,6 +61,12 @@ class CheckList:
         waiting = (pair for pair in self._pairs if pair.state is PairState.WAITING)
         return (*self._triggered, *(pair for pair in waiting if pair not in self._triggered))
 
+    @property
+    def has_more(self) -> bool:
+        """True while a check is queued, or a pair is Waiting for its turn or Frozen until one thaws it."""
+        unsent = (PairState.WAITING, PairState.FROZEN)
+        return bool(self._triggered) or any(pair.state in unsent for pair in self._pairs)
+
     # --- forming (RFC 8445 §6.1.2.2 to §6.1.2.5, RFC 6544 §6.2) --------------------------------------------
 
     def form(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -309,3 +310,17 @@ def test_wherever_there_is_a_path_two_agents_agree_on_one(
         assert mirrored(network, component)
         wires += network.a.selected(component).local.transport is Transport.TCP
     assert len(network.a.connections) == len(network.b.connections) == wires
+
+
+def test_a_component_whose_pairs_are_frozen_does_not_wait_for_the_peer() -> None:
+    """The first component got its path by another foundation than that of the second one's only pair, within Ta of a check."""
+    network = PairNetwork(components=2, delay_s=0.004)
+    network.a.gather(["192.0.2.1"], components=2, active=False, passive=False)
+    network.b.gather(["198.51.100.1", "198.51.100.2"], components=2, active=False, passive=False)
+    theirs = network.b.agent.local_description
+    dead = next(c for c in theirs.candidates if (c.component, c.address.host) == (1, "198.51.100.1"))
+    nobody = replace(dead, address=replace(dead.address, port=9999))
+    working = [c for c in theirs.candidates if (c.component == 1) is (c.address.host == "198.51.100.2")]
+    network.a.agent.set_remote(replace(theirs, candidates=(nobody, *working)), network.now)
+    network.run(0.4)
+    assert network.a.agent.state is COMPLETED

@@ -289,6 +289,7 @@ class _DeadNetwork(HostNetwork):
     """Nobody ever answers a connection attempt."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.dialling = 0
 
     async def connect_tcp(self, local_host: str, remote: TransportAddress) -> TcpConnection:
@@ -337,6 +338,7 @@ class _SlowNetwork(HostNetwork):
     """Binds only when it is told to."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked = asyncio.Event()
         self.go = asyncio.Event()
 

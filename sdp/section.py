@@ -162,6 +162,22 @@ def refused(media: Media) -> Media:
     return Media(media=media.media, port=0, proto=media.proto, formats=media.formats[:1])
 
 
+def capabilities(formats: tuple[AudioFormat, ...], *, session_id: int) -> SessionDescription:
+    """What we could do, for OPTIONS and 488: neither offer nor answer, all ports 0 (RFC 3264 §9).
+
+    `session_id` is fresh, below 2^63. No address is told.
+    """
+    audio = Media(
+        media="audio",
+        port=0,
+        proto=protocols.RTP_AVP.name,
+        formats=tuple(str(each.payload_type) for each in formats),
+        attributes=rtp_attr.format_attributes(formats),
+    )
+    origin = Origin(session_id=session_id, version=0, addrtype="IP4", address=UNSPECIFIED_IPV4)
+    return description([audio], origin=origin, ice=None)
+
+
 def description(
     sections: Sequence[Media],
     *,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from ice.network import Network
 from media.engine import MediaEngine
 from media.statistics import MediaStatistics
-from ua import clock
+from ua import clock, codec_mapping
 from ua.call_state import CallState, next_state
 from ua.config import Account
 from ua.errors import Interrupted, MediaOneWay, NoMediaPath, UaError
@@ -258,7 +259,7 @@ class Call:
         offer = session_of(again.request)
         body = media.offer_in_answer() if offer is None else media.answer(offer)
         if isinstance(body, Refusal):
-            again.reject(body.code, body.reason if body.reason.isascii() else "")
+            reject(again, body, self._around.account.codecs)
             return
         if offer is None:
             again.on_ack = lambda ack: media.late_answer(session_of(ack))
@@ -337,6 +338,14 @@ class Call:
             party=around.party,
         )
         return self._media
+
+
+def reject(incoming: IncomingInvite, refusal: Refusal, codecs: Sequence[str]) -> None:
+    """Refuse an offer; a 488 tells which codecs we have (RFC 6337 §2.3)."""
+    body = b""
+    if refusal.code == 488:
+        body = codec_mapping.capabilities(codecs, session_id=secrets.randbits(62))
+    incoming.reject(refusal.code, refusal.reason if refusal.reason.isprintable() else "", body=body)
 
 
 async def _conversation(media: MediaLeg, plan: MediaPlan) -> None:

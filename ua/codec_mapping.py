@@ -8,6 +8,7 @@ from typing import Final
 from media import codecs
 from media.codecs.codec import Codec
 from media.errors import CodecError
+from sdp import section, writer
 from sdp.rtp_attr import STATIC_FORMATS, AudioFormat
 
 _STATIC: Final = {audio.name.upper(): audio for audio in STATIC_FORMATS.values()}
@@ -16,6 +17,11 @@ _STATIC: Final = {audio.name.upper(): audio for audio in STATIC_FORMATS.values()
 def formats(names: Sequence[str]) -> tuple[AudioFormat, ...]:
     """The formats to offer for rtpmap names, best first; CodecError where one is unknown."""
     return tuple(_STATIC[codecs.for_name(name).name.upper()] for name in names)
+
+
+def capabilities(names: Sequence[str], *, session_id: int) -> bytes:
+    """The body that tells which codecs we have, by rtpmap name (RFC 3264 §9); `session_id` is fresh."""
+    return writer.write(section.capabilities(formats(names), session_id=session_id)).encode()
 
 
 def codec_of(audio: AudioFormat) -> Codec:

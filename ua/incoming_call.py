@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ua import clock
-from ua.call import Call, CallSurroundings
+from ua.call import Call, CallSurroundings, reject
 from ua.call_state import CallState
 from ua.errors import CallRejected, Interrupted, NoMediaPath
 from ua.media_leg import MediaLeg, Refusal
@@ -82,7 +82,7 @@ class IncomingCall(Call):
 
     async def _refuse(self, refusal: Refusal) -> None:
         if not self._incoming.is_answered:
-            self._incoming.reject(refusal.code, refusal.reason if refusal.reason.isascii() else "")
+            reject(self._incoming, refusal, self._around.account.codecs)
         raise CallRejected(f"we refused the call: {refusal.code} {refusal.reason}", sip_code=refusal.code)
 
     async def _end_signalling(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self
@@ -10,6 +11,7 @@ from typing import Self
 from ice.network import Network
 from ice.sockets import HostNetwork
 from media.engine import MediaEngine
+from ua import codec_mapping
 from ua.call import Call, CallSurroundings
 from ua.config import Account, SipTransport
 from ua.errors import ConfigurationError, UsageError
@@ -17,7 +19,7 @@ from ua.events import EventLog
 from ua.incoming_call import IncomingCall
 from ua.outgoing_call import OutgoingCall
 from ua.plan import MediaPlan
-from ua.registration import Registration
+from ua.registration import FEATURES, Registration
 from ua.sip.auth import Credentials
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
@@ -69,12 +71,16 @@ class Phone:
             transports=_TRANSPORTS[account.transport],
             user=self._identity.uri.user or "",
             user_agent=account.user_agent,
+            features=tuple(name for name, _ in FEATURES),
             proxy=None
             if account.proxy is None
             else _uri(account.proxy, "account.proxy").with_param("lr", None),
         )
         self._endpoint = SipEndpoint(config, on_invite=self._offered, on_log=self._on_sip)
-        self._endpoint.availability = lambda: 480 if self._waiting is None else 200
+        self._endpoint.availability = self._availability
+        self._endpoint.session_capabilities = lambda: codec_mapping.capabilities(
+            account.codecs, session_id=secrets.randbits(62)
+        )
         await self._endpoint.start()
         return self
 
@@ -171,14 +177,19 @@ class Phone:
         return (Credentials(username=self._account.auth_user, password=self._account.password),)
 
     def _offered(self, incoming: IncomingInvite) -> None:
+        status = self._availability()
+        if self._waiting is None or status != 200:
+            incoming.reject(status)
+            return
+        call = IncomingCall(self._around, incoming)
+        self._keep(call)
+        self._waiting.put_nowait(call)
+
+    def _availability(self) -> int:
+        """What an INVITE gets now: 200 rings."""
         if self._waiting is None:
-            incoming.reject(480)
-        elif self._waiting.full():
-            incoming.reject(486)
-        else:
-            call = IncomingCall(self._around, incoming)
-            self._keep(call)
-            self._waiting.put_nowait(call)
+            return 480
+        return 486 if self._waiting.full() else 200
 
     def _keep(self, call: Call) -> None:
         self._calls.add(call)

@@ -18,6 +18,9 @@ from ua.sip.series import RequestSeries
 REMOVE_S = 3.0
 """Seconds that a registrar gets to confirm the removal when the phone is switched off."""
 
+FEATURES: tuple[tuple[str, str | None], ...] = (("+sip.ice", None),)
+"""What our Contact tells of us (RFC 5768 §4)."""
+
 RETRY_S = 5.0
 """Seconds between attempts to refresh a registration that still stands."""
 
@@ -107,7 +110,7 @@ class Registration:
         self._valid_until = clock.now() + self.expires_s
 
     async def _send(self) -> Exchange:
-        return await self._series.request("REGISTER", contact=(("expires", str(self._asked)),))
+        return await self._series.request("REGISTER", contact=(("expires", str(self._asked)), *FEATURES))
 
     def _explained(self, response: Response, problem: str) -> UaError:
         if response.status in (401, 407):

@@ -28,6 +28,7 @@ class SlowNetwork(HostNetwork):
     """A host whose sockets are not to be had before `go_on` is set."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.go_on = asyncio.Event()
 
     async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> UdpSocket:

@@ -23,6 +23,7 @@ class SipConfig:
         allow: methods we take, in Allow.
         supported: option tags of extensions in use, in Supported.
         accept: body types we take, in Accept.
+        features: media feature tags of our Contact in answers to OPTIONS, e.g. "+sip.ice" (RFC 5768 §4).
         timers: T1, T2, T4.
         connect_timeout: seconds for a TCP connection.
         partial_timeout: seconds that half a message may wait on a stream.
@@ -40,6 +41,7 @@ class SipConfig:
     allow: tuple[str, ...] = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS")
     supported: tuple[str, ...] = ()
     accept: tuple[str, ...] = ("application/sdp",)
+    features: tuple[str, ...] = ()
     timers: Timers = field(default_factory=Timers)
     connect_timeout: float = 4.0
     partial_timeout: float = 30.0

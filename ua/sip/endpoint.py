@@ -57,7 +57,7 @@ from ua.sip.exchange import Exchange
 from ua.sip.headers import Headers
 from ua.sip.hop import SipTransport
 from ua.sip.incoming import IncomingInvite, IncomingRequest
-from ua.sip.inspection import capabilities, inspect
+from ua.sip.inspection import accepts_session, capabilities, inspect
 from ua.sip.leg import Leg
 from ua.sip.log import SipLogEntry
 from ua.sip.message import Request, Response, make_response
@@ -81,6 +81,8 @@ class SipEndpoint:
     Attributes:
         availability: gives the status that OPTIONS get, as an INVITE would now (RFC 3261 §11.2): 200, 486,
             480; may be set.
+        session_capabilities: gives the session description for a 200 to OPTIONS (RFC 3264 §9), empty for
+            none; may be set.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class SipEndpoint:
             config, random=random, on_log=on_log or (lambda _: None), on_request=self._receive
         )
         self.availability: Callable[[], int] = lambda: _AVAILABLE
+        self.session_capabilities: Callable[[], bytes] = bytes
 
     async def start(self) -> None:
         """Bind the sockets; raises SipUnreachable where the address or port is not to be had."""
@@ -228,7 +231,7 @@ class SipEndpoint:
         elif request.method == "INVITE":
             self._offer(event)
         elif request.method == "OPTIONS":
-            self._answer(event, self.availability(), "", capabilities(self._config))
+            self._answer_options(event)
         elif request.method == "BYE":
             self._answer(event, 481)
         elif self._on_request is None:
@@ -253,6 +256,18 @@ class SipEndpoint:
             if not incoming.is_answered:
                 incoming.reject(500)
             raise
+
+    def _answer_options(self, event: RequestReceived) -> None:
+        """Say what an INVITE would get now, and what we can do (RFC 3261 §11.2)."""
+        status = self.availability()
+        features = tuple((feature, None) for feature in self._config.features)
+        contact = NameAddr(uri=self._stack.contact_uri(event.source), params=features)
+        rows = capabilities(self._config).with_added(("Contact", contact))
+        body = self.session_capabilities() if status == _AVAILABLE and accepts_session(event.request) else b""
+        if body:
+            rows = rows.with_added(("Content-Type", SDP))
+        response = make_response(event.request, status, to_tag=event.to_tag, headers=rows, body=body)
+        self._stack.respond(event, response)
 
     def _answer(
         self, event: RequestReceived, status: int, reason: str = "", headers: Headers | None = None

@@ -113,12 +113,14 @@ class IncomingInvite(IncomingRequest):
         self._stack.respond(self._event, response)
         return self.leg
 
-    def reject(self, status: int, reason: str = "", *, headers: Headers | None = None) -> None:
+    def reject(
+        self, status: int, reason: str = "", *, headers: Headers | None = None, body: bytes = b""
+    ) -> None:
         """Send a final response of 300 to 699; a new call's leg is over, a standing one goes on unchanged."""
         if not 300 <= status < 700:
             raise SipStateError("reject takes 300 to 699")
         self._take_final()
-        self._stack.respond(self._event, self._make(status, reason, headers, b"", SDP))
+        self._stack.respond(self._event, self._make(status, reason, headers, body, SDP))
         self.leg.incoming_done(self)
         if not self.is_reinvite:
             self.leg.finish("local", f"rejected with {status}")

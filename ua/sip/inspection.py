@@ -58,7 +58,7 @@ def _inspect_invite(request: Request, config: SipConfig) -> Refusal | None:
         return 415, "", Headers.of(("Accept-Encoding", "identity"))
     if request.body and not _is_acceptable(request, config):
         return 415, "", Headers.of(("Accept", ", ".join(config.accept)))
-    if not _accepts_session(request):
+    if not accepts_session(request):
         return 406, "", Headers()
     try:
         contacts = request.contacts
@@ -79,7 +79,7 @@ def _is_acceptable(request: Request, config: SipConfig) -> bool:
     return "handling=optional" in handling
 
 
-def _accepts_session(request: Request) -> bool:
+def accepts_session(request: Request) -> bool:
     """False where Accept leaves no room for an SDP answer (RFC 3261 §21.4.7)."""
     if "accept" not in request.headers:
         return True

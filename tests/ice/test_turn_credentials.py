@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ice.stun_attributes import ErrorCode, Username
+from ice.stun_attributes import ErrorCode, UnknownAttribute, Username
 from ice.stun_credential_attributes import (
     Algorithm,
     Nonce,
@@ -18,8 +19,9 @@ from ice.stun_credential_attributes import (
     Realm,
     Userhash,
 )
-from ice.stun_message import IntegrityAlgorithm, MessageClass, StunMessage
+from ice.stun_message import IntegrityAlgorithm, MessageClass, StunMessage, parse, serialise
 from ice.turn_credentials import (
+    MD5,
     SHA256,
     LongTermCredentials,
     long_term_key,
@@ -29,7 +31,9 @@ from ice.turn_credentials import (
 )
 from ice.turn_events import Allocated, AllocationFailed
 from ice.turn_requests import TurnMethod
-from tests.ice.turn_world import TurnWorld
+from tests.ice.turn_world import PASSWORD, TurnWorld
+
+Forge = Callable[[bytes], list[bytes]]
 
 
 @pytest.mark.req("STUN-35")
@@ -206,3 +210,61 @@ def test_the_password_is_not_in_the_repr() -> None:
     assert credentials.challenged(challenge(401), ()) == ""
     assert "pass-word" not in repr(credentials)
     assert "user" in repr(credentials)
+
+
+def resigned(
+    change: Callable[[StunMessage], StunMessage], algorithm: IntegrityAlgorithm, number: int
+) -> Forge:
+    """Changes success answers to Allocate and signs them as the server would."""
+    key = long_term_key("alice", "example.org", PASSWORD, number)
+
+    def forge(message: bytes) -> list[bytes]:
+        parsed = parse(message)
+        if parsed.method != TurnMethod.ALLOCATE or parsed.message_class is not MessageClass.SUCCESS:
+            return [message]
+        return [serialise(change(parsed), integrity_key=key, fingerprint=False, algorithm=algorithm)]
+
+    return forge
+
+
+@pytest.mark.req("STUN-30", "STUN-31")
+def test_an_answer_with_another_code_than_was_sent_is_dropped() -> None:
+    world = TurnWorld(features="gAAA", algorithms=(2,))
+    world.forge = resigned(lambda message: message, IntegrityAlgorithm.SHA1, SHA256)
+    world.start()
+    world.run(60)
+    assert "integrity protection was violated" in world.told(AllocationFailed)[0].reason
+    right = TurnWorld(features="gAAA", algorithms=(2,))
+    right.forge = resigned(lambda message: message, IntegrityAlgorithm.SHA256, SHA256)
+    assert right.start().told(Allocated)
+
+
+@pytest.mark.req("STUN-6")
+@pytest.mark.parametrize(("number", "stands"), [(0x7F00, False), (0x8F00, True)])
+def test_an_answer_with_an_unknown_attribute_fails_where_it_must_be_understood(
+    number: int, stands: bool
+) -> None:
+    def add(message: StunMessage) -> StunMessage:
+        more = UnknownAttribute(number=number, value=b"?")
+        return dataclasses.replace(message, attributes=(*message.attributes, more))
+
+    world = TurnWorld()
+    world.forge = resigned(add, IntegrityAlgorithm.SHA1, MD5)
+    world.start()
+    assert bool(world.told(Allocated)) is stands
+    assert [f"{number:#06x}" in event.reason for event in world.told(AllocationFailed)] == [True] * (
+        not stands
+    )
+
+
+@pytest.mark.req("STUN-9")
+@pytest.mark.parametrize(("nonce", "stands"), [("obMatJos2gAAA", False), ("obMatJos2QAAA", True)])
+def test_a_success_whose_nonce_promises_a_list_that_is_not_there_is_ignored(nonce: str, stands: bool) -> None:
+    def add(message: StunMessage) -> StunMessage:
+        return dataclasses.replace(message, attributes=(*message.attributes, Nonce(value=nonce)))
+
+    world = TurnWorld()
+    world.forge = resigned(add, IntegrityAlgorithm.SHA1, MD5)
+    world.start()
+    assert bool(world.told(Allocated)) is stands
+    assert world.allocation.counters["hidden-algorithms"] == (not stands)

@@ -458,3 +458,20 @@ def test_the_port_at_a_nat_is_kept_open_while_nothing_is_said() -> None:
     assert {parse(message).method for _, message in world.sent} == {TurnMethod.SEND}
     world.run(700)
     assert world.server.relays
+
+
+@pytest.mark.req("STUN-14")
+def test_an_answer_of_another_method_is_no_answer() -> None:
+    key = long_term_key(USER, "example.org", PASSWORD)
+
+    def rename(message: bytes) -> list[bytes]:
+        if not success(message):
+            return [message]
+        other = dataclasses.replace(parse(message), method=TurnMethod.REFRESH)
+        return [serialise(other, integrity_key=key, fingerprint=False)]
+
+    world = TurnWorld()
+    world.forge = rename
+    world.start()
+    assert world.allocation.state is AllocationState.ALLOCATING
+    assert world.allocation.counters["unknown-answer"] == 1

@@ -30,7 +30,7 @@ from ice.turn_credentials import (
     user_hash,
 )
 from ice.turn_events import Allocated, AllocationFailed
-from ice.turn_requests import TurnMethod
+from ice.turn_requests import MAX_CHALLENGES, TurnMethod
 from tests.ice.turn_world import PASSWORD, TurnWorld
 
 Forge = Callable[[bytes], list[bytes]]
@@ -268,3 +268,24 @@ def test_a_success_whose_nonce_promises_a_list_that_is_not_there_is_ignored(nonc
     world.start()
     assert bool(world.told(Allocated)) is stands
     assert world.allocation.counters["hidden-algorithms"] == (not stands)
+
+
+@pytest.mark.req("STUN-8")
+def test_a_server_with_a_new_realm_each_time_is_left() -> None:
+    realms = iter(range(1000))
+
+    def rename(message: bytes) -> list[bytes]:
+        parsed = parse(message)
+        attributes = tuple(
+            Realm(value=f"realm-{next(realms)}") if isinstance(item, Realm) else item
+            for item in parsed.attributes
+        )
+        changed = dataclasses.replace(parsed, attributes=attributes)
+        return [serialise(changed, integrity_key=None, fingerprint=False)]
+
+    world = TurnWorld()
+    world.forge = rename
+    world.start()
+    (failed,) = world.told(AllocationFailed)
+    assert failed.code == 401
+    assert len(world.sent) == MAX_CHALLENGES + 1

@@ -359,3 +359,20 @@ def test_the_reason_of_a_server_is_cleaned() -> None:
     world.server.reason = "no\x00\n way\x00"
     world.send(CHECK)
     assert world.told(PermissionRefused)[0].reason == "403 no way"
+
+
+@pytest.mark.req("STUN-16")
+def test_requests_that_never_had_their_turn_end_unsent() -> None:
+    world = TurnWorld().start()
+    world.run(5)
+    world.to_server = False
+    world.sent.clear()
+    peers = [TransportAddress(host=f"198.51.100.{n}", port=9) for n in range(1, 13)]
+    for peer in peers:
+        world.send(CHECK, peer)
+    world.run(40)
+    requests = {message for _, message in world.sent if parse(message).method == TurnMethod.CREATE_PERMISSION}
+    assert len(requests) == 10
+    assert sorted(event.host for event in world.told(PermissionRefused)) == sorted(
+        peer.host for peer in peers
+    )

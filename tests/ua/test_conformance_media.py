@@ -11,13 +11,14 @@ from ice.demux import PacketKind, classify
 from ice.firewall import FirewallNetwork, FirewallPolicy
 from ice.messages import PacketRefused
 from ice.sockets import HostNetwork
-from media import rtp
+from media import rtcp, rtp
 from media.codecs import PCMU
+from media.rtcp import RtcpByePacket
 from media.session import MediaSession
 from media.sinks import MemorySink
 from media.sources import SilenceSource
 from tests.ice.loopback import until
-from tests.ice.sessions import connect, two
+from tests.ice.sessions import Side, connect, two
 from tests.media.network import seeded
 from tests.ua.phones import LOOPBACK, account, pair
 from ua.errors import NoMediaPath, ResultCode
@@ -89,3 +90,56 @@ async def test_the_first_byte_decides_what_a_packet_is(udp: bool) -> None:
         assert [event for event in left.of(PacketRefused) if "no STUN message" in event.reason]
         assert left.session.report().unvalidated_packets == 0
         media.stop(asyncio.get_running_loop().time())
+
+
+@pytest.mark.req("ICETCP-10-12")
+async def test_without_mux_each_connection_carries_its_kind_alone() -> None:
+    """What media really sends: RTP with several frames, a report and a BYE, both ways at once."""
+    async with two(udp=False, components=2) as (left, right, _policy):
+        await connect(left, right)
+        sessions = [
+            MediaSession(
+                rtp=side.session.path(1),
+                rtcp=side.session.path(2),
+                codec=PCMU,
+                payload_type=0,
+                source=SilenceSource(),
+                sink=MemorySink(),
+                random=seeded(number),
+            )
+            for number, side in enumerate((left, right))
+        ]
+        for media in sessions:
+            media.start(0.0, wall_clock=0.0)
+        _listen(left, right)
+        for frame in range(400):
+            for media in sessions:
+                media.tick(frame * 0.02)
+            await asyncio.sleep(0)
+        for media in sessions:
+            media.stop(8.0)
+        _listen(left, right)
+        for side in (left, right):
+            await asyncio.sleep(0.5)
+            print(
+                len(side.received[1]),
+                len(side.received[2]),
+                side.session.path(1).sent_packets,
+                side.session.path(1).dropped_stale,
+                side.session.path(1).unsent_packets,
+            )
+            await until(lambda side=side: len(side.received[1]) == 400 and _said_bye(side.received[2]))  # type: ignore[misc]
+            assert not [packet for packet in side.received[1] if rtp.is_rtcp(packet)]
+            assert len(side.received[2]) >= 2
+            assert all(rtp.is_rtcp(packet) for packet in side.received[2])
+
+
+def _listen(*sides: Side) -> None:
+    """Let the test hear what the media sessions would."""
+    for side in sides:
+        for component in (1, 2):
+            side.listen(component)
+
+
+def _said_bye(packets: list[bytes]) -> bool:
+    return any(isinstance(item, RtcpByePacket) for packet in packets for item in rtcp.parse(packet))

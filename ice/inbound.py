@@ -127,11 +127,12 @@ class InboundChecks:
     def _new_pair(
         self, inbound: InboundCheck, local: Candidate, known: Pair | None, now: float
     ) -> Pair | None:
+        source: Candidate | None
         if known is None:
             source = self._remotes.source_of(local, inbound.remote, inbound.priority, now)
         else:
             source = known.remote
-        pair = self._checks.insert(local, source, inbound.flow, now)
+        pair = None if source is None else self._checks.insert(local, source, inbound.flow, now)
         if pair is None:
             self._outbox.refuse(
                 inbound.flow, inbound.remote, "checks_over_limit", "no room for another pair", now

@@ -10,6 +10,9 @@ from ice.messages import CandidateAdded, CandidateRefused
 from ice.outbox import Outbox
 from ice.types import Candidate, CandidateType, TcpType, Transport, TransportAddress
 
+_MAX_LEARNED_UDP = 64
+"""So many addresses may the peer's checks over UDP reveal that nobody told us."""
+
 
 class RemoteCandidates:
     """What the peer has; nobody but these is ever sent a check."""
@@ -52,10 +55,14 @@ class RemoteCandidates:
         self._outbox.event(CandidateAdded(at=now, local=False, candidate=candidate))
         return candidate
 
-    def source_of(self, local: Candidate, remote: TransportAddress, priority: int, now: float) -> Candidate:
+    def source_of(
+        self, local: Candidate, remote: TransportAddress, priority: int, now: float
+    ) -> Candidate | None:
         """Whose check came from `remote` to `local`: a known candidate, else a new peer-reflexive one.
 
         An accepted connection never comes from a signalled active candidate, whose port means nothing.
+        None where the peer has shown too many addresses for UDP: between two NATs that give every
+        destination a port of its own, each check of ours would reveal another one, without end.
         """
         if local.transport is Transport.UDP:
             for candidate in self._signalled:
@@ -69,6 +76,8 @@ class RemoteCandidates:
         known = self._learned.get(key)
         if known is not None:
             return known
+        if local.transport is Transport.UDP and self._learned_udp >= _MAX_LEARNED_UDP:
+            return None
         learned = Candidate(
             foundation=self._fresh_foundation(),
             component=local.component,
@@ -81,6 +90,10 @@ class RemoteCandidates:
         self._learned[key] = learned
         self._outbox.event(CandidateAdded(at=now, local=False, candidate=learned))
         return learned
+
+    @property
+    def _learned_udp(self) -> int:
+        return sum(transport is Transport.UDP for _, transport, _ in self._learned)
 
     def _fresh_foundation(self) -> str:
         # RFC 8445 §7.3.1.3: different from all other remote candidates.

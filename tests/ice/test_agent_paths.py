@@ -313,7 +313,7 @@ def test_wherever_there_is_a_path_two_agents_agree_on_one(
 
 
 def test_a_component_whose_pairs_are_frozen_does_not_wait_for_the_peer() -> None:
-    """The first component got its path by another foundation than that of the second one's only pair, within Ta of a check."""
+    """The first component got its path by another foundation than that of the second one's only pair."""
     network = PairNetwork(components=2, delay_s=0.004)
     network.a.gather(["192.0.2.1"], components=2, active=False, passive=False)
     network.b.gather(["198.51.100.1", "198.51.100.2"], components=2, active=False, passive=False)

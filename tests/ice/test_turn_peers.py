@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ice.stun_attributes import Attribute, UnknownAttribute
 from ice.stun_message import MessageClass, StunMessage, parse, serialise
 from ice.turn_attributes import ChannelNumber, Data, Icmp, XorPeerAddress
 from ice.turn_channels import MAX_CHANNELS, PACKETS_BEFORE
@@ -179,7 +180,7 @@ def test_data_arrives_with_the_address_of_the_peer() -> None:
     assert world.data == [(PEER, b""), (OTHER_PORT, RTP)]
 
 
-def indication(*attributes: XorPeerAddress | Data | Icmp, method: int = TurnMethod.DATA) -> bytes:
+def indication(*attributes: Attribute, method: int = TurnMethod.DATA) -> bytes:
     message = StunMessage(
         method=method,
         message_class=MessageClass.INDICATION,
@@ -189,7 +190,7 @@ def indication(*attributes: XorPeerAddress | Data | Icmp, method: int = TurnMeth
     return serialise(message, integrity_key=None, fingerprint=False)
 
 
-@pytest.mark.req("TURN-9", "TURN-25")
+@pytest.mark.req("TURN-9", "TURN-25", "STUN-6")
 def test_indications_that_are_not_in_order_are_dropped() -> None:
     world = TurnWorld().start()
     world.send(CHECK)
@@ -199,17 +200,21 @@ def test_indications_that_are_not_in_order_are_dropped() -> None:
         indication(XorPeerAddress(address=PEER)),
         indication(XorPeerAddress(address=PEER), Data(payload=RTP), method=TurnMethod.SEND),
         indication(XorPeerAddress(address=STRANGER), Icmp(icmp_type=3, icmp_code=3)),
+        indication(
+            XorPeerAddress(address=PEER), Data(payload=RTP), UnknownAttribute(number=0x7F00, value=b"")
+        ),
     ):
         world.allocation.receive(message, world.now)
     world.settle()
     assert world.data == []
     assert world.told(PeerUnreachable) == []
     counters = world.allocation.counters
-    assert (counters["no-permission-in"], counters["unknown-indication"], counters["empty-indication"]) == (
-        2,
-        2,
-        1,
-    )
+    assert counters == {
+        "no-permission-in": 2,
+        "unknown-indication": 2,
+        "empty-indication": 1,
+        "unknown-attribute": 1,
+    }
 
 
 @pytest.mark.req("TURN-26")

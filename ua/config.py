@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from ice.config import IceConfig
-from ice.servers import TurnServer
 from ua.errors import ConfigurationError
-from ua.ice_servers import TURN_HINT, check_uris, stun_server, turn_server
+from ua.ice_servers import check_servers, ice_config
 
 SipTransport = Literal["udp", "tcp"]
 """Transport of SIP messages; a request too large for UDP goes by TCP anyway (RFC 3261 §18.1.1)."""
@@ -95,6 +94,7 @@ class IceSettings:
         turn_password_file: file whose first line is the password there.
         turn_password_env: environment variable that holds it.
         turn_ca_file: certificates to trust for turns: URIs instead of those of the system.
+        turn_server_name: name in the certificates of the TURN servers where their URIs hold addresses.
         relay_only: media by TURN alone; nobody is told an address of this host.
         gather_timeout_ms: ms that servers are waited for before a call goes on without them, 50 to 30000.
     """
@@ -112,6 +112,7 @@ class IceSettings:
     turn_password_file: Path | None = None
     turn_password_env: str | None = None
     turn_ca_file: Path | None = None
+    turn_server_name: str | None = None
     relay_only: bool = False
     gather_timeout_ms: int = 500
 
@@ -264,17 +265,7 @@ def check_settings(settings: Settings) -> None:
         raise ConfigurationError("media.codecs: the list is empty or names a codec twice")
     if not (settings.ice.udp or settings.ice.tcp):
         raise ConfigurationError("ice.tcp: udp and tcp are both off", hint="switch one of them on")
-    _check_servers(settings.ice)
-
-
-def _check_servers(ice: IceSettings) -> None:
-    check_uris(ice.stun, ice.turn)
-    if ice.turn_password_file is not None and ice.turn_password_env is not None:
-        raise ConfigurationError(
-            "ice.turn_password_env: turn_password_file is set as well", hint="keep one of the two"
-        )
-    if ice.relay_only and not ice.turn:
-        raise ConfigurationError("ice.relay_only: there is no TURN server in ice.turn", hint=TURN_HINT)
+    check_servers(settings.ice)
 
 
 def _check(key: str, parse: Callable[[str], object], text: str) -> None:
@@ -333,49 +324,24 @@ def account_from(
         listen_host=host,
         listen_port=port,
         user_agent=settings.sip.user_agent,
-        ice=_ice_config(settings.ice, environ),
+        ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
         codecs=settings.media.codecs,
         ptime_ms=settings.media.ptime_ms,
     )
 
 
-def _ice_config(ice: IceSettings, environ: Mapping[str, str]) -> IceConfig:
-    return IceConfig(
-        udp=ice.udp,
-        tcp=ice.tcp,
-        loopback=ice.loopback,
-        interfaces=ice.interfaces,
-        pacing_ms=ice.pacing_ms,
-        stun_servers=tuple(stun_server(uri) for uri in ice.stun),
-        turn_servers=_turn_servers(ice, environ),
-        relay_only=ice.relay_only,
-        gather_timeout_s=ice.gather_timeout_ms / 1000,
-    )
-
-
-def _turn_servers(ice: IceSettings, environ: Mapping[str, str]) -> tuple[TurnServer, ...]:
-    if not ice.turn:
-        return ()
-    password = ""
-    if ice.turn_user:
-        password = (
-            _password(
-                ice.turn_password_file,
-                ice.turn_password_env,
-                "ice.turn_password_env",
-                TURN_PASSWORD_VARIABLE,
-                environ,
-            )
-            or ""
+def _turn_password(ice: IceSettings, environ: Mapping[str, str]) -> str:
+    """The password of our account at the TURN servers, empty where there is neither."""
+    if not ice.turn or not ice.turn_user:
+        return ""
+    key = "ice.turn_password_env"
+    password = _password(ice.turn_password_file, ice.turn_password_env, key, TURN_PASSWORD_VARIABLE, environ)
+    if not password:
+        raise ConfigurationError(
+            f"ice.turn_user: there is no password for {ice.turn_user!r}",
+            hint=f"set turn_password_file or turn_password_env, or export {TURN_PASSWORD_VARIABLE}",
         )
-        if not password:
-            raise ConfigurationError(
-                f"ice.turn_user: there is no password for {ice.turn_user!r}",
-                hint=f"set turn_password_file or turn_password_env, or export {TURN_PASSWORD_VARIABLE}",
-            )
-    return tuple(
-        turn_server(uri, user=ice.turn_user, password=password, ca_file=ice.turn_ca_file) for uri in ice.turn
-    )
+    return password
 
 
 def _password(

@@ -308,7 +308,8 @@ async def test_pairs_of_a_reflexive_candidate_are_those_of_its_base() -> None:
 async def test_a_peer_without_ice_is_told_the_address_that_the_server_saw() -> None:
     """It is the default, and what arrives there comes out of the socket behind it."""
     async with loopback_stun(sees(PUBLIC, port_offset=1)) as stun:
-        side = Side(Role.CONTROLLING, HostNetwork(), asking(stun.server), 2)
+        config = replace(asking(stun.server), keepalive_s=0.03)
+        side = Side(Role.CONTROLLING, HostNetwork(), config, 2)
         await side.session.gather()
         base = {c.component: c.related for c in _reflexive(side)}
         for component in (1, 2):

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.peers.coturn import PASSWORD, USER, Coturn, coturn
-from tests.peers.icephone import icephone
+from tests.peers.coturn import PASSWORD, REALM, USER, Coturn, coturn
+from tests.peers.icephone import account_config, icephone
+from tests.peers.kamailio import kamailio
 from tests.peers.netns import Namespace, TwoNetworks, two_networks
 from tests.peers.process import Programs
 from tests.peers.tones import seconds, tone_share
@@ -119,6 +120,58 @@ async def test_a_call_goes_by_relay_where_nothing_else_gets_through(
         assert {pair["local"]["type"] for pair in call["ice"]["pairs"]} == {"relay"}
         assert networks.caller.host not in str(answer["ice"])
     talk.heard()
+
+
+@pytest.mark.peer("kamailio")
+@pytest.mark.parametrize("reject", [False, True], ids=["dropped", "rejected"])
+async def test_a_call_gets_out_where_only_port_443_is_open(
+    programs: Programs, tmp_path: Path, reject: bool
+) -> None:
+    """SIP to a proxy on 443, media by a relay over TLS on 443; the other side knows of no relay."""
+    ours, theirs = tmp_path / "ours.wav", tmp_path / "theirs.wav"
+    async with two_networks() as networks:
+        await networks.only_tcp_443(reject=reject)
+        router, caller, callee = networks.router, networks.caller, networks.callee
+        outer = Namespace(name=router.name, host="198.51.100.1")
+        async with (
+            kamailio(programs, host=router.host, port=443, prefix=router.prefix) as proxy,
+            coturn(programs, host=outer.host, port=PORT, tls_port=443, prefix=outer.prefix) as server,
+        ):
+            bob = account_config(tmp_path, "bob", proxy, listen=f"{callee.host}:0")
+            answering = await icephone(
+                programs,
+                *("answer", "--register", "--tone", "1000", "--calls", "1"),
+                "--record",
+                theirs,
+                config=bob,
+                prefix=callee.prefix,
+            )
+            await answering.noted("registered")
+            alice = account_config(tmp_path, "alice", proxy, transport="tcp", listen=f"{caller.host}:0")
+            with alice.open("a", encoding="utf-8") as file:
+                file.write(servers_config(tmp_path, _tls(server)).read_text(encoding="utf-8"))
+            calling = await icephone(
+                programs,
+                *("call", proxy.uri("bob"), "--tone", "440", "--for", f"{TALK_S:g}s"),
+                *("--turn", f"turns:{outer.host}:443"),
+                "--record",
+                ours,
+                config=alice,
+                prefix=caller.prefix,
+            )
+            call, answer = await calling.result(), await answering.result()
+            assert await networks.drops() > 0
+    assert call["result"] == answer["result"] == "ok"
+    assert call["ice"]["local_type"] == answer["ice"]["remote_type"] == "relay"
+    assert call["ice"]["local"].startswith(f"{outer.host}:")
+    assert call["media_ms"] - call["setup_ms"] < 3000
+    assert tone_share(ours, 1000) > 0.9
+    assert tone_share(theirs, 440) > 0.9
+    assert min(seconds(ours), seconds(theirs)) > TALK_S * 0.75
+
+
+def _tls(server: Coturn) -> str:
+    return f'turn_server_name = "{REALM}"\nturn_ca_file = "{server.certificate}"'
 
 
 async def test_a_relay_that_cannot_be_had_ends_the_call_with_code_7(

@@ -61,6 +61,25 @@ table inet {_TABLE} {{
 """
 
 
+def _only_443(verdict: str) -> str:
+    return f"""
+table inet {_TABLE} {{
+    counter dropped {{
+    }}
+    chain forwarding {{
+        type filter hook forward priority filter; policy accept;
+        iifname "eth0" counter name dropped {verdict}
+    }}
+    chain arriving {{
+        type filter hook input priority filter; policy accept;
+        iifname "eth0" ct state established accept
+        iifname "eth0" tcp dport 443 accept
+        iifname "eth0" counter name dropped {verdict}
+    }}
+}}
+"""
+
+
 async def run(*command: str, text: str = "") -> str:
     """Run a command to its end with `text` as input; what it printed. Raises PeerError where it fails."""
     process = await asyncio.create_subprocess_exec(
@@ -116,6 +135,10 @@ class TwoNetworks:
     async def drop_all_but_tcp(self, port: int) -> None:
         """Let the router drop UDP and TCP but for connections to one port (of a SIP server, say)."""
         await self._nft("-f", "-", text=_drop_all_but_tcp(port))
+
+    async def only_tcp_443(self, *, reject: bool) -> None:
+        """Let nothing of the caller pass but TCP to port 443 of the router; drop or reject the rest."""
+        await self._nft("-f", "-", text=_only_443("reject" if reject else "drop"))
 
     async def masquerade(self) -> None:
         """Hide the caller behind the router's address: a NAT that lets in only what answers."""

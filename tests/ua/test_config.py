@@ -96,6 +96,7 @@ def test_the_value_of_a_password_is_not_repeated() -> None:
         (Settings(ice=IceSettings(stun=("stuns:stun.example.com",))), "ice.stun.0"),
         (Settings(ice=IceSettings(turn=("turn:alice:secret@192.0.2.1",))), "ice.turn.0"),
         (Settings(ice=IceSettings(turn=("turns:h?transport=udp",))), "ice.turn.0"),
+        (Settings(ice=IceSettings(turn=("turns:192.0.2.1",))), "ice.turn.0"),
         (Settings(ice=IceSettings(turn=("turn:h",), turn_user="alice")), "ice.turn_user"),
         (
             Settings(ice=IceSettings(turn=("turn:h",), turn_user="a", turn_password_env="SECRET")),
@@ -204,6 +205,13 @@ def test_servers_of_the_file_come_with_our_account_there(tmp_path: Path) -> None
     assert {server.ca_file for server in ice.turn_servers} == {tmp_path / "ca.pem"}
     assert (ice.relay_only, ice.gather_timeout_s) == (True, 0.8)
     assert "open-sesame" not in repr(ice)
+
+
+@pytest.mark.req("STUN-41")
+def test_a_certificate_needs_a_name_that_may_stand_apart() -> None:
+    settings = IceSettings(turn=("turns:192.0.2.1",), turn_server_name="turn.example.org")
+    (server,) = account_from(Settings(ice=settings), environ={}).ice.turn_servers
+    assert (server.host, server.server_name) == ("192.0.2.1", "turn.example.org")
 
 
 def test_where_the_turn_password_comes_from() -> None:

@@ -66,16 +66,17 @@ def load_account(
 
 def with_servers(settings: Settings, stun: Sequence[str], turn: Sequence[str]) -> Settings:
     """`settings` with these servers instead of theirs; UsageError where one is no URI of such a server."""
-    for option, uris, parse, hint in (
-        ("--stun", stun, stun_server, STUN_HINT),
-        ("--turn", turn, turn_server, TURN_HINT),
-    ):
-        for uri in uris:
-            try:
-                parse(uri)
-            except ValueError as error:
-                raise UsageError(f"{option}: {error}", hint=hint) from None
     ice = settings.ice
+    try:
+        for uri in stun:
+            stun_server(uri)
+    except ValueError as error:
+        raise UsageError(f"--stun: {error}", hint=STUN_HINT) from None
+    try:
+        for uri in turn:
+            turn_server(uri, server_name=ice.turn_server_name)
+    except ValueError as error:
+        raise UsageError(f"--turn: {error}", hint=TURN_HINT) from None
     return dataclasses.replace(
         settings,
         ice=dataclasses.replace(ice, stun=tuple(stun) or ice.stun, turn=tuple(turn) or ice.turn),

@@ -381,3 +381,36 @@ def test_requests_that_never_had_their_turn_end_unsent() -> None:
     assert sorted(event.host for event in world.told(PermissionRefused)) == sorted(
         peer.host for peer in peers
     )
+
+
+@pytest.mark.req("TURN-27", "TURN-4")
+def test_a_channel_that_nobody_uses_lapses_and_is_bound_again() -> None:
+    world = TurnWorld().start()
+    media(world)
+    media(world, peer=OTHER_PORT)
+    count = 2 * (PACKETS_BEFORE + 1)
+    for _ in range(70):
+        world.run(10)
+        assert world.send(RTP)
+        count += 1
+    bound = [seen.message.get(XorPeerAddress) for seen in world.server.requests(TurnMethod.CHANNEL_BIND)]
+    assert bound.count(XorPeerAddress(address=OTHER_PORT)) == 1
+    assert bound.count(XorPeerAddress(address=PEER)) == 3
+    media(world, peer=OTHER_PORT)
+    assert len(world.at_peers) == count + PACKETS_BEFORE + 1
+    assert world.server.counters["channel-refused"] == 0
+
+
+@pytest.mark.req("TURN-27")
+def test_a_refresh_of_a_channel_that_gets_lost_costs_nothing_but_time() -> None:
+    world = TurnWorld().start()
+    media(world)
+    for second in range(1, 700):
+        world.to_server = not 238 < second < 281
+        world.run(1)
+        assert world.send(RTP)
+    assert not world.told(ChannelRefused)
+    assert not world.told(PermissionRefused)
+    assert len(world.at_peers) == PACKETS_BEFORE + 1 + 699 - 42
+    # All but the first few went by the channel.
+    assert world.server.counters["indications"] == PACKETS_BEFORE

@@ -147,8 +147,9 @@ class MediaLeg:
         """Take the answer to our offer and start ICE.
 
         Raises:
-            NoMediaPath: it is no SDP, or it leaves nothing to talk with.
+            NoMediaPath: it is no SDP, it leaves nothing to talk with, or the media is closed.
         """
+        self._check_open()
         self._told("answer", "in", body)
         try:
             answer = parser.parse(body)
@@ -240,6 +241,7 @@ class MediaLeg:
                 f"no media path: {error}",
                 hint="a firewall drops UDP and refuses TCP between the two hosts",
             ) from error
+        self._check_open()
         codec = codec_mapping.codec_of(negotiated.format)
         session = MediaSession(
             rtp=rtp,
@@ -271,6 +273,10 @@ class MediaLeg:
             reason=self.why,
         )
         self._engine.add(session)
+
+    def _check_open(self) -> None:
+        if self._last_report is not None:
+            raise NoMediaPath("the call ended before media had a path")
 
     async def spoken(self) -> None:
         """Return once the WAV file of the plan has been played to its end; never for other sources."""

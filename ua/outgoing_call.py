@@ -68,6 +68,8 @@ class OutgoingCall(Call):
             )
         except SipParseError as error:
             raise UsageError(f"{self._target} cannot be called: {error.reason}") from error
+        # A re-INVITE on the heels of the 200 meets our open offer: it gets 491 and comes again.
+        invite.on_leg = self._take_leg
         if not await self._first(self._ring(invite)):
             invite.cancel()
         try:
@@ -77,7 +79,6 @@ class OutgoingCall(Call):
         self._answered_at = clock.now()
         if invite.leg is None:
             raise UaError("the call was answered without a dialog")
-        self._take_leg(invite.leg)
         self._enter(CallState.CONNECTING)
         body = self._answer_of(response)
         if body is None:

@@ -251,3 +251,35 @@ async def test_a_phone_may_call_itself() -> None:
         await ringing.accept(LISTEN)
         results = await asyncio.gather(call.ended(), ringing.ended())
     assert [each.result for each in results] == [ResultCode.OK, ResultCode.OK]
+
+
+async def test_a_bye_on_the_heels_of_the_200_ends_the_call() -> None:
+    log = EventLog()
+    async with media_peer() as peer, Phone(account("alice"), log) as phone:
+        call = await phone.place(str(peer.uri), STAY)
+        invite = await peer.receive_request("INVITE")
+        peer.ask(peer.accept(invite, peer.sdp()), "BYE")
+        assert (await peer.receive_response(200)).cseq.method == "BYE"
+        async with asyncio.timeout(2):
+            result = await call.ended()
+        assert not phone._engine._sessions
+    assert result.result in (ResultCode.NO_MEDIA_PATH, ResultCode.OK)
+
+
+@pytest.mark.parametrize("late", [True, False])
+async def test_a_bye_on_the_heels_of_the_ack_ends_the_call(late: bool) -> None:
+    log = EventLog()
+    async with media_peer() as peer, Phone(account("bob"), log) as phone:
+        waiting = asyncio.ensure_future(anext(phone.incoming()))
+        await asyncio.sleep(0)
+        invite = peer.call(phone.addresses[0], b"" if late else peer.sdp())
+        call = await waiting
+        await call.accept(STAY)
+        dialog = Dialog.of_caller(invite, await peer.receive_response(200))
+        peer.ack(dialog, invite, peer.sdp() if late else b"")
+        peer.ask(dialog, "BYE")
+        assert (await peer.receive_response(200)).cseq.method == "BYE"
+        async with asyncio.timeout(2):
+            result = await call.ended()
+        assert not phone._engine._sessions
+    assert result.result in (ResultCode.NO_MEDIA_PATH, ResultCode.OK)

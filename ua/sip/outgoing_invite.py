@@ -28,6 +28,7 @@ class OutgoingInvite:
     Attributes:
         leg: the call, once it is answered.
         request: the INVITE as it was sent last, None before.
+        on_leg: called with the leg in the moment of the 2xx, before later requests of the peer; may be set.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class OutgoingInvite:
         self._loop = asyncio.get_running_loop()
         self.leg: Leg | None = None
         self.request: Request | None = None
+        self.on_leg: Callable[[Leg], object] | None = None
         self._sent: Sent | None = None
         self._cancelled = False
         self._cancel_headers: Headers | None = None
@@ -161,6 +163,8 @@ class OutgoingInvite:
         wanted = usable and self.leg is None and not self._cancelled
         if wanted:
             self.leg = leg
+            if self.on_leg is not None:
+                self.on_leg(leg)
         self._stack.spawn(self._acknowledge(leg, sent, response, wanted=wanted))
         if wanted and not self._attempt.done():
             self._attempt.set_result(response)

@@ -414,3 +414,13 @@ def test_a_refresh_of_a_channel_that_gets_lost_costs_nothing_but_time() -> None:
     assert len(world.at_peers) == PACKETS_BEFORE + 1 + 699 - 42
     # All but the first few went by the channel.
     assert world.server.counters["indications"] == PACKETS_BEFORE
+
+
+@pytest.mark.req("TURN-9")
+def test_data_that_overtakes_the_first_permission_is_taken() -> None:
+    world = TurnWorld().start()
+    world.forge = lambda message: [] if parse(message).method == TurnMethod.CREATE_PERMISSION else [message]
+    world.send(CHECK)
+    world.peer_sends(RTP)
+    world.peer_sends(RTP, STRANGER)
+    assert world.data == [(PEER, RTP)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from ice.types import Role, Transport
 from tests.bench.nominate.__main__ import main
 from tests.bench.nominate.cases import CASES, ROUND_TRIP_S, Case, Measurement
 from tests.bench.nominate.simulated import simulate
-from tests.bench.nominate.sockets import measure
+from tests.bench.nominate.sockets import measure, median
 from tests.peers.delayed_link import delayed_link
 from tests.peers.process import Programs
 
@@ -66,6 +67,23 @@ def test_without_a_path_the_failure_comes_when_patience_ends() -> None:
 def test_problems_are_named(case: Case, seen: dict[str, Any], problem: str) -> None:
     measured = Measurement(case=case, mode="simulated", peer="icephone", role=Role.CONTROLLING, **seen)
     assert measured.problem == problem
+
+
+def test_of_several_runs_the_one_in_the_middle_counts_unless_one_went_wrong() -> None:
+    runs = [
+        Measurement(
+            case=CASES[1],
+            mode="sockets",
+            peer="icephone",
+            role=Role.CONTROLLING,
+            transport=Transport.TCP,
+            nominated_ms=time,
+        )
+        for time in (180.0, 160.0, 500.0)
+    ]
+    assert (median(runs).nominated_ms, median(runs).runs_ms) == (180.0, (160.0, 180.0, 500.0))
+    wrong = replace(runs[0], nominated_ms=None, transport=None)
+    assert median([*runs, wrong]).problem == "no path was found"
 
 
 def test_the_command_prints_json_or_a_table(capsys: pytest.CaptureFixture[str]) -> None:

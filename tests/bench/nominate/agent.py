@@ -1,7 +1,8 @@
 """One ICE session in a process of its own: ``python -m tests.bench.nominate.agent --role ROLE ...``.
 
-It writes its description as one line of JSON, reads the peer's from the first line of its input, writes how
-the checks ended as a second line, and stays until its input ends.
+It writes its description as one line of JSON, reads the peer's and then a monotonic time in seconds as two
+lines of its input, begins the checks at that time, writes how they ended as a second line, and stays until
+its input ends. The clock is that of the machine, so that two of them begin together.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ async def run(options: argparse.Namespace, lines: asyncio.StreamReader) -> None:
     try:
         print(dump_description(await session.gather()), flush=True)
         remote = load_description(await lines.readline())
+        begin_at = float(await lines.readline())
+        await asyncio.sleep(begin_at - loop.time())
         started_at = loop.time()
         session.set_remote(remote)
         failed_ms = None

@@ -75,6 +75,7 @@ class Measurement:
         nominated_ms: from the peer's description to the answered nomination of all components.
         failed_ms: from the peer's description to the report that there is no path.
         deadline_ms: the time that was set for it.
+        runs_ms: times to the nomination of all runs, sorted, where there were several.
     """
 
     case: Case
@@ -86,6 +87,7 @@ class Measurement:
     nominated_ms: float | None = None
     failed_ms: float | None = None
     deadline_ms: float | None = None
+    runs_ms: tuple[float, ...] = ()
 
     @property
     def problem(self) -> str:
@@ -115,6 +117,7 @@ class Measurement:
             "components": self.components,
             "failed_ms": _rounded(self.failed_ms),
             "deadline_ms": _rounded(self.deadline_ms),
+            "runs_ms": [_rounded(time) for time in self.runs_ms],
             "problem": self.problem,
         }
 

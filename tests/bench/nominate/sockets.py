@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,9 @@ _ROOT = Path(__file__).resolve().parents[3]
 
 _SPARE_S = 20.0
 """A run that takes so much longer than its deadline does not end any more."""
+
+_AHEAD_S = 0.1
+"""Two processes that are told of a time so far ahead are ready when it comes."""
 
 
 class Ours:
@@ -63,9 +68,9 @@ class Ours:
         """What it tells its peer."""
         return load_description(await self._line(0, _SPARE_S))
 
-    def set_remote(self, remote: Description) -> None:
-        """Tell it the peer's description; its clock starts."""
-        self._program.write(dump_description(remote).encode() + b"\n")
+    def set_remote(self, remote: Description, begin_at: float) -> None:
+        """Tell it the peer's description, and when its checks begin: monotonic seconds."""
+        self._program.write(f"{dump_description(remote)}\n{begin_at}\n".encode())
 
     async def outcome(self) -> dict[str, Any]:
         """How its checks ended."""
@@ -95,8 +100,9 @@ async def measure(link: DelayedLink, programs: Programs, case: Case, *, componen
     left = await Ours.start(programs, link.left, Role.CONTROLLING, case, components=components)
     right = await Ours.start(programs, link.right, Role.CONTROLLED, case, components=components)
     for_left, for_right = await right.description(), await left.description()
-    left.set_remote(for_left)
-    right.set_remote(for_right)
+    begin_at = time.monotonic() + _AHEAD_S
+    left.set_remote(for_left, begin_at)
+    right.set_remote(for_right, begin_at)
     outcome = await left.outcome()
     await right.outcome()
     return _measurement(case, outcome, peer="icephone", role=Role.CONTROLLING, components=components)
@@ -115,7 +121,7 @@ async def measure_libnice(link: DelayedLink, programs: Programs, case: Case, rol
         prefix=link.right.prefix,
     ) as peer:
         for_peer = await ours.description()
-        ours.set_remote(_description(peer))
+        ours.set_remote(_description(peer), time.monotonic())
         peer.set_remote(
             for_peer.credentials.ufrag,
             for_peer.credentials.password,
@@ -146,7 +152,7 @@ async def measure_all(
         for _ in range(repeat if case.transport else 1):
             async with _programs() as programs:
                 runs.append(await run(programs))
-        middle = _median(runs)
+        middle = median(runs)
         tell(_progress(middle))
         return middle
 
@@ -163,10 +169,12 @@ async def measure_all(
     return measured, information
 
 
-def _median(runs: Sequence[Measurement]) -> Measurement:
+def median(runs: Sequence[Measurement]) -> Measurement:
     """One that went wrong before all others; else the one in the middle."""
     ordered = sorted(runs, key=lambda one: (one.problem == "", one.nominated_ms or 0.0))
-    return ordered[0] if ordered[0].problem else ordered[len(ordered) // 2]
+    middle = ordered[0] if ordered[0].problem else ordered[len(ordered) // 2]
+    times = sorted(one.nominated_ms for one in runs if one.nominated_ms is not None)
+    return replace(middle, runs_ms=tuple(times))
 
 
 def _progress(one: Measurement) -> str:

@@ -20,6 +20,13 @@ from ice.types import Candidate, Credentials, FlowId, PairState, TransportAddres
 _MAX_EARLY = 64
 """Sources of checks that are remembered until the peer's description arrives."""
 
+_MAX_UNANSWERED = 16
+"""After so many requests without an answer a check of the peer triggers no more of ours.
+
+NATs that give every destination a port of its own can let each side's checks in and none of the answers;
+both sides would trigger each other for ever.
+"""
+
 
 class InboundChecks:
     """Learns the peer's addresses, triggers checks of ours, notes its nominations."""
@@ -140,6 +147,9 @@ class InboundChecks:
         return pair
 
     def _trigger(self, pair: Pair, now: float) -> Pair | None:
+        if pair.checks_sent >= _MAX_UNANSWERED and not pair.checks_answered:
+            self._outbox.counters["hopeless_pairs_checked"] += 1
+            return None
         match pair.state:
             case PairState.SUCCEEDED:
                 return pair if pair.peer_nominates else None

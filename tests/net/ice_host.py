@@ -6,21 +6,18 @@ from dataclasses import dataclass
 from typing import TypeVar, assert_never
 
 from ice.agent import Agent
-from ice.candidate import HostCandidates
+from ice.candidate import HostCandidates, ServerCandidates
 from ice.config import IceConfig
 from ice.demux import PacketKind, classify
 from ice.messages import CloseFlow, Command, Event, OpenTcp, PathSelected, SendDatagram, SendFrame
-from ice.priority import TYPE_PREFERENCE, candidate_priority
 from ice.types import (
     Candidate,
-    CandidateType,
     Credentials,
     Description,
     FlowId,
     PairView,
     Role,
     SessionState,
-    Transport,
     TransportAddress,
 )
 from tests.net import stun_server
@@ -29,8 +26,6 @@ from tests.net.host import Host
 from tests.net.tcp import Connection, Dial
 
 _E = TypeVar("_E", bound=Event)
-
-_MAX_LOCAL_PREFERENCE = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +87,15 @@ class IceHost:
         """Bind sockets on all addresses; server-reflexive candidates follow when the servers answer."""
         addresses = list(self.host.interfaces)
         make = HostCandidates(addresses)
-        for rank, address in enumerate(addresses):
+        reflexive = ServerCandidates(addresses)
+        for address in addresses:
             for component in range(1, self.components + 1):
                 if which.udp:
                     candidate = make.udp(self.host.fresh(address), component)
                     flow = self._bind_udp(candidate)
                     for server in servers:
                         if (":" in server.host) is (":" in address):
-                            self._ask(candidate, flow, rank, server)
+                            self._ask(reflexive, candidate, flow, server)
                 if which.passive:
                     place = self.host.fresh(address)
                     if which.tcp_port is not None and component == 1:
@@ -126,24 +122,13 @@ class IceHost:
         self.host.listeners[candidate.address] = lambda connection: self._accept(listener, connection)
         self._add(candidate, listener)
 
-    def _ask(self, candidate: Candidate, flow: FlowId, rank: int, server: TransportAddress) -> None:
+    def _ask(
+        self, make: ServerCandidates, candidate: Candidate, flow: FlowId, server: TransportAddress
+    ) -> None:
         def learned(mapped: TransportAddress) -> None:
             if flow not in self._udp or mapped == candidate.address:
                 return
-            reflexive = Candidate(
-                foundation=f"s{rank}",
-                component=candidate.component,
-                transport=Transport.UDP,
-                priority=candidate_priority(
-                    TYPE_PREFERENCE[CandidateType.SRFLX],
-                    _MAX_LOCAL_PREFERENCE - rank,
-                    candidate.component,
-                ),
-                address=mapped,
-                type=CandidateType.SRFLX,
-                related=candidate.address,
-                base=candidate.address,
-            )
+            reflexive = make.reflexive(candidate, mapped, server.host, 0)
             self._add(reflexive, flow)
             self.pump()
 

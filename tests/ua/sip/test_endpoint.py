@@ -76,7 +76,7 @@ async def _until(invite: OutgoingInvite, incoming: IncomingInvite):  # type: ign
 
 @both
 async def test_the_callee_hangs_up(transport: SipTransport) -> None:
-    async with phone() as alice, phone() as bob:
+    async with phone(timers=UNHURRIED) as alice, phone(timers=UNHURRIED) as bob:
         ours, theirs = await call(alice, bob, transport)
         await theirs.bye()
         assert (await ours.ended).by == "remote"
@@ -117,7 +117,7 @@ async def test_a_call_is_rejected(status: int) -> None:
 @pytest.mark.req("TXN-4", "TXN-18")
 @both
 async def test_a_ringing_call_is_cancelled(transport: SipTransport) -> None:
-    async with phone() as alice, phone() as bob:
+    async with phone(timers=UNHURRIED) as alice, phone(timers=UNHURRIED) as bob:
         invite = alice.endpoint.invite(bob.uri(transport), from_=ALICE)
         incoming = await bob.offered.get()
         gone: list[str] = []
@@ -161,7 +161,7 @@ async def test_a_200_that_crosses_the_cancel_is_acknowledged_and_ended() -> None
 
 
 async def test_reinvite_by_either_side_and_rejection_leaves_the_call() -> None:
-    async with phone() as alice, phone() as bob:
+    async with phone(timers=UNHURRIED) as alice, phone(timers=UNHURRIED) as bob:
         ours, theirs = await call(alice, bob)
         offers: list[bytes] = []
 

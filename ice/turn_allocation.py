@@ -305,10 +305,7 @@ class Allocation:
     def _refresh_answered(self, outcome: Outcome, now: float) -> None:
         lifetime = None if outcome.success is None else outcome.success.get(Lifetime)
         if lifetime is not None:
-            if lifetime.seconds == 0:
-                self._lose("the server ended the allocation", now)
-            else:
-                self._refreshed(lifetime.seconds, now)
+            self._refreshed(lifetime.seconds, now)
             return
         # Repeated until it expires, ever sooner.
         wait = max((self._expires_at - now) / 2, _LEAST_WAIT_S)

@@ -31,7 +31,7 @@ class Channel:
         expires_at: until when it is bound; None before the first success.
         refused_until: until when nothing is asked; None where it was not refused.
         used_at: when data went to the peer.
-        packets: packets other than STUN since it was last not bound.
+        packets: packets other than STUN that went to the peer.
     """
 
     number: int
@@ -57,7 +57,6 @@ class Channel:
     def granted(self, now: float) -> None:
         """It is bound from now on."""
         self.asked = False
-        self.packets = 0
         self.refused_until = None
         self.expires_at = now + LIFETIME_S
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from ice.stun_attributes import Attribute, ErrorCode, Username
+from ice.stun_attributes import AlternateServer, Attribute, ErrorCode, Username
 from ice.stun_credential_attributes import Nonce, Realm
 from ice.stun_message import MessageClass, Method, StunMessage, parse, serialise
 from ice.turn_allocation import AllocationState
@@ -475,3 +475,18 @@ def test_an_answer_of_another_method_is_no_answer() -> None:
     world.start()
     assert world.allocation.state is AllocationState.ALLOCATING
     assert world.allocation.counters["unknown-answer"] == 1
+
+
+@pytest.mark.req("STUN-45")
+def test_a_redirection_before_authentication_is_not_followed() -> None:
+    def redirect(message: bytes) -> list[bytes]:
+        other = dataclasses.replace(
+            parse(message), attributes=(ErrorCode(code=300), AlternateServer(address=PEER))
+        )
+        return [serialise(other, integrity_key=None, fingerprint=False)]
+
+    world = TurnWorld()
+    world.forge = redirect
+    world.start()
+    (failed,) = world.told(AllocationFailed)
+    assert (failed.code, failed.alternates) == (300, ())

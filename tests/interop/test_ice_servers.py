@@ -159,6 +159,20 @@ async def test_the_relay_that_ice_does_not_need_is_given_back(programs: Programs
             await exchange_packets(left, right, 1, count=5)
 
 
+async def test_a_relay_that_is_lost_is_told(programs: Programs) -> None:
+    async with coturn(programs) as server:
+        config = relaying(server.server("tcp"), only=True)
+        async with two(config=config, answerer=CONFIG) as (left, right, _):
+            await connect(left, right)
+            assert left.session.report().gathering_problems == ()
+            await server.program.stop()
+            await until(lambda: bool(left.session.report().gathering_problems))
+            (problem,) = left.session.report().gathering_problems
+            assert problem.startswith(
+                f"TURN server turn:{HOST}:{server.port}?transport=tcp: the relay is lost: "
+            )
+
+
 async def test_a_peer_without_ice_gets_media_by_relay(programs: Programs) -> None:
     async with coturn(programs) as server:
         side = Side(Role.CONTROLLING, HostNetwork(), relaying(server.server("tcp"), only=True), 1)

@@ -46,6 +46,7 @@ class Finding:
         possible: brute force found a path with the candidates that the descriptions tell.
         cut_off: it found one only with candidates for which a description has no room.
         found: both agents completed.
+        over_tcp: a component took TCP although all have a path over UDP.
         faults: what went wrong, in words.
         over_floor_ms: nomination after the floor; None where times are not comparable.
         failed_after_s: when the later agent gave up, None where one completed.
@@ -56,6 +57,7 @@ class Finding:
     possible: bool
     found: bool
     cut_off: bool = False
+    over_tcp: bool = False
     faults: tuple[str, ...] = ()
     over_floor_ms: float | None = None
     failed_after_s: float | None = None
@@ -77,6 +79,7 @@ class Summary:
     impossible: int
     missed: int
     cut_off: int
+    over_tcp: int
     faults: int
     over_floor_ms: dict[str, float] = field(default_factory=dict)
     failed_after_s: dict[str, float] = field(default_factory=dict)
@@ -115,8 +118,21 @@ def _gathered(scene: Scene, config: IceConfig) -> tuple[IceHost, IceHost]:
     return agents[0], agents[1]
 
 
-def floor_s(number: int, *, told: bool = True) -> float | None:
-    """Seconds of the quickest nomination that the protocol allows, by brute force; None: no path.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Possible:
+    """What brute force found.
+
+    Attributes:
+        floor_s: seconds of the quickest nomination that the protocol allows.
+        udp: every component has a path over UDP.
+    """
+
+    floor_s: float
+    udp: bool
+
+
+def search(number: int, *, told: bool = True) -> Possible | None:
+    """Look for a path by brute force; None: there is none.
 
     Args:
         number: of the pair of networks.
@@ -125,7 +141,7 @@ def floor_s(number: int, *, told: bool = True) -> float | None:
     scene = build(number)
     a, b = _gathered(scene, CONFIG)
     trips = {Transport.UDP: 2, Transport.TCP: 3}
-    slowest = 0.0
+    slowest, udp = 0.0, True
     for component in range(1, scene.components + 1):
         ours = reach_of(scene.a, a, component, told=told)
         theirs = reach_of(scene.b, b, component, told=told)
@@ -133,24 +149,25 @@ def floor_s(number: int, *, told: bool = True) -> float | None:
         if not found:
             return None
         slowest = max(slowest, min(trips[way.transport] * way.round_trip_s for way in found))
-    return slowest
+        udp = udp and any(way.transport is Transport.UDP for way in found)
+    return Possible(floor_s=slowest, udp=udp)
 
 
 def examine(number: int, config: IceConfig = CONFIG) -> Finding:
     """Build a pair of networks, try everything, let two agents of this policy try."""
-    floor = floor_s(number)
+    best = search(number)
     scene = build(number)
     notes = ("; ".join(scene.a.notes), "; ".join(scene.b.notes))
     try:
-        return _play(number, scene, config, floor, notes)
+        return _play(number, scene, config, best, notes)
     except Exception as error:
         # The survey goes on; a crash stands in its report.
         fault = f"{type(error).__name__}: {error}"
-        return Finding(number=number, possible=floor is not None, found=False, faults=(fault,), notes=notes)
+        return Finding(number=number, possible=best is not None, found=False, faults=(fault,), notes=notes)
 
 
 def _play(
-    number: int, scene: Scene, config: IceConfig, floor: float | None, notes: tuple[str, str]
+    number: int, scene: Scene, config: IceConfig, best: Possible | None, notes: tuple[str, str]
 ) -> Finding:
     clock = scene.internet.clock
     a, b = _gathered(scene, config)
@@ -167,12 +184,15 @@ def _play(
     found = states == {SessionState.COMPLETED}
     faults: list[str] = []
     over_floor_ms = None
+    over_tcp = False
     if found:
-        if floor is None:
+        if best is None:
             faults.append("found a path that brute force did not")
         elif scene.clean:
             controlling = a if a.agent.role is Role.CONTROLLING else b
-            over_floor_ms = (_completed_at(controlling) - started - floor) * 1000
+            over_floor_ms = (_completed_at(controlling) - started - best.floor_s) * 1000
+        if best is not None and best.udp:
+            over_tcp = any(a.selected(n).local.transport is Transport.TCP for n in range(1, a.components + 1))
         faults += _disagreements(a, b)
     elif states != {SessionState.FAILED}:
         faults.append(f"ended as {a.agent.state} and {b.agent.state}")
@@ -184,9 +204,10 @@ def _play(
         faults.append("something is left open")
     return Finding(
         number=number,
-        possible=floor is not None,
+        possible=best is not None,
         found=found,
-        cut_off=floor is None and floor_s(number, told=False) is not None,
+        cut_off=best is None and search(number, told=False) is not None,
+        over_tcp=over_tcp,
         faults=tuple(faults),
         over_floor_ms=over_floor_ms,
         failed_after_s=ended_after_s if states == {SessionState.FAILED} else None,
@@ -253,6 +274,7 @@ def summarise(findings: Iterable[Finding]) -> Summary:
         impossible=sum(not finding.possible for finding in findings),
         missed=sum(finding.missed for finding in findings),
         cut_off=sum(finding.cut_off for finding in findings),
+        over_tcp=sum(finding.over_tcp for finding in findings),
         faults=sum(bool(finding.faults) for finding in findings),
         over_floor_ms=_distribution([f.over_floor_ms for f in findings if f.over_floor_ms is not None]),
         failed_after_s=_distribution([f.failed_after_s for f in findings if f.failed_after_s is not None]),
@@ -279,6 +301,7 @@ def _print(summary: Summary, wrong: Sequence[Finding], elapsed_s: float) -> None
         return ", ".join(f"{name} {value:.0f}" for name, value in values.items()) or "none"
 
     print(f"possible only with candidates beyond the limit of a description: {summary.cut_off}")
+    print(f"found over TCP where UDP was possible: {summary.over_tcp}")
     print(f"nominated after the floor, ms: {line(summary.over_floor_ms)}")
     print(f"failed after, s: {line(summary.failed_after_s)}")
     print(f"{summary.networks / elapsed_s * 60:.0f} networks a minute")

@@ -22,7 +22,7 @@ from ice.turn_credentials import LongTermCredentials
 from ice.turn_events import Allocated, AllocationFailed, AllocationLost, Released, TurnEvent
 from ice.turn_outbox import TurnOutbox
 from ice.turn_peers import ChannelTag, Peers, PermissionTag
-from ice.turn_requests import BAD_REQUEST, TIMEOUT_S, Outcome, Requests, TurnMethod
+from ice.turn_requests import BAD_REQUEST, Outcome, Requests, TurnMethod
 from ice.turn_stream import CHANNEL_HEADER_SIZE
 from ice.types import TransportAddress
 
@@ -187,8 +187,7 @@ class Allocation:
             return
         if self._refresh_at is not None and now >= self._refresh_at:
             self._refresh_at = None
-            within = min(TIMEOUT_S, self._expires_at - now)
-            self._requests.start(_Tag.REFRESH, TurnMethod.REFRESH, (), now, within_s=within)
+            self._requests.start(_Tag.REFRESH, TurnMethod.REFRESH, (), now)
         if self._peers is not None:
             self._peers.handle_timer(now)
         if now >= self._keepalive_at:

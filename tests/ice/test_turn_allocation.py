@@ -350,15 +350,17 @@ def test_a_relayed_address_of_another_family_is_given_back() -> None:
     assert not world.told(Allocated)
 
 
-@pytest.mark.parametrize("missing", [XorRelayedAddress, Lifetime])
-def test_an_answer_without_address_or_lifetime_is_no_allocation(missing: type[Attribute]) -> None:
+@pytest.mark.parametrize("missing", [XorRelayedAddress, Lifetime, None])
+def test_an_answer_without_address_port_or_lifetime_is_no_allocation(missing: type[Attribute] | None) -> None:
     key = long_term_key(USER, "example.org", PASSWORD)
 
     def shorten(message: bytes) -> list[bytes]:
         parsed = parse(message)
         if not success(message) or parsed.method != TurnMethod.ALLOCATE:
             return [message]
-        rest = tuple(item for item in parsed.attributes if not isinstance(item, missing))
+        rest = tuple(item for item in parsed.attributes if missing is None or not isinstance(item, missing))
+        if missing is None:
+            rest = (XorRelayedAddress(address=TransportAddress(host="203.0.113.1", port=0)), *rest)
         return [serialise(dataclasses.replace(parsed, attributes=rest), integrity_key=key, fingerprint=False)]
 
     world = TurnWorld()

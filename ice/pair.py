@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ice.address import can_reach
 from ice.candidate import base_of
-from ice.priority import pair_priority, peer_reflexive_priority
-from ice.types import Candidate, FlowId, PairState, PairView, Role, TcpType, Transport
+from ice.priority import TYPE_PREFERENCE, pair_priority, peer_reflexive_priority
+from ice.types import Candidate, CandidateType, FlowId, PairState, PairView, Role, TcpType, Transport
 
 _OPPOSITE = {TcpType.ACTIVE: TcpType.PASSIVE, TcpType.PASSIVE: TcpType.ACTIVE, TcpType.SO: TcpType.SO}
 """RFC 6544 §6.2: which remote direction a local one goes with."""
@@ -18,6 +18,15 @@ PENDING = frozenset({PairState.FROZEN, PairState.WAITING, PairState.IN_PROGRESS}
 
 Foundation = tuple[str, str]
 """Foundations of the local and the remote candidate (RFC 8445 §6.1.2.6)."""
+
+_LEAST_REFLEXIVE = TYPE_PREFERENCE[CandidateType.SRFLX] << 24
+
+
+def _below_reflexive_udp(priority: int) -> int:
+    """The priority of a candidate with its type preference lowered, where it is higher, to just that."""
+    if priority < _LEAST_REFLEXIVE:
+        return priority
+    return _LEAST_REFLEXIVE - (1 << 24) | priority & (1 << 24) - 1
 
 
 def can_pair(local: Candidate, remote: Candidate) -> bool:
@@ -137,7 +146,8 @@ class Pair:
         """How good its valid pair is or would be, without the bit that only breaks ties.
 
         A connection that we dial becomes valid as a pair with a peer-reflexive candidate (RFC 6544 §7.1),
-        so its place in the check list says too much.
+        so its place in the check list says too much. That is the type of every connection, NAT or not: it
+        would beat UDP through a NAT, which suits media better, hence counts a little less here.
         """
         if self.valid is not None:
             local = self.valid.local.priority
@@ -145,7 +155,10 @@ class Pair:
             local = peer_reflexive_priority(self.local)
         else:
             local = self.local.priority
-        return priority_of(local, self.remote.priority, self._role) >> 1
+        remote = self.remote.priority
+        if self.is_tcp:
+            local, remote = _below_reflexive_udp(local), _below_reflexive_udp(remote)
+        return priority_of(local, remote, self._role) >> 1
 
     @property
     def measured_rtt_s(self) -> float | None:

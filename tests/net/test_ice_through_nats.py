@@ -149,3 +149,15 @@ def test_an_interface_is_lost_before_the_checks() -> None:
     internet.clock.run(5, until=lambda: a.ended and b.ended)
     assert a.selected().local.address.host == "192.0.2.11"
     assert a.selected().local.transport is Transport.UDP
+
+
+@pytest.mark.parametrize("controlling", ["public", "behind a NAT"])
+def test_udp_through_a_nat_is_better_than_tcp(controlling: str) -> None:
+    """Every TCP connection is peer-reflexive, which by its type counts more than server-reflexive UDP."""
+    internet = Internet(3)
+    public = controlling == "public"
+    a = _agent(internet, None, "198.51.100.10", Role.CONTROLLING if public else Role.CONTROLLED)
+    b = _agent(internet, behind(internet, "192.0.2.1"), "192.168.1.10", a.agent.role.other)
+    _connect(a, b, Gathering(), _server(internet))
+    assert a.selected().local.transport is b.selected().local.transport is Transport.UDP
+    assert b.selected().local.type is CandidateType.SRFLX

@@ -35,6 +35,7 @@ _GATHERING_S = 3.0
 _SETTLING_S = 5.0
 _MEDIA = b"\x80 media"
 _MEDIA_TRIES = 20
+_MEDIA_WAIT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +253,7 @@ def _disagreements(a: IceHost, b: IceHost) -> list[str]:
         for sender, receiver in ((a, b), (b, a)):
             for _ in range(_MEDIA_TRIES):
                 sender.send_media(component, _MEDIA)
-            clock.run(1.0)
+            clock.run(_MEDIA_WAIT_S)
             if not any(item == (component, _MEDIA) for item in receiver.media):
                 faults.append(f"component {component}: media does not arrive")
             receiver.media.clear()

@@ -324,7 +324,7 @@ def test_a_role_may_be_chosen_before_the_description() -> None:
 # --- misuse ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("USE-7", "ICE-6.1.4-2")
+@pytest.mark.req("USE-7")
 @pytest.mark.parametrize(
     "build",
     [

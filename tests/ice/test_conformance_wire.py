@@ -123,10 +123,10 @@ def success(sock: socket.socket, request: bytes) -> bytes:
     return binding_success(parse(request), mapped, short_term_key(THEIRS.password))
 
 
-async def answered_checks(sock: socket.socket) -> None:
-    """Answer every framed check on a bare connection."""
+async def answer_checks(sock: socket.socket, count: int) -> None:
+    """Answer so many framed checks on a bare connection: one that proves it, one that nominates."""
     loop = asyncio.get_running_loop()
-    while True:
+    for _ in range(count):
         request = await next_frame(sock)
         assert parse(request).message_class is MessageClass.REQUEST
         await loop.sock_sendall(sock, frame(success(sock, request)))
@@ -149,11 +149,9 @@ async def test_a_media_packet_on_the_wire_is_its_length_and_itself() -> None:
             session.set_remote(description(Transport.TCP, address_of(server)))
             connection, _ = await loop.sock_accept(server)
             with connection:
-                answering = asyncio.ensure_future(answered_checks(connection))
                 async with asyncio.timeout(NOMINATION_S):
+                    await answer_checks(connection, 2)
                     await session.completed()
-                answering.cancel()
-                await asyncio.wait((answering,))
                 packets = [rtp(1), RTCP, DTLS, rtp(2)[:12], rtp(3) * 8]
                 for packet in packets:
                     assert session.path(1).send(packet)
@@ -178,11 +176,9 @@ async def test_no_media_leaves_before_a_check_has_succeeded() -> None:
                 assert not path.send(rtp(2))
                 assert not path.send(DTLS)
                 await loop.sock_sendall(connection, frame(success(connection, request)))
-                answering = asyncio.ensure_future(answered_checks(connection))
                 async with asyncio.timeout(NOMINATION_S):
+                    await answer_checks(connection, 1)
                     await session.completed()
-                answering.cancel()
-                await asyncio.wait((answering,))
                 assert path.unsent_packets == 3
                 assert path.send(rtp(3))
                 async with asyncio.timeout(5):

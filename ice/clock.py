@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 
 class LoopClock:
@@ -14,3 +15,33 @@ class LoopClock:
     def now(self) -> float:
         """Monotonic seconds."""
         return self._loop.time()
+
+
+class CoreTimer:
+    """The one timer of a shell, for the deadline that its core names.
+
+    Args:
+        clock: gives the time that `ring` gets.
+        ring: called at the deadline with monotonic seconds, never less than it; may arm again.
+    """
+
+    def __init__(self, clock: LoopClock, ring: Callable[[float], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._clock = clock
+        self._call = ring
+        self._handle: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
+
+    def arm(self, deadline: float | None) -> None:
+        """Ring at `deadline` (monotonic seconds) and not at the last one; None: not at all."""
+        if deadline == self._deadline:
+            return
+        if self._handle is not None:
+            self._handle.cancel()
+        self._deadline = deadline
+        self._handle = None if deadline is None else self._loop.call_at(deadline, self._ring, deadline)
+
+    def _ring(self, deadline: float) -> None:
+        self._handle = self._deadline = None
+        # The loop may ring a little early; the core must not be asked for the same deadline twice.
+        self._call(max(deadline, self._clock.now()))

@@ -5,11 +5,10 @@ Feed input, carry out commands, deliver events, re-arm one timer; nothing else h
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from ice.agent import Agent
-from ice.clock import LoopClock
+from ice.clock import CoreTimer, LoopClock
 from ice.config import IceConfig
 from ice.demux import PacketKind, classify
 from ice.flows import Flows
@@ -47,10 +46,8 @@ class Driver:
         self._on_event = on_event
         self._on_packet = on_packet
         self._intercept = intercept
-        self._loop = asyncio.get_running_loop()
         self._clock = LoopClock()
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline: float | None = None
+        self._timer = CoreTimer(self._clock, self._ring)
         self._pumping = False
         self.flows = Flows(network, config, self)
 
@@ -83,25 +80,15 @@ class Driver:
                     self._on_event(event)
         finally:
             self._pumping = False
-        self._arm(agent.next_timer())
+        self._timer.arm(agent.next_timer())
 
     async def close(self) -> None:
         """Close the core, deliver its last events, free everything."""
         self.feed(self._agent.close)
         await self.flows.close()
 
-    def _arm(self, deadline: float | None) -> None:
-        if deadline == self._deadline:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._deadline = deadline
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self._ring, deadline)
-
-    def _ring(self, deadline: float) -> None:
-        self._timer = self._deadline = None
-        # The loop may ring a little early; the core must not be asked for the same deadline twice.
-        self._agent.handle_timer(max(deadline, self._clock.now()))
+    def _ring(self, now: float) -> None:
+        self._agent.handle_timer(now)
         self.pump()
 
     # --- what the sockets tell (ice.flows.FlowOwner) ---

@@ -10,7 +10,7 @@ from typing import Any
 
 from ice.address import may_ask
 from ice.candidate import ServerCandidates
-from ice.clock import LoopClock
+from ice.clock import CoreTimer, LoopClock
 from ice.config import IceConfig
 from ice.errors import TurnError
 from ice.flows import Flows
@@ -74,7 +74,7 @@ class ServerGathering:
         )
         self._questions: dict[tuple[FlowId, TransportAddress], _Question] = {}
         self._tasks: dict[asyncio.Task[None], str] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = CoreTimer(self._clock, self._ring)
         self._found: list[Gathered] = []
         self._maker = ServerCandidates(())
 
@@ -252,13 +252,8 @@ class ServerGathering:
                 socket.send(command.data, command.remote)
         for finding in self._reflexive.take_findings():
             self._learn(finding)
-        if self._timer is not None:
-            self._timer.cancel()
-        at = self._reflexive.next_timer
-        self._timer = None if at is None else self._loop.call_at(at, self._ring, at)
+        self._timer.arm(self._reflexive.next_timer)
 
-    def _ring(self, at: float) -> None:
-        self._timer = None
-        # The loop may ring a little early.
-        self._reflexive.handle_timer(max(at, self._clock.now()))
+    def _ring(self, now: float) -> None:
+        self._reflexive.handle_timer(now)
         self._pump()

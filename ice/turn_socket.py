@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import assert_never
 
-from ice.clock import LoopClock
+from ice.clock import CoreTimer, LoopClock
 from ice.demux import PacketKind, classify
 from ice.errors import TurnError
 from ice.network import DatagramReceiver
@@ -58,8 +58,7 @@ class RelayedSocket:
         self._loop = asyncio.get_running_loop()
         self._clock = LoopClock()
         self._control: Control | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline: float | None = None
+        self._timer = CoreTimer(self._clock, self._ring)
         self._pumping = False
         self._decided: asyncio.Future[Allocated | AllocationFailed] = self._loop.create_future()
         self._allocated: Allocated | None = None
@@ -158,7 +157,7 @@ class RelayedSocket:
         if self._allocation.state is AllocationState.ENDED:
             self._free()
         else:
-            self._arm(self._allocation.next_timer())
+            self._timer.arm(self._allocation.next_timer())
 
     def _handle(self, event: TurnEvent) -> None:
         match event:
@@ -186,7 +185,7 @@ class RelayedSocket:
 
     def _free(self) -> None:
         self._on_datagram = None
-        self._arm(None)
+        self._timer.arm(None)
         control, self._control = self._control, None
         if control is not None:
             control.close()
@@ -197,16 +196,6 @@ class RelayedSocket:
                 return
         self._freed.set()
 
-    def _arm(self, deadline: float | None) -> None:
-        if deadline == self._deadline:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._deadline = deadline
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self._ring, deadline)
-
-    def _ring(self, deadline: float) -> None:
-        self._timer = self._deadline = None
-        # The loop may ring a little early; the core must not be asked for the same deadline twice.
-        self._allocation.handle_timer(max(deadline, self._clock.now()))
+    def _ring(self, now: float) -> None:
+        self._allocation.handle_timer(now)
         self._pump()

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ice.network import Network
 from media.engine import MediaEngine
 from media.statistics import MediaStatistics
-from ua import clock, codec_mapping
+from ua import clock
 from ua.call_state import CallState, next_state
 from ua.config import Account
 from ua.errors import Interrupted, MediaOneWay, NoMediaPath, UaError
 from ua.events import EventLog
-from ua.media_leg import MediaLeg, Refusal, traffic
+from ua.media_leg import MediaLeg, traffic
+from ua.offers import Offers
 from ua.plan import MediaPlan
 from ua.results import CallResult, PathChange
-from ua.sip.body import session_of
-from ua.sip.errors import SipError
-from ua.sip.incoming import IncomingInvite
 from ua.sip.leg import Leg
 
 ONE_WAY_PACKETS = 25
 """Half a second of media sent without one packet coming back is a one-way call."""
-
-OFFER_TRIES = 2
-"""How often an offer of ours is made where the peer's crosses it."""
 
 CLOSE_S = 3.0
 """Seconds that a call gets to end cleanly when the phone is switched off."""
@@ -75,6 +68,7 @@ class Call:
         self._hung_up = asyncio.Event()
         self._leg: Leg | None = None
         self._media: MediaLeg | None = None
+        self._offers: Offers | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Future[None] | None = None
         self._invited_at: float | None = None
@@ -143,6 +137,8 @@ class Call:
             self._ended_at = clock.now()
         try:
             await self._end_signalling()
+            if self._offers is not None:
+                await self._offers.close()
         finally:  # whoever waits for the result gets it, even where the peer's answer to BYE is not awaited
             try:
                 await self._close_media()
@@ -188,31 +184,9 @@ class Call:
         await self._before_end(leg, media.start())
         self._enter(CallState.ESTABLISHED)
         self._established.set_result(None)
-        if media.needs_updated_offer:
-            await self._until_over(leg, self._tell_selection(leg, media))
+        if media.needs_updated_offer and self._offers is not None:
+            await self._until_over(leg, self._offers.tell_selection())
         await self._until_over(leg, _conversation(media, plan))
-
-    async def _tell_selection(self, leg: Leg, media: MediaLeg) -> None:
-        """Tell an RFC 5245 peer which pair ICE selected (RFC 8839 §4.3.4).
-
-        Where both sides offer at once the peer's offer goes first, and ours is made anew (RFC 3261 §14.1).
-        """
-        for _ in range(OFFER_TRIES):
-            if not media.needs_updated_offer:
-                return
-            try:
-                done = await leg.request("INVITE", body=media.offer())
-            except SipError:
-                media.offer_failed()
-                return
-            body = session_of(done.response)
-            if done.response.is_success and body is not None:
-                with contextlib.suppress(NoMediaPath):
-                    media.apply_answer(body)
-                return
-            media.offer_failed()
-            if done.response.status != 491 or not await leg.wait_out_glare():
-                return
 
     async def _before_end(self, leg: Leg, work: Awaitable[None]) -> None:
         """Await `work` that media needs; raises Interrupted or NoMediaPath where the call ends first."""
@@ -243,29 +217,12 @@ class Call:
                 mine.cancel()
             await asyncio.gather(task, hung_up, return_exceptions=True)
 
-    # --- re-INVITE ----------------------------------------------------------------------------------------
-
     def _take_leg(self, leg: Leg) -> None:
         self._leg = leg
-        leg.on_reinvite = self._on_reinvite
+        if self._media is not None:
+            self._offers = Offers(leg, self._media, self._around.account.codecs)
+            leg.on_reinvite = self._offers.receive
         leg.ended.add_done_callback(self._on_leg_end)
-
-    def _on_reinvite(self, again: IncomingInvite) -> None:
-        """Hold, resume, session refresh or the updated offer of the peer; or it asks for an offer of ours."""
-        media = self._media
-        if media is None:
-            again.reject(488)
-            return
-        offer = session_of(again.request)
-        body = media.offer_in_answer() if offer is None else media.answer(offer)
-        if isinstance(body, Refusal):
-            reject(again, body, self._around.account.codecs)
-            return
-        if offer is None:
-            again.on_ack = lambda ack: media.late_answer(session_of(ack))
-        again.accept(body)
-        if offer is not None:
-            media.answer_sent()
 
     # --- figures ------------------------------------------------------------------------------------------
 
@@ -338,14 +295,6 @@ class Call:
             party=around.party,
         )
         return self._media
-
-
-def reject(incoming: IncomingInvite, refusal: Refusal, codecs: Sequence[str]) -> None:
-    """Refuse an offer; a 488 tells which codecs we have (RFC 6337 §2.3)."""
-    body = b""
-    if refusal.code == 488:
-        body = codec_mapping.capabilities(codecs, session_id=secrets.randbits(62))
-    incoming.reject(refusal.code, refusal.reason if refusal.reason.isprintable() else "", body=body)
 
 
 async def _conversation(media: MediaLeg, plan: MediaPlan) -> None:

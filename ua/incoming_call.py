@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ua import clock
-from ua.call import Call, CallSurroundings, reject
+from ua.call import Call, CallSurroundings
 from ua.call_state import CallState
 from ua.errors import CallRejected, Interrupted, NoMediaPath
 from ua.media_leg import MediaLeg, Refusal
+from ua.offers import reject
 from ua.plan import MediaPlan
 from ua.sip.body import session_of
 from ua.sip.incoming import IncomingInvite

@@ -74,6 +74,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "demo",
         "incoming_call",
         "media_leg",
+        "offers",
         "outgoing_call",
         "phone",
         "registration",

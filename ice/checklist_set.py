@@ -59,20 +59,25 @@ class CheckListSet:
             checks = self._lists[(self._turn + step) % len(self._lists)]
             pair = checks.next_triggered(may_start)
             if pair is None:
-                if not any(pair.state is PairState.WAITING for pair in checks):
-                    self._thaw(checks, now)
+                pair = checks.next_waiting(may_start)
+            if pair is None and self._thaw(checks, now):
+                # Also where pairs are Waiting and none may start: the tick is of use to others.
                 pair = checks.next_waiting(may_start)
             if pair is not None:
                 self._turn = (self._turn + step + 1) % len(self._lists)
                 return pair
         return None
 
-    def _thaw(self, checks: CheckList, now: float) -> None:
+    def _thaw(self, checks: CheckList, now: float) -> bool:
+        """Give each foundation that nobody works on a Waiting pair; True where there was one."""
+        thawed = False
         busy = {pair.foundation for _, pair in self._pairs() if pair.state in _ACTIVE}
         for pair in sorted(checks, key=lambda pair: (pair.component, -pair.priority)):
             if pair.state is PairState.FROZEN and pair.foundation not in busy:
                 busy.add(pair.foundation)
                 checks.set_state(pair, PairState.WAITING, now)
+                thawed = True
+        return thawed
 
     def rto_s(self, ta_s: float) -> float:
         """First retransmission time of a check that starts now, in seconds (RFC 8445 §14.3).

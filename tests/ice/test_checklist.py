@@ -304,6 +304,22 @@ def test_a_pair_that_may_not_start_stays_and_the_turn_goes_on() -> None:
     assert group.next_check(anybody, NOW) is top
 
 
+@pytest.mark.req("ICETCP-12-9", "ICE-6.1.4-1")
+def test_a_pair_that_may_not_start_keeps_no_other_foundation_frozen() -> None:
+    checks = stream("ab", components=2)
+    group = CheckListSet([checks])
+    group.activate(list(checks), NOW)
+    a1, b1 = (pair for pair in checks if pair.component == 1)
+    checks.set_state(a1, PairState.FAILED, NOW)
+    assert waiting(checks) == "b1"
+    taken = group.next_check(lambda pair: pair is not b1, NOW)
+    assert taken is not None
+    assert (taken.foundation[1], taken.component) == ("a", 2)
+    assert (b1.state, waiting(checks)) == (PairState.WAITING, "a2 b1"), "b is busy: b2 stays Frozen"
+    checks.set_state(taken, PairState.IN_PROGRESS, NOW)
+    assert group.next_check(anybody, NOW) is b1
+
+
 def test_a_nomination_goes_ahead_of_the_queue_and_keeps_the_pair_succeeded() -> None:
     checks = stream("abc")
     pairs = list(checks)

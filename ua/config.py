@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from ice.config import IceConfig
 from ua.errors import ConfigurationError
-from ua.ice_servers import check_servers, ice_config
+from ua.ice_settings import STRICT, IceSettings, check_ice, ice_config
 
 SipTransport = Literal["udp", "tcp"]
 """Transport of SIP messages; a request too large for UDP goes by TCP anyway (RFC 3261 §18.1.1)."""
@@ -30,8 +30,6 @@ PASSWORD_VARIABLE = "ICEPHONE_PASSWORD"  # noqa: S105  the name of the variable,
 
 TURN_PASSWORD_VARIABLE = "ICEPHONE_TURN_PASSWORD"  # noqa: S105  the name of the variable, not its content
 """The same for TURN servers."""
-
-_STRICT: Mapping[str, Any] = {"extra": "forbid"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,7 @@ class AccountSettings:
         expires_s: seconds a registration shall last.
     """
 
-    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
     uri: str = ANONYMOUS_URI
     display_name: str = ""
@@ -72,49 +70,10 @@ class SipSettings:
         user_agent: text of the User-Agent and Server header; empty leaves it out.
     """
 
-    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
     listen: str = "0.0.0.0:0"
     user_agent: str = "icephone"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IceSettings:
-    """`[ice]`: which candidates are gathered and how fast they are checked.
-
-    Attributes:
-        udp: gather UDP candidates.
-        tcp: gather TCP candidates (RFC 6544 §4.1).
-        loopback: use loopback addresses too.
-        interfaces: names of the interfaces to use; empty means all real ones.
-        pacing_ms: ms between two checks (Ta, RFC 8445 §14.2), 5 to 1000.
-        stun: URIs of STUN servers (RFC 7064), best first.
-        turn: URIs of TURN servers (RFC 7065), best first.
-        turn_user: our user name at the TURN servers.
-        turn_password_file: file whose first line is the password there.
-        turn_password_env: environment variable that holds it.
-        turn_ca_file: certificates to trust for turns: URIs instead of those of the system.
-        turn_server_name: name in the certificates of the TURN servers where their URIs hold addresses.
-        relay_only: media by TURN alone; nobody is told an address of this host.
-        gather_timeout_ms: ms that servers are waited for before a call goes on without them, 50 to 30000.
-    """
-
-    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
-
-    udp: bool = True
-    tcp: bool = True
-    loopback: bool = False
-    interfaces: tuple[str, ...] = ()
-    pacing_ms: int = 10
-    stun: tuple[str, ...] = ()
-    turn: tuple[str, ...] = ()
-    turn_user: str = ""
-    turn_password_file: Path | None = None
-    turn_password_env: str | None = None
-    turn_ca_file: Path | None = None
-    turn_server_name: str | None = None
-    relay_only: bool = False
-    gather_timeout_ms: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +85,7 @@ class MediaSettings:
         ptime_ms: ms of audio in a packet, 10 to 60 in steps of 10.
     """
 
-    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
     codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
     ptime_ms: int = 20
@@ -136,11 +95,11 @@ class MediaSettings:
 class Settings:
     """A whole configuration file; every section and key may be left out."""
 
-    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
     account: AccountSettings = AccountSettings()
     sip: SipSettings = SipSettings()
-    ice: IceSettings = IceSettings()
+    ice: IceSettings = field(default_factory=IceSettings)
     media: MediaSettings = MediaSettings()
 
 
@@ -253,8 +212,6 @@ def check_settings(settings: Settings) -> None:
     _check("sip.listen", split_listen, settings.sip.listen)
     for key, value, low, high in (
         ("account.expires_s", account.expires_s, 60, 86400),
-        ("ice.pacing_ms", settings.ice.pacing_ms, 5, 1000),
-        ("ice.gather_timeout_ms", settings.ice.gather_timeout_ms, 50, 30000),
         ("media.ptime_ms", settings.media.ptime_ms, 10, 60),
     ):
         if not low <= value <= high:
@@ -263,9 +220,7 @@ def check_settings(settings: Settings) -> None:
         raise ConfigurationError(f"media.ptime_ms: {settings.media.ptime_ms} is not a multiple of 10")
     if not settings.media.codecs or len(set(settings.media.codecs)) != len(settings.media.codecs):
         raise ConfigurationError("media.codecs: the list is empty or names a codec twice")
-    if not (settings.ice.udp or settings.ice.tcp):
-        raise ConfigurationError("ice.tcp: udp and tcp are both off", hint="switch one of them on")
-    check_servers(settings.ice)
+    check_ice(settings.ice)
 
 
 def _check(key: str, parse: Callable[[str], object], text: str) -> None:

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ua.config import AccountSettings, IceSettings, Settings, check_settings
+from ua.config import AccountSettings, Settings, check_settings
 from ua.errors import ConfigurationError
+from ua.ice_settings import IceSettings
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

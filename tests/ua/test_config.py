@@ -15,7 +15,6 @@ from ice.servers import StunServer
 from ua.config import (
     ANONYMOUS_URI,
     AccountSettings,
-    IceSettings,
     MediaSettings,
     Settings,
     SipSettings,
@@ -25,6 +24,7 @@ from ua.config import (
 )
 from ua.config_file import default_path, find_config, load_settings, parse_settings, to_json, to_toml
 from ua.errors import ConfigurationError
+from ua.ice_settings import IceSettings
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 

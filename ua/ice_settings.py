@@ -1,0 +1,107 @@
+"""`[ice]` of a configuration file: its values, their faults, and the policy of ICE that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ice.config import IceConfig
+from ua.errors import ConfigurationError
+from ua.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
+
+STRICT: Mapping[str, Any] = {"extra": "forbid"}
+"""Unknown keys of a section are an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IceSettings:
+    """`[ice]`: which candidates are gathered and how fast they are checked.
+
+    Attributes:
+        udp: gather UDP candidates.
+        tcp: gather TCP candidates (RFC 6544 §4.1).
+        loopback: use loopback addresses too.
+        interfaces: names of the interfaces to use; empty means all real ones.
+        pacing_ms: ms between two checks (Ta, RFC 8445 §14.2), 5 to 1000.
+        stun: URIs of STUN servers (RFC 7064), best first.
+        turn: URIs of TURN servers (RFC 7065), best first.
+        turn_user: our user name at the TURN servers.
+        turn_password_file: file whose first line is the password there.
+        turn_password_env: environment variable that holds it.
+        turn_ca_file: certificates to trust for turns: URIs instead of those of the system.
+        turn_server_name: name in the certificates of the TURN servers where their URIs hold addresses.
+        relay_only: media by TURN alone; nobody is told an address of this host.
+        gather_timeout_ms: ms that servers are waited for before a call goes on without them, 50 to 30000.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
+
+    udp: bool = True
+    tcp: bool = True
+    loopback: bool = False
+    interfaces: tuple[str, ...] = ()
+    pacing_ms: int = 10
+    stun: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
+    turn_user: str = ""
+    turn_password_file: Path | None = None
+    turn_password_env: str | None = None
+    turn_ca_file: Path | None = None
+    turn_server_name: str | None = None
+    relay_only: bool = False
+    gather_timeout_ms: int = 500
+
+
+def check_ice(ice: IceSettings) -> None:
+    """Check what types cannot say; ConfigurationError names the key."""
+    for key, value, low, high in (
+        ("ice.pacing_ms", ice.pacing_ms, 5, 1000),
+        ("ice.gather_timeout_ms", ice.gather_timeout_ms, 50, 30000),
+    ):
+        if not low <= value <= high:
+            raise ConfigurationError(f"{key}: {value} is not between {low} and {high}")
+    if not (ice.udp or ice.tcp):
+        raise ConfigurationError("ice.tcp: udp and tcp are both off", hint="switch one of them on")
+    for number, uri in enumerate(ice.stun):
+        try:
+            stun_server(uri)
+        except ValueError as error:
+            raise ConfigurationError(f"ice.stun.{number}: {error}", hint=STUN_HINT) from None
+    for number, uri in enumerate(ice.turn):
+        try:
+            turn_server(uri, server_name=ice.turn_server_name)
+        except ValueError as error:
+            raise ConfigurationError(f"ice.turn.{number}: {error}", hint=TURN_HINT) from None
+    if ice.turn_password_file is not None and ice.turn_password_env is not None:
+        raise ConfigurationError(
+            "ice.turn_password_env: turn_password_file is set as well", hint="keep one of the two"
+        )
+    if ice.relay_only and not ice.turn:
+        raise ConfigurationError("ice.relay_only: there is no TURN server in ice.turn", hint=TURN_HINT)
+
+
+def ice_config(ice: IceSettings, turn_password: str) -> IceConfig:
+    """The policy that these settings, which were checked, describe."""
+    turn_servers = (
+        turn_server(
+            uri,
+            user=ice.turn_user,
+            password=turn_password,
+            server_name=ice.turn_server_name,
+            ca_file=ice.turn_ca_file,
+        )
+        for uri in ice.turn
+    )
+    return IceConfig(
+        udp=ice.udp,
+        tcp=ice.tcp,
+        loopback=ice.loopback,
+        interfaces=ice.interfaces,
+        pacing_ms=ice.pacing_ms,
+        stun_servers=tuple(stun_server(uri) for uri in ice.stun),
+        turn_servers=tuple(turn_servers),
+        relay_only=ice.relay_only,
+        gather_timeout_s=ice.gather_timeout_ms / 1000,
+    )

@@ -46,8 +46,8 @@ class Gathered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gathering:
-    """What came of gathering.
+class Bound:
+    """What came of binding the sockets of host candidates.
 
     Attributes:
         gathered: at least one candidate.
@@ -110,9 +110,7 @@ def _is_usable(address: HostAddress, config: IceConfig) -> bool:
     return not (isinstance(ip, ipaddress.IPv6Address) and any(ip in net for net in _IPV6_EXCLUDED))
 
 
-async def gather_hosts(
-    network: Network, config: IceConfig, components: int, receivers: Receivers
-) -> Gathering:
+async def gather_hosts(network: Network, config: IceConfig, components: int, receivers: Receivers) -> Bound:
     """Bind the sockets of all host candidates.
 
     Per address and component: a UDP socket, a TCP listener (passive) and a placeholder (active). The listener
@@ -143,7 +141,7 @@ async def gather_hosts(
         raise
     if not gatherer.gathered:
         raise GatheringFailed("no socket could be bound: " + "; ".join(gatherer.problems))
-    return Gathering(gathered=tuple(gatherer.gathered), problems=tuple(gatherer.problems))
+    return Bound(gathered=tuple(gatherer.gathered), problems=tuple(gatherer.problems))
 
 
 def release(gathered: Sequence[Gathered]) -> None:

@@ -1,12 +1,11 @@
-"""Gathering from STUN and TURN servers: all at once, in turns, with one deadline (RFC 8445 §5.1.1.2)."""
+"""Gathering from STUN servers over UDP, and from TURN servers (RFC 8445 §5.1.1.2): a `Gatherer`."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ice.address import may_ask
 from ice.candidate import ServerCandidates
@@ -15,6 +14,7 @@ from ice.config import IceConfig
 from ice.errors import TurnError
 from ice.flows import Flows
 from ice.gather import Gathered, Receivers, usable_hosts
+from ice.gatherer import Found, Job, Turns
 from ice.network import Network
 from ice.relays import Relays, local_host_for
 from ice.resolve import addresses_of
@@ -42,10 +42,10 @@ class _Question:
 
 
 class ServerGathering:
-    """Everything that the servers of one session give us. Made inside a running event loop.
+    """Server-reflexive UDP candidates and relayed ones. Made inside a running event loop.
 
     Args:
-        config: the servers, and how long they are waited for.
+        config: the servers.
         components: how many components the session has.
         network: where sockets towards TURN servers come from.
         flows: the sockets of the session.
@@ -73,34 +73,23 @@ class ServerGathering:
             config=config, network=network, receivers=receivers, on_problem=self.problems.append
         )
         self._questions: dict[tuple[FlowId, TransportAddress], _Question] = {}
-        self._tasks: dict[asyncio.Task[None], str] = {}
         self._timer = CoreTimer(self._clock, self._ring)
-        self._found: list[Gathered] = []
+        self._turns = Turns(self._ta_s)
+        self._found: Found = lambda _: None
         self._maker = ServerCandidates(())
 
-    async def gather(self, bound: Sequence[Gathered]) -> list[Gathered]:
-        """Ask all servers, each request in its turn; what is late is dropped and told.
-
-        Args:
-            bound: the host candidates, whose sockets are with the flows already.
-        """
+    def jobs(self, bound: Sequence[Gathered], turns: Turns, found: Found) -> Iterable[Job]:
+        """One for each relayed candidate, then one for each STUN server."""
+        self._turns, self._found = turns, found
         sockets = [item for item in bound if item.udp is not None]
         self._maker = ServerCandidates(tuple(dict.fromkeys(item.candidate.address.host for item in bound)))
-        turn = 0
         for order, server in enumerate(self._config.turn_servers):
             for component in self._components if self._relays.usable(server) else ():
                 name = f"TURN server {server}"
-                self._begin(name, self._relay(server, name, component, order, turn * self._ta_s))
-                turn += 1
-        self._reflexive.hold_until(self._clock.now() + turn * self._ta_s)
+                yield Job(name=name, work=self._relay(server, name, component, order))
         for order, stun in enumerate(self._stun_servers() if sockets else ()):
             name = f"STUN server {stun}"
-            self._begin(name, self._ask(stun, name, order, sockets))
-        try:
-            await self._wait({item.candidate.component for item in bound})
-        finally:
-            await self._end_waiting()
-        return self._found
+            yield Job(name=name, work=self._ask(stun, name, order, sockets))
 
     def _stun_servers(self) -> tuple[StunServer, ...]:
         """A TURN server answers Binding requests as well (RFC 8656 §1)."""
@@ -111,42 +100,10 @@ class ServerGathering:
         )
         return tuple(dict.fromkeys((*self._config.stun_servers, *relays)))
 
-    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks[self._loop.create_task(work)] = name
-
-    async def _wait(self, served: set[int]) -> None:
-        """Wait for the servers; beyond the deadline only while a component has no candidate at all."""
-        started = self._clock.now()
-        running: set[asyncio.Task[None]] = set(self._tasks)
-        if running:
-            _, running = await asyncio.wait(running, timeout=self._config.gather_timeout_s)
-        while running and not served.union(item.candidate.component for item in self._found).issuperset(
-            self._components
-        ):
-            left = started + self._config.gather_patience_s - self._clock.now()
-            if left <= 0:
-                return
-            _, running = await asyncio.wait(running, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-
-    async def _end_waiting(self) -> None:
-        late = [task for task in self._tasks if not task.done()]
-        self.problems += dict.fromkeys(f"{self._tasks[task]}: no answer in time" for task in late)
-        for task in late:
-            task.cancel()
-        self._reflexive.give_up()
-        self._pump()
-        if late:
-            await asyncio.wait(late)
-        for task in self._tasks:
-            if not task.cancelled():
-                # A fault of ours must not pass in silence.
-                task.result()
-
     # --- relayed candidates ---------------------------------------------------------------------------------
 
-    async def _relay(self, server: TurnServer, name: str, component: int, order: int, wait_s: float) -> None:
+    async def _relay(self, server: TurnServer, name: str, component: int, order: int) -> None:
         """Get the relayed candidate of one component."""
-        await asyncio.sleep(wait_s)
         try:
             addresses = await addresses_of(server.host)
         except OSError as error:
@@ -160,10 +117,9 @@ class ServerGathering:
         else:
             self._tell(f"{name}: no address of this host can reach it")
             return
+        await self._turns.take()
         try:
-            self._found.append(
-                await self._relays.allocate(server, name, address, local_host, component, order)
-            )
+            self._found(await self._relays.allocate(server, name, address, local_host, component, order))
         except TurnError as error:
             self._tell(str(error))
 
@@ -184,26 +140,32 @@ class ServerGathering:
         except OSError as error:
             self._tell(f"{name}: {describe_error(error)}")
             return
-        questions = []
-        reachable = False
-        for host in addresses:
-            remote = TransportAddress(host=host, port=server.port)
-            for item in sockets:
-                if item.flow is None or not may_ask(item.candidate.address.host, host):
-                    continue
-                reachable = True
-                if (item.flow, remote) not in self._questions:
-                    question = _Question(
-                        host=item, name=name, order=order, answered=self._loop.create_future()
-                    )
-                    self._questions[item.flow, remote] = question
-                    questions.append(question.answered)
-                    self._reflexive.ask(item.flow, remote, self._clock.now())
-        self._pump()
-        if questions:
-            await asyncio.wait(questions)
-        if not reachable:
+        remotes = [TransportAddress(host=host, port=server.port) for host in addresses]
+        asked = [
+            (item, item.flow, remote)
+            for remote in remotes
+            for item in sockets
+            if item.flow is not None and may_ask(item.candidate.address.host, remote.host)
+        ]
+        if not asked:
             self._tell(f"{name}: no address of this host can reach it")
+        questions = []
+        try:
+            for item, flow, remote in asked:
+                if (flow, remote) in self._questions:
+                    continue
+                question = _Question(host=item, name=name, order=order, answered=self._loop.create_future())
+                self._questions[flow, remote] = question
+                questions.append(question.answered)
+                await self._turns.take()
+                self._reflexive.ask(flow, remote, self._clock.now(), among=len(asked))
+                self._pump()
+            if questions:
+                await asyncio.wait(questions)
+        except asyncio.CancelledError:
+            self._reflexive.give_up()
+            self._pump()
+            raise
 
     def _learn(self, finding: Finding) -> None:
         question = self._questions[finding.flow, finding.server]
@@ -215,7 +177,7 @@ class ServerGathering:
         match finding:
             case Mapped(address=address):
                 candidate = self._maker.reflexive(base, address, finding.server.host, question.order)
-                self._found.append(Gathered(candidate=candidate, flow=finding.flow, udp=question.host.udp))
+                self._found(Gathered(candidate=candidate, flow=finding.flow, udp=question.host.udp))
             case NotMapped(reason=reason):
                 self._tell(f"{question.name}, asked from {base.address}: {reason}")
 
@@ -234,13 +196,8 @@ class ServerGathering:
         self._pump()
 
     async def close(self) -> None:
-        """Stop, give back all allocations, wait until nothing runs; who gathers gets what there is."""
+        """Stop, give back all allocations, and wait until they are."""
         self.stop()
-        running = [task for task in self._tasks if not task.done()]
-        for task in running:
-            task.cancel()
-        if running:
-            await asyncio.wait(running)
         await self._relays.close()
 
     def _pump(self) -> None:

@@ -97,17 +97,20 @@ class ServerReflexive:
         self._questions: list[_Question] = []
         self._over: deque[bytes] = deque(maxlen=_MAX_REMEMBERED)
         self._next_turn = 0.0
+        self._among = 1
         self._commands: list[SendDatagram] = []
         self._findings: list[Finding] = []
 
     # --- what is wanted -------------------------------------------------------------------------------------
 
-    def hold_until(self, at: float) -> None:
-        """No request leaves before `at`: earlier turns belong to others (RFC 8445 §14.2)."""
-        self._next_turn = max(self._next_turn, at)
-
-    def ask(self, flow: FlowId, server: TransportAddress, now: float) -> None:
+    def ask(self, flow: FlowId, server: TransportAddress, now: float, *, among: int = 1) -> None:
         """Ask a server about a socket, and then keep the mapping; one finding follows.
+
+        Args:
+            flow: the UDP socket.
+            server: whom.
+            now: monotonic seconds.
+            among: how many questions are asked in a row: retransmissions leave room for them.
 
         Raises:
             ValueError: the server's host is no IP literal, or it was asked about that socket already.
@@ -115,6 +118,7 @@ class ServerReflexive:
         server = normalised(server)
         if any((known.flow, known.server) == (flow, server) for known in self._questions):
             raise ValueError(f"{server} was asked about flow {flow} already")
+        self._among = max(among, self._among)
         self._questions.append(_Question(flow, server, now))
         self._send_due(now)
 
@@ -235,7 +239,7 @@ class ServerReflexive:
             method=Method.BINDING, message_class=MessageClass.REQUEST, transaction_id=transaction_id
         )
         # RFC 8445 §14.3: so long that retransmissions of all of them still keep to Ta.
-        rto_s = max(DEFAULT_RTO_S, self._ta_s * len(self._questions))
+        rto_s = max(DEFAULT_RTO_S, self._ta_s * max(self._among, len(self._questions)))
         question.ask_at = None
         question.transaction = ClientTransaction(
             transaction_id=transaction_id,

@@ -22,6 +22,7 @@ from ice.config import IceConfig
 from ice.driver import Driver
 from ice.errors import GatheringFailed, IceFailed
 from ice.gather import Gathered, Receivers, gather_hosts, release
+from ice.gathering import Gathering, sources
 from ice.local_sockets import LocalSockets
 from ice.messages import (
     CheckReceived,
@@ -37,7 +38,6 @@ from ice.network import Network
 from ice.path import SelectedPath
 from ice.plain import PlainSource
 from ice.report import SessionReport
-from ice.server_gathering import ServerGathering
 from ice.types import (
     Credentials,
     Description,
@@ -83,7 +83,7 @@ class Session:
             config=config,
             on_event=self._handle_event,
             on_packet=self._handle_packet,
-            intercept=lambda *arrived: self._servers.intercept(*arrived),
+            intercept=lambda *arrived: self._sources.intercept(*arrived),
         )
         self._flows = self._driver.flows
         self._sockets = LocalSockets(self._flows)
@@ -92,12 +92,8 @@ class Session:
             datagrams=self._flows.datagram_receiver,
             connections=self._flows.connection_receiver,
         )
-        self._servers = ServerGathering(
-            config=config,
-            components=components,
-            network=network,
-            flows=self._flows,
-            receivers=self._receivers,
+        self._sources = Gathering(
+            config, components, sources(config, components, network, self._flows, self._receivers)
         )
         self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
         self._gathering = False
@@ -131,10 +127,10 @@ class Session:
             hosts: tuple[Gathered, ...] = ()
             if not self._config.relay_only:
                 hosts = await self._gather_hosts()
-            self._adopt(await self._servers.gather(hosts))
+            self._adopt(await self._sources.gather(hosts))
             local = self._agent.local_description
             if not local.candidates:
-                why = "; ".join(self._servers.problems) or "no TURN server can be used"
+                why = "; ".join(self._sources.problems) or "no TURN server can be used"
                 raise GatheringFailed(f"no relayed candidate: {why}")
         except BaseException:
             await self.close()
@@ -252,7 +248,7 @@ class Session:
         socket = None if chosen is None else self._flows.udp(chosen)
         if chosen is None or socket is None:
             raise ValueError(f"component {component} has no UDP socket")
-        self._servers.stop()
+        self._sources.stop()
         self._plain[chosen] = (path, PlainSource(remote))
         path.use_udp(socket, remote, None)
         return path
@@ -281,7 +277,7 @@ class Session:
             selected=self._paths[1].pair,
             path_changes=tuple(self._changes),
             unvalidated_packets=self._unvalidated,
-            gathering_problems=(*self._problems, *self._servers.problems),
+            gathering_problems=(*self._problems, *self._sources.problems),
         )
 
     async def close(self) -> None:
@@ -292,20 +288,20 @@ class Session:
                 path.stop()
             self._concluded.set()
         await self._driver.close()
-        await self._servers.close()
+        await self._sources.close()
 
     # --- what the driver tells ---
 
     def _handle_event(self, event: Event) -> None:
         match event:
             case StateChanged(state=SessionState.COMPLETED):
-                self._servers.stop()
+                self._sources.stop()
                 if self._nominated_at is None:
                     self._nominated_at = event.at
                 self._failure = ""
                 self._concluded.set()
             case StateChanged(state=SessionState.FAILED):
-                self._servers.stop()
+                self._sources.stop()
                 self._failure = event.reason or "no path was found"
                 self._concluded.set()
             case PathSelected():

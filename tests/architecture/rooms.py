@@ -34,6 +34,8 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "firewall",
         "flows",
         "gather",
+        "gatherer",
+        "gathering",
         "local_sockets",
         "network",
         "path",

@@ -1,4 +1,4 @@
-"""Gathering: which addresses are used, what is bound, what is freed."""
+"""Bound: which addresses are used, what is bound, what is freed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ice.config import IceConfig
 from ice.errors import GatheringFailed
 from ice.gather import (
     PORT_PAIR_ATTEMPTS,
-    Gathering,
+    Bound,
     Receivers,
     gather_hosts,
     release,
@@ -99,7 +99,7 @@ def receivers() -> Receivers:
 
 async def gather(
     network: FakeNetwork | HostNetwork, config: IceConfig | None = None, components: int = 1
-) -> Gathering:
+) -> Bound:
     return await gather_hosts(network, config or IceConfig(), components, receivers())
 
 

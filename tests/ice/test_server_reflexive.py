@@ -208,14 +208,12 @@ def test_a_silent_server_is_asked_seven_times_and_then_told() -> None:
 @pytest.mark.req("ICE-5.1.1.2-6", "USE-8")
 def test_one_new_request_leaves_per_ta() -> None:
     asking = core()
-    asking.hold_until(START + 2 * TA_S)
     for flow in (FLOW, OTHER_FLOW):
         for number in range(3):
             asking.ask(flow, TransportAddress(host=f"192.0.2.{number + 1}", port=3478), START)
-    assert asking.take_commands() == []
-    sent = sent_until(asking, START + 0.4)
+    sent = [(START, command) for command in asking.take_commands()]
+    sent += sent_until(asking, START + 0.4)
     assert len(sent) == 6
-    assert sent[0][0] == pytest.approx(START + 2 * TA_S)
     gaps = [later[0] - earlier[0] for earlier, later in itertools.pairwise(sent)]
     assert min(gaps) >= TA_S * 0.999
     assert max(gaps) < TA_S * 1.001

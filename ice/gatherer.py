@@ -1,0 +1,78 @@
+"""What a source of candidates looks like to gathering, and the turns that all sources share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ice.clock import LoopClock
+from ice.gather import Gathered
+from ice.types import FlowId, TransportAddress
+
+Found = Callable[[Gathered], None]
+"""Takes a candidate as soon as it is there."""
+
+
+class Turns:
+    """One new transaction per Ta, whatever it asks and whomever (RFC 8445 §5.1.1.2, §14.2).
+
+    Who asked first has the first turn.
+
+    Args:
+        ta_s: seconds between two turns.
+    """
+
+    def __init__(self, ta_s: float) -> None:
+        self._ta_s = ta_s
+        self._clock = LoopClock()
+        self._order = asyncio.Lock()
+        self._next = 0.0
+
+    async def take(self) -> None:
+        """Wait for a turn: a request or a connection begins at once when this returns."""
+        async with self._order:
+            wait_s = self._next - self._clock.now()
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+            self._next = self._clock.now() + self._ta_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One thing to do while gathering.
+
+    Attributes:
+        name: who is asked, for people.
+        work: calls `found` for each candidate; cancelled at the deadline.
+    """
+
+    name: str
+    work: Coroutine[Any, Any, None]
+
+
+class Gatherer(Protocol):
+    """One source of candidates: servers, relays, a gateway."""
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What could not be had, and what was lost later; for people."""
+
+    def jobs(self, bound: Sequence[Gathered], turns: Turns, found: Found) -> Iterable[Job]:
+        """What is to be done, all at once.
+
+        Args:
+            bound: the host candidates, whose sockets are with the flows already.
+            turns: to be waited for before anything new is begun.
+            found: takes the candidates.
+        """
+
+    def intercept(self, flow: FlowId, remote: TransportAddress, data: bytes, now: float) -> bool:
+        """Take STUN that arrived on a UDP socket of ours; False where it is not meant for this source."""
+
+    def stop(self) -> None:
+        """ICE has concluded: what only kept candidates alive ends (RFC 8445 §5.1.1.4, RFC 6544 §11.2)."""
+
+    async def close(self) -> None:
+        """Give everything back and wait until nothing runs. The jobs have ended before."""

@@ -7,32 +7,20 @@ Feed it what happens, carry out its commands, deliver its events, call `handle_t
     for event in agent.take_events(): ...
     arm_timer(agent.next_timer())
 
-It wires the parts that own the rules: check list, client and server side of checks, nomination, paths.
+It keeps what outlives a restart: sockets and connections, role, pacing. The rest is a generation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
-from ice.check_client import CheckClient
-from ice.check_results import CheckResults
-from ice.check_server import CheckServer
-from ice.checking import Checking
-from ice.checklist import CheckList
-from ice.checklist_set import CheckListSet
-from ice.conclusion import Conclusion
 from ice.config import IceConfig
 from ice.connection import LocalSocket
 from ice.connection_table import ConnectionTable
-from ice.inbound import InboundChecks
-from ice.local_candidates import LocalCandidates
+from ice.generation import Generation
 from ice.messages import Command, Event
 from ice.outbox import Outbox
 from ice.pacing import Pacing
-from ice.packets import Packets
-from ice.paths import Paths
-from ice.remote_candidates import RemoteCandidates
 from ice.role import RoleKeeper
 from ice.types import (
     Candidate,
@@ -73,79 +61,18 @@ class Agent:
     ) -> None:
         if components < 1:
             raise ValueError("a stream has at least one component")
-        self._config = config
-        self._credentials = credentials
-        self._pacing = Pacing(config.pacing_ms)
-        self._remote: Description | None = None
-        out = self._out = Outbox()
-        roles = self._roles = RoleKeeper(role, tie_breaker, random)
-        table = self._table = ConnectionTable(config=config, outbox=out)
-        self._locals = LocalCandidates(limit=config.max_candidates, table=table, outbox=out)
-        checks = self._checks = CheckList(role=role, max_pairs=config.max_pairs, outbox=out)
-        self._lists = CheckListSet((checks,))
-        self._remotes = RemoteCandidates(config=config, outbox=out)
-        client = self._client = CheckClient(
-            local=credentials, roles=roles, table=table, config=config, random=random, outbox=out
-        )
-        paths = self._paths = Paths(
-            local=credentials,
-            checks=checks,
-            table=table,
-            roles=roles,
+        self._out = Outbox()
+        self._roles = RoleKeeper(role, tie_breaker, random)
+        self._table = ConnectionTable(config=config, outbox=self._out)
+        self._generation = Generation(
+            credentials=credentials,
+            components=components,
+            roles=self._roles,
+            pacing=Pacing(config.pacing_ms),
+            table=self._table,
             config=config,
             random=random,
-            outbox=out,
-        )
-        inbound = self._inbound = InboundChecks(
-            table=table,
-            remotes=self._remotes,
-            checks=checks,
-            client=client,
-            paths=paths,
-            roles=roles,
-            outbox=out,
-        )
-        results = CheckResults(
-            locals_=self._locals,
-            checks=checks,
-            lists=self._lists,
-            client=client,
-            table=table,
-            outbox=out,
-        )
-        conclusion = self._conclusion = Conclusion(
-            components=components,
-            checks=checks,
-            client=client,
-            table=table,
-            paths=paths,
-            roles=roles,
-            config=config,
-            inbound=lambda: inbound.answered,
-            outbox=out,
-        )
-        checking = self._checking = Checking(
-            lists=self._lists,
-            checks=checks,
-            client=client,
-            results=results,
-            table=table,
-            paths=paths,
-            conclusion=conclusion,
-            roles=roles,
-            pacing=self._pacing,
-            outbox=out,
-        )
-        self._packets = Packets(
-            config=config,
-            table=table,
-            server=CheckServer(local=credentials, roles=roles, outbox=out),
-            client=client,
-            inbound=inbound,
-            paths=paths,
-            checking=checking,
-            conclusion=conclusion,
-            outbox=out,
+            outbox=self._out,
         )
 
     # --- what is known --------------------------------------------------------------------------------------
@@ -153,7 +80,7 @@ class Agent:
     @property
     def state(self) -> SessionState:
         """NEW until the peer's description is set, then RUNNING, COMPLETED or FAILED; CLOSED at the end."""
-        return self._conclusion.state
+        return self._generation.state
 
     @property
     def role(self) -> Role:
@@ -168,12 +95,11 @@ class Agent:
     @property
     def pairs(self) -> tuple[PairView, ...]:
         """All pairs that ever were in the check list, oldest first."""
-        return tuple(pair.view(selected=self._paths.is_selected(pair)) for pair in self._checks.history)
+        return self._generation.pairs
 
     def selected(self, component: int) -> PairView | None:
         """The pair that carries the media of a component, None before there is one."""
-        pair = self._paths.pair(component)
-        return None if pair is None else pair.view(selected=True)
+        return self._generation.selected(component)
 
     def accepts_data(self, flow: FlowId, remote: TransportAddress) -> int | None:
         """The component whose media may come from there: an authenticated check or answer did before."""
@@ -196,21 +122,16 @@ class Agent:
         Raises:
             ValueError: a flow is missing, superfluous or taken; the component is not one of ours.
         """
-        if not 1 <= candidate.component <= self._conclusion.components:
+        if not 1 <= candidate.component <= self._generation.components:
             raise ValueError(f"component {candidate.component} is not in use")
-        self._locals.add(candidate, flow, now)
-        if self._remote is not None:
-            self._form_pairs(now)
+        self._generation.add_local_candidate(candidate, flow, now)
+        if self._generation.remote is not None:
             self._advance(now)
 
     @property
     def local_description(self) -> Description:
         """What the peer must be told: our credentials and best candidates, highest priority first."""
-        return Description(
-            credentials=self._credentials,
-            candidates=self._locals.told(self._conclusion.components),
-            pacing_ms=self._config.pacing_ms,
-        )
+        return self._generation.local_description
 
     def set_remote(self, description: Description, now: float) -> None:
         """Take the peer's description and start checking.
@@ -221,38 +142,15 @@ class Agent:
             ValueError: its credentials are others than before, or it is lite now and was not, or the agent
                 is closed.
         """
-        if self._remote is not None and (
-            self._remote.credentials != description.credentials or self._remote.lite is not description.lite
+        known = self._generation.remote
+        if known is not None and (
+            known.credentials != description.credentials or known.lite is not description.lite
         ):
             raise ValueError("that means an ICE restart (RFC 8445 §9), which this agent does not do")
         if self.state is SessionState.CLOSED:
             raise ValueError("the agent is closed")
-        first = self._remote is None
-        self._remote = description
-        if description.mismatch:
-            self._conclusion.fail("the peer saw an ICE mismatch: ICE cannot be used", now)
-            return
-        for candidate in description.candidates:
-            self._remotes.add(candidate, now)
-        if first:
-            self._start(description, now)
-        elif description.end_of_candidates:
-            self._conclusion.end_of_candidates()
-        self._form_pairs(now)
-        if first:
-            aggressive = "ice2" not in description.options
-            self._inbound.set_remote(description.credentials, aggressive=aggressive, now=now)
+        self._generation.set_remote(description, now)
         self._advance(now)
-
-    def _start(self, description: Description, now: float) -> None:
-        if description.lite and not self._roles.controlling:
-            # RFC 8445 §6.1.1: towards a lite peer the full agent controls, whoever began.
-            self._roles.role = Role.CONTROLLING
-            self._checking.role_changed(now)
-        self._pacing.agree(description.pacing_ms)
-        self._client.set_remote(description.credentials)
-        self._paths.set_remote(description.credentials, now)
-        self._conclusion.start(description, now)
 
     def set_role(self, role: Role, now: float) -> None:
         """Take another role before the peer's description is known (the peer is lite, say).
@@ -260,11 +158,11 @@ class Agent:
         Raises:
             ValueError: the peer's description is known: only a conflict changes the role now.
         """
-        if self._remote is not None:
+        if self._generation.remote is not None:
             raise ValueError("the role is fixed once the peer's description is known")
         if role is not self._roles.role:
             self._roles.role = role
-            self._checking.role_changed(now)
+            self._generation.role_changed(now)
 
     def add_remote_candidate(self, candidate: Candidate, now: float) -> None:
         """Take a candidate that came after the description (RFC 8838); ignored after the end of candidates.
@@ -272,44 +170,20 @@ class Agent:
         Raises:
             ValueError: there is no description yet.
         """
-        if self._remote is None:
-            raise ValueError("candidates follow the description that they belong to")
-        if self._remote.end_of_candidates:
-            self._out.counters["candidates_after_end"] += 1
-            return
-        if self._remotes.add(candidate, now) is not None:
-            self._form_pairs(now)
-            self._advance(now)
+        self._generation.add_remote_candidate(candidate, now)
+        self._advance(now)
 
     def end_of_candidates(self, now: float) -> None:
         """The peer has no more candidates (RFC 8838 §14); ValueError without its description."""
-        if self._remote is None:
-            raise ValueError("there is no description yet")
-        self._remote = replace(self._remote, end_of_candidates=True)
-        self._conclusion.end_of_candidates()
-        self._limit_to_peer(now)
+        self._generation.end_of_candidates(now)
         self._advance(now)
 
     def limit_components(self, count: int, now: float) -> None:
         """Use components 1 to `count` only: rtcp-mux was agreed; ValueError under 1."""
         if count < 1:
             raise ValueError("a stream has at least one component")
-        self._conclusion.limit_components(count, now)
+        self._generation.limit_components(count, now)
         self._advance(now)
-
-    def _limit_to_peer(self, now: float) -> None:
-        # RFC 8445 §6.1.2.2: the smaller number of components counts, once all candidates are known.
-        if self._remote is not None and self._remote.end_of_candidates and self._remotes.components:
-            self._conclusion.limit_components(self._remotes.components, now)
-
-    def _form_pairs(self, now: float) -> None:
-        if self.state is not SessionState.RUNNING:
-            return
-        self._limit_to_peer(now)
-        components = self._conclusion.components
-        wanted = [number for number in range(1, components + 1) if self._paths.pair(number) is None]
-        usable = self._locals.usable(components, wanted)
-        self._lists.activate(self._checks.form(usable, self._remotes.signalled, now), now)
 
     # --- packets and connections ----------------------------------------------------------------------------
 
@@ -319,14 +193,14 @@ class Agent:
         Never raises for what is in it; what is refused becomes an event and a count.
         """
         if self.state is not SessionState.CLOSED:
-            self._packets.receive(flow, remote, data, now)
+            self._generation.receive(flow, remote, data, now)
             self._advance(now)
 
     def flow_opened(self, flow: FlowId, local: TransportAddress, now: float) -> None:
         """The connection that `OpenTcp` asked for is there; `local` is its address."""
         connection = self._table.connection(flow)
         if connection is not None:
-            self._checking.connection_opened(connection, local, now)
+            self._generation.connection_opened(connection, local, now)
         self._advance(now)
 
     def flow_failed(self, flow: FlowId, reason: str, now: float) -> None:
@@ -340,7 +214,7 @@ class Agent:
     def _ended(self, flow: FlowId, reason: str, now: float) -> None:
         connection = self._table.connection(flow)
         if connection is not None:
-            self._checking.connection_ended(connection, reason, now)
+            self._generation.connection_ended(connection, reason, now)
         self._advance(now)
 
     def flow_accepted(
@@ -367,24 +241,23 @@ class Agent:
 
     def next_timer(self) -> float | None:
         """When `handle_timer` must be called next, monotonic seconds; None: not before something happens."""
-        times = (self._table.next_timer, self._checking.next_timer)
+        times = (self._table.next_timer, self._generation.next_timer)
         return min((at for at in times if at is not None), default=None)
 
     def _advance(self, now: float) -> None:
         for stranger in self._table.expired(now):
             self._table.close(stranger, "no valid check in time", now)
-        self._checking.advance(now)
+        self._generation.advance(now)
 
     def close(self, now: float) -> None:
         """End the session: all connections and sockets are given up, nothing is sent any more."""
         if self.state is SessionState.CLOSED:
             return
-        self._client.stop()
         for connection in self._table.connections:
             self._table.close(connection, "the session is closed", now)
         for socket in self._table.sockets:
             self._table.free_socket(socket.flow, "the session is closed")
-        self._conclusion.set_state(SessionState.CLOSED, now)
+        self._generation.close(now)
 
     def take_commands(self) -> list[Command]:
         """Commands since the last call, to be carried out in order."""

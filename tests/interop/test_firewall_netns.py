@@ -28,7 +28,7 @@ async def test_a_call_finds_its_way(
         router, caller, callee = networks.router, networks.caller, networks.callee
         if blocked:
             await networks.drop_udp()
-        async with kamailio(programs, host=router.host, port=5060, prefix=router.prefix) as proxy:
+        async with kamailio(programs, place=router) as proxy:
             bob = account_config(tmp_path, "bob", proxy, transport=sip, listen=f"{callee.host}:0")
             answering = await icephone(
                 programs,

@@ -19,6 +19,7 @@ from sdp.negotiated import AudioWish
 from tests.ice.loopback import HOST, until
 from tests.ice.sessions import CONFIG, Side, connect, exchange_packets, two
 from tests.peers.coturn import coturn
+from tests.peers.namespace import LOOPBACK
 from tests.peers.process import Programs, free_ports
 from ua.codec_mapping import formats
 
@@ -193,7 +194,7 @@ async def test_a_peer_without_ice_gets_media_by_relay(programs: Programs) -> Non
 
 @pytest.mark.req("USE-6")
 async def test_an_offer_by_relay_alone_tells_no_address_of_this_host(programs: Programs) -> None:
-    async with coturn(programs, host="127.0.0.2") as server:
+    async with coturn(programs, place=LOOPBACK.at("127.0.0.2")) as server:
         binding = await IceBinding.gather(
             network=HostNetwork(),
             config=relaying(server.server("tcp"), only=True),

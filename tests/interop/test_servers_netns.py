@@ -12,7 +12,8 @@ import pytest
 from tests.peers.coturn import PASSWORD, REALM, USER, Coturn, coturn
 from tests.peers.icephone import account_config, icephone
 from tests.peers.kamailio import kamailio
-from tests.peers.netns import Namespace, TwoNetworks, two_networks
+from tests.peers.namespace import Namespace
+from tests.peers.netns import TwoNetworks, two_networks
 from tests.peers.process import Programs
 from tests.peers.tones import seconds, tone_share
 
@@ -35,7 +36,7 @@ def servers_config(folder: Path, ice: str = "") -> Path:
 
 @asynccontextmanager
 async def server_at(programs: Programs, place: Namespace) -> AsyncIterator[Coturn]:
-    async with coturn(programs, host=place.host, port=PORT, tls_port=TLS_PORT, prefix=place.prefix) as server:
+    async with coturn(programs, place=place, port=PORT, tls_port=TLS_PORT) as server:
         yield server
 
 
@@ -132,10 +133,10 @@ async def test_a_call_gets_out_where_only_port_443_is_open(
     async with two_networks() as networks:
         await networks.only_tcp_443(reject=reject)
         router, caller, callee = networks.router, networks.caller, networks.callee
-        outer = Namespace(name=router.name, host="198.51.100.1")
+        outer = router.at("198.51.100.1")
         async with (
-            kamailio(programs, host=router.host, port=443, prefix=router.prefix) as proxy,
-            coturn(programs, host=outer.host, port=PORT, tls_port=443, prefix=outer.prefix) as server,
+            kamailio(programs, place=router, port=443) as proxy,
+            coturn(programs, place=outer, port=PORT, tls_port=443) as server,
         ):
             bob = account_config(tmp_path, "bob", proxy, listen=f"{callee.host}:0")
             answering = await icephone(

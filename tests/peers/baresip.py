@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.peers.kamailio import PASSWORD, Kamailio
-from tests.peers.process import PeerError, Program, Programs, accepts, free_ports, until
+from tests.peers.namespace import LOOPBACK, Namespace
+from tests.peers.process import PeerError, Program, Programs, free_ports, until
 from tests.peers.registry import find_program
 
 _TEMPLATE = Path(__file__).with_suffix(".config")
@@ -124,8 +125,7 @@ async def baresip(
     transport: str = "udp",
     answers: bool = True,
     password: str = PASSWORD,
-    host: str = "127.0.0.1",
-    prefix: Sequence[str] = (),
+    place: Namespace = LOOPBACK,
 ) -> AsyncIterator[Baresip]:
     """Run a phone; with a `proxy`, it registers there and is ready once it has.
 
@@ -137,11 +137,11 @@ async def baresip(
         transport: of its SIP, "udp" or "tcp".
         answers: True to answer calls by itself.
         password: what it answers a challenge with.
-        host: its address.
-        prefix: command that runs it elsewhere; the control connection must still be reachable.
+        place: where it runs.
     """
-    sip_port, control_port = free_ports(2, host)
-    rtp_port = free_ports(1, host)[0] & ~1
+    host = place.host
+    sip_port, control_port, rtp_port = place.within(lambda: free_ports(3, host))
+    rtp_port &= ~1
     folder = programs.folder / f"baresip-{user}"
     recordings = folder / "heard"
     recordings.mkdir(parents=True)
@@ -171,15 +171,15 @@ async def baresip(
     (folder / "accounts").write_text(";".join(account) + "\n", encoding="utf-8")
     (folder / "contacts").touch()
     command = [find_program("baresip") or "baresip", "-f", str(folder), "-v", "-s"]
-    program = await programs.start(f"baresip-{user}", [*prefix, *command], cwd=folder)
+    program = await programs.start(f"baresip-{user}", [*place.prefix, *command], cwd=folder)
 
     async def listens() -> bool:
         if program.exit_code is not None:
             raise PeerError(f"baresip ended with {program.exit_code}: {program.text()[-2000:]}")
-        return await accepts(host, control_port)
+        return await place.accepts(control_port)
 
     await until(listens, "baresip listens for its control connection")
-    reader, writer = await asyncio.open_connection(host, control_port)
+    reader, writer = await place.connect(control_port)
     phone = Baresip(
         user=user,
         host=host,

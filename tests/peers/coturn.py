@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ice.servers import ServerTransport, TurnServer
-from tests.peers.process import PeerError, Program, Programs, accepts, free_ports, until
+from tests.peers.namespace import LOOPBACK, Namespace
+from tests.peers.process import PeerError, Program, Programs, free_ports, until
 from tests.peers.registry import find_program
 
 USER = "alice"
@@ -90,25 +91,24 @@ def write_certificate(folder: Path, name: str) -> tuple[Path, Path]:
 async def coturn(
     programs: Programs,
     *,
-    host: str = "127.0.0.1",
+    place: Namespace = LOOPBACK,
     port: int | None = None,
     tls_port: int | None = None,
     nonce_lifetime_s: int = 600,
-    prefix: Sequence[str] = (),
     more: Sequence[str] = (),
 ) -> AsyncIterator[Coturn]:
     """Run a server.
 
     Args:
         programs: of the test.
-        host: address to listen on and to relay from.
+        place: where it runs, listens and relays from.
         port: for UDP and TCP; None takes a free one.
         tls_port: for TLS; None takes a free one.
         nonce_lifetime_s: seconds after which a nonce is stale.
-        prefix: command that runs it elsewhere, e.g. in a network namespace.
         more: further lines of its configuration.
     """
-    free = free_ports(2, host) if port is None or tls_port is None else [0, 0]
+    host = place.host
+    free = place.within(lambda: free_ports(2, host))
     port, tls_port = port or free[0], tls_port or free[1]
     with tempfile.TemporaryDirectory(prefix="coturn-") as name:
         folder = Path(name)
@@ -144,7 +144,7 @@ async def coturn(
         config.write_text("\n".join(lines) + "\n", encoding="utf-8")
         program = await programs.start(
             "coturn",
-            [*prefix, find_program("turnserver") or "turnserver", "-c", str(config)],
+            [*place.prefix, find_program("turnserver") or "turnserver", "-c", str(config)],
             cwd=folder,
         )
         server = Coturn(host=host, port=port, tls_port=tls_port, certificate=certificate, program=program)
@@ -152,13 +152,10 @@ async def coturn(
         async def listens() -> bool:
             if program.exit_code is not None:
                 raise PeerError(f"coturn ended with {program.exit_code}: {program.text()[-2000:]}")
-            return await accepts(host, server.port) and await accepts(host, server.tls_port)
+            return await place.accepts(server.port) and await place.accepts(server.tls_port)
 
         try:
-            if prefix:
-                await program.wrote("TLS/TCP listener opened")
-            else:
-                await until(listens, "coturn listens")
+            await until(listens, "coturn listens")
             yield server
         finally:
             await program.stop()

@@ -21,7 +21,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from tests.peers.netns import Namespace, run
+from tests.peers.namespace import Namespace
+from tests.peers.netns import run
 from tests.peers.process import PeerError
 from tests.peers.registry import find_program
 

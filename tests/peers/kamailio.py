@@ -7,12 +7,13 @@ import json
 import secrets
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.peers.namespace import LOOPBACK, Namespace
 from tests.peers.process import PeerError, Program, Programs, free_ports, until
 from tests.peers.registry import find_program
 
@@ -83,22 +84,21 @@ class Kamailio:
 
 @asynccontextmanager
 async def kamailio(
-    programs: Programs, *, host: str = "127.0.0.1", port: int | None = None, prefix: Sequence[str] = ()
+    programs: Programs, *, place: Namespace = LOOPBACK, port: int | None = None
 ) -> AsyncIterator[Kamailio]:
     """Run a proxy.
 
     Args:
         programs: of the test.
-        host: address to listen on.
+        place: where it runs and listens.
         port: for UDP and TCP; None takes a free one.
-        prefix: command that runs it elsewhere, e.g. in a network namespace.
     """
-    chosen = free_ports(1, host)[0] if port is None else port
+    chosen = place.within(lambda: free_ports(1, place.host))[0] if port is None else port
     # The path of a socket has at most about 100 characters: not in the folder of the test.
     with tempfile.TemporaryDirectory(prefix="kamailio-") as name:
         folder = Path(name)
         control = folder / "control"
-        values = {"HOST": host, "PORT": str(chosen), "PASSWORD": PASSWORD, "SOCKET": str(control)}
+        values = {"HOST": place.host, "PORT": str(chosen), "PASSWORD": PASSWORD, "SOCKET": str(control)}
         text = _TEMPLATE.read_text(encoding="utf-8")
         for key, value in values.items():
             text = text.replace(f"@{key}@", value)
@@ -107,10 +107,10 @@ async def kamailio(
         command = [find_program("kamailio") or "kamailio", "-DD", "-E", "-m", "64", "-M", "8"]
         program = await programs.start(
             "kamailio",
-            [*prefix, *command, "-f", str(config), "-Y", name, "-P", str(folder / "pid")],
+            [*place.prefix, *command, "-f", str(config), "-Y", name, "-P", str(folder / "pid")],
             cwd=folder,
         )
-        proxy = Kamailio(host=host, port=chosen, program=program, control=control)
+        proxy = Kamailio(host=place.host, port=chosen, program=program, control=control)
 
         async def answers() -> bool:
             if program.exit_code is not None:

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tests.peers.namespace import Namespace
 from tests.peers.process import PeerError
 from tests.peers.registry import find_program
 
@@ -68,6 +69,7 @@ table inet {_TABLE} {{
     }}
     chain forwarding {{
         type filter hook forward priority filter; policy accept;
+        iifname "eth0" tcp dport 443 accept
         iifname "eth0" counter name dropped {verdict}
     }}
     chain arriving {{
@@ -96,24 +98,6 @@ async def run(*command: str, text: str = "") -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Namespace:
-    """A network namespace with one interface towards the router, or the router itself.
-
-    Attributes:
-        name: unique on this host.
-        host: its address.
-    """
-
-    name: str
-    host: str
-
-    @property
-    def prefix(self) -> tuple[str, ...]:
-        """What to put before a command to run it inside."""
-        return (find_program("ip") or "ip", "netns", "exec", self.name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TwoNetworks:
     """The three namespaces."""
 
@@ -137,12 +121,17 @@ class TwoNetworks:
         await self._nft("-f", "-", text=_drop_all_but_tcp(port))
 
     async def only_tcp_443(self, *, reject: bool) -> None:
-        """Let nothing of the caller pass but TCP to port 443 of the router; drop or reject the rest."""
+        """Let nothing of the caller pass but TCP to port 443, of the router too; drop or reject the rest."""
         await self._nft("-f", "-", text=_only_443("reject" if reject else "drop"))
 
     async def masquerade(self) -> None:
         """Hide the caller behind the router's address: a NAT that lets in only what answers."""
         await self._nft("-f", "-", text=_MASQUERADE)
+
+    async def add_callee(self, host: str) -> Namespace:
+        """One more address in the network of the callee, for a server that stands there."""
+        await run("ip", "-n", self.callee.name, "address", "add", f"{host}/24", "dev", "eth0")
+        return self.callee.at(host)
 
     async def drops(self) -> int:
         """How many packets the rule has dropped; raises PeerError where there is no such rule."""

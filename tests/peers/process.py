@@ -63,16 +63,6 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
     return ports
 
 
-async def accepts(host: str, port: int) -> bool:
-    """True where somebody listens for TCP there."""
-    try:
-        _, writer = await asyncio.open_connection(host, port)
-    except OSError:
-        return False
-    writer.close()
-    return True
-
-
 class Program:
     """One process of a test, the leader of its own group; its output goes to a file.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 
 import pytest
 
 from tests.peers.kamailio import kamailio
-from tests.peers.netns import Namespace, run, two_networks
+from tests.peers.namespace import LOOPBACK, Namespace
+from tests.peers.netns import run, two_networks
 from tests.peers.process import PeerError, Programs
 
 pytestmark = [pytest.mark.peer("netns"), pytest.mark.root]
@@ -74,13 +76,28 @@ async def test_a_proxy_in_the_router_serves_both(programs: Programs) -> None:
     async with two_networks() as networks:
         await networks.drop_udp()
         router = networks.router
-        async with kamailio(programs, host=router.host, port=5060, prefix=router.prefix) as proxy:
+        async with kamailio(programs, place=router, port=5060) as proxy:
             assert await proxy.location("nobody") == []
             for side in (networks.caller, networks.callee):
                 program = await programs.start(
                     "connect", [*side.prefix, sys.executable, "-c", connect, proxy.host]
                 )
                 assert await program.ended(10) == 0
+
+
+async def test_the_test_itself_reaches_inside() -> None:
+    async with two_networks() as networks:
+        inside = networks.callee
+        with inside.within(lambda: socket.create_server((inside.host, 0))) as server:
+            port = server.getsockname()[1]
+            assert await inside.accepts(port)
+            assert await networks.caller.at(inside.host).accepts(port)
+            assert not await LOOPBACK.accepts(port)
+        assert not await inside.accepts(port)
+        with pytest.raises(ZeroDivisionError):
+            inside.within(lambda: 1 // 0)
+    with pytest.raises(FileNotFoundError):
+        inside.within(socket.socket)
 
 
 async def test_nothing_is_left_of_them() -> None:

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from tests.peers.process import PeerError, Programs, accepts, free_ports, until
+from tests.peers.namespace import LOOPBACK
+from tests.peers.process import PeerError, Programs, free_ports, until
 
 
 async def test_a_program_writes_answers_and_ends(programs: Programs) -> None:
@@ -52,9 +53,9 @@ async def test_ports_are_free_in_pairs() -> None:
             for number in (port, port + 1):
                 with socket.socket(socket.AF_INET, kind) as bound:
                     bound.bind(("127.0.0.1", number))
-    assert not await accepts("127.0.0.1", ports[0])
+    assert not await LOOPBACK.accepts(ports[0])
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    assert await accepts(*server.sockets[0].getsockname())
+    assert await LOOPBACK.accepts(server.sockets[0].getsockname()[1])
     server.close()
     await server.wait_closed()
 

@@ -20,7 +20,7 @@ from sdp.candidate_attr import format_candidate, parse_candidate
 from tests.bench.nominate.cases import CASES, DEADLINE_S, ROUND_TRIP_S, Case, Measurement
 from tests.peers.delayed_link import INTERFACE, DelayedLink, delayed_link
 from tests.peers.libnice import Libnice, libnice
-from tests.peers.netns import Namespace
+from tests.peers.namespace import Namespace
 from tests.peers.process import PeerError, Program, Programs, until
 from tests.peers.registry import PEERS
 

@@ -1,0 +1,94 @@
+"""Out of a network from which only TCP to port 443 gets out, to a phone that knows neither ICE nor TURN.
+
+    icephone (192.0.2.2) -- firewall and NAT -- baresip (198.51.100.2), Kamailio (.3) and coturn (.4) on 443
+
+The firewall drops the rest, or rejects it. SIP goes over TCP, media by a relay that is reached over TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.peers.baresip import baresip
+from tests.peers.coturn import PASSWORD, REALM, USER, Coturn, coturn
+from tests.peers.icephone import account_config, icephone
+from tests.peers.kamailio import Kamailio, kamailio
+from tests.peers.namespace import Namespace
+from tests.peers.netns import TwoNetworks, two_networks
+from tests.peers.process import Programs
+from tests.peers.tones import seconds, tone_share, write_tone
+
+pytestmark = [pytest.mark.peer("netns", "kamailio", "coturn", "baresip"), pytest.mark.root]
+
+TALK_S = 2.0
+SOON_MS = 3000
+"""After the answer, audio must be heard so soon."""
+
+
+def config_of(folder: Path, proxy: Kamailio, relay: Coturn, host: str) -> Path:
+    """The caller's account: SIP at the proxy over TCP, the relay by its URI over TLS."""
+    (folder / "turn.txt").write_text(PASSWORD + "\n", encoding="utf-8")
+    file = account_config(folder, "alice", proxy, transport="tcp", listen=f"{host}:0")
+    with file.open("a", encoding="utf-8") as text:
+        text.write(
+            f'[ice]\nturn = ["turns:{relay.host}:{relay.tls_port}"]\nturn_user = "{USER}"\n'
+            f'turn_password_file = "turn.txt"\nturn_server_name = "{REALM}"\n'
+            f'turn_ca_file = "{relay.certificate}"\n'
+        )
+    return file
+
+
+@pytest.mark.parametrize("reject", [False, True], ids=["dropped", "rejected"])
+async def test_a_plain_phone_outside_is_reached(programs: Programs, tmp_path: Path, reject: bool) -> None:
+    ours = tmp_path / "ours.wav"
+    tone = write_tone(tmp_path / "1000.wav", 1000)
+    async with two_networks() as networks:
+        await networks.masquerade()
+        await networks.only_tcp_443(reject=reject)
+        for_sip, for_media = [await networks.add_callee(f"198.51.100.{number}") for number in (3, 4)]
+        async with (
+            kamailio(programs, place=for_sip, port=443) as proxy,
+            coturn(programs, place=for_media, tls_port=443) as relay,
+            baresip(programs, "bob", source=tone, proxy=proxy, place=networks.callee) as bob,
+        ):
+            await only_443_is_open(networks, for_media)
+            calling = await icephone(
+                programs,
+                *("call", proxy.uri("bob"), "--tone", "440", "--record", ours, "--for", f"{TALK_S:g}s"),
+                config=config_of(tmp_path, proxy, relay, networks.caller.host),
+                prefix=networks.caller.prefix,
+            )
+            call = await calling.result()
+            await bob.event("CALL_CLOSED")
+            theirs = await bob.recording()
+    heard_both_ways(call, ours, theirs)
+    assert call["ice"]["local"].startswith(f"{for_media.host}:")
+    assert call["ice"]["remote"].startswith(f"{networks.callee.host}:")
+
+
+async def only_443_is_open(networks: TwoNetworks, server: Namespace) -> None:
+    """From the caller's network, neither TCP to another port nor UDP gets to the server."""
+    outside = networks.caller.at(server.host)
+    before = await networks.drops()
+    assert await outside.accepts(443)
+    with pytest.raises((TimeoutError, ConnectionRefusedError)):
+        await asyncio.wait_for(outside.connect(3478), 0.2)
+    assert await networks.drops() > before
+    before = await networks.drops()
+    with outside.within(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as udp:
+        udp.sendto(b"x", (server.host, 443))
+    assert await networks.drops() > before
+
+
+def heard_both_ways(call: dict[str, Any], ours: Path, theirs: Path) -> None:
+    """The call went well: tones at both ends, soon after the answer."""
+    assert call["result"] == "ok"
+    assert call["media_ms"] - call["setup_ms"] < SOON_MS
+    assert tone_share(ours, 1000) > 0.9
+    assert tone_share(theirs, 440) > 0.9
+    assert min(seconds(ours), seconds(theirs)) > TALK_S * 0.75

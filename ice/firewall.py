@@ -6,11 +6,13 @@ may change at any time; sockets that are open obey at once.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ice.network import (
+    ByteStream,
     DatagramReceiver,
     HostAddress,
     Network,
@@ -112,3 +114,14 @@ class FirewallNetwork:
     async def connect_tcp(self, local_host: str, remote: TransportAddress) -> TcpConnection:
         """Dial out, which the firewall allows."""
         return await self._inner.connect_tcp(local_host, remote)
+
+    async def open_stream(
+        self,
+        local_host: str,
+        remote: TransportAddress,
+        *,
+        tls: ssl.SSLContext | None = None,
+        server_name: str = "",
+    ) -> ByteStream:
+        """Connect to a server outside, which the firewall allows."""
+        return await self._inner.open_stream(local_host, remote, tls=tls, server_name=server_name)

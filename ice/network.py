@@ -6,6 +6,7 @@ The same session runs on the real sockets of this host (`ice.sockets`), behind a
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +15,7 @@ from ice.types import TransportAddress
 
 DatagramReceiver = Callable[[bytes, TransportAddress], None]
 FrameReceiver = Callable[[bytes], None]
+DataReceiver = Callable[[bytes], None]
 CloseReceiver = Callable[[str], None]
 
 
@@ -86,6 +88,42 @@ class TcpListener(Protocol):
         """Stop listening; accepted connections stay."""
 
 
+class ByteStream(Protocol):
+    """An established TCP or TLS connection to a server: bytes as they come, without RFC 4571 frames."""
+
+    @property
+    def local(self) -> TransportAddress:
+        """Our address."""
+
+    @property
+    def remote(self) -> TransportAddress:
+        """The server's address."""
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the network has not taken yet."""
+
+    def start(self, on_data: DataReceiver, on_closed: CloseReceiver) -> None:
+        """Begin to deliver bytes and the end of the connection, once."""
+
+    def send(self, data: bytes) -> None:
+        """Send all of `data`; what the network does not take at once waits here."""
+
+    def framed(self, *, local: TransportAddress, remote: TransportAddress, received: bytes) -> TcpConnection:
+        """Go on as a connection of RFC 4571 frames, through a server that relays it (RFC 6062 §4.3).
+
+        This object is of no use afterwards.
+
+        Args:
+            local: our address as the peer sees it, that of the relay.
+            remote: the peer's address.
+            received: bytes of the peer that were delivered here already.
+        """
+
+    def close(self) -> None:
+        """Close at once; nothing is delivered afterwards."""
+
+
 class Network(Protocol):
     """Where sockets come from. OSError is the only error these calls raise."""
 
@@ -102,3 +140,16 @@ class Network(Protocol):
 
     async def connect_tcp(self, local_host: str, remote: TransportAddress) -> TcpConnection:
         """Dial `remote` from `local_host`, any port. Cancelling gives the attempt up."""
+
+    async def open_stream(
+        self,
+        local_host: str,
+        remote: TransportAddress,
+        *,
+        tls: ssl.SSLContext | None = None,
+        server_name: str = "",
+    ) -> ByteStream:
+        """Connect to a server from `local_host`, any port; with `tls` it must prove to be `server_name`.
+
+        Nothing is sent to it before it has (RFC 8489 §6.2.3). Cancelling gives the attempt up.
+        """

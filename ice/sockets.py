@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import ifaddr
 
 from ice.address import trackable
+from ice.byte_stream import HostByteStream, open_stream
 from ice.network import (
     DatagramReceiver,
     HostAddress,
@@ -17,7 +19,8 @@ from ice.network import (
     TcpListener,
     UdpSocket,
 )
-from ice.tcp_connection import HostTcpListener, connect
+from ice.tcp_connection import connect
+from ice.tcp_listener import HostTcpListener
 from ice.types import TransportAddress
 from ice.udp_socket import HostUdpSocket
 
@@ -68,3 +71,14 @@ class HostNetwork:
     async def connect_tcp(self, local_host: str, remote: TransportAddress) -> TcpConnection:
         """Dial `remote` from `local_host`, any port. Cancelling gives the attempt up."""
         return await connect(local_host, remote)
+
+    async def open_stream(
+        self,
+        local_host: str,
+        remote: TransportAddress,
+        *,
+        tls: ssl.SSLContext | None = None,
+        server_name: str = "",
+    ) -> HostByteStream:
+        """Connect to a server; with `tls` it must prove to be `server_name`."""
+        return await open_stream(local_host, remote, tls=tls, server_name=server_name)

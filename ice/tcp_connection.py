@@ -1,4 +1,4 @@
-"""A TCP connection that carries RFC 4571 frames, and the listener that accepts such connections.
+"""A TCP connection that carries RFC 4571 frames.
 
 What waits for a slow peer waits here and not in the kernel, where nothing can be taken back: as soon as the
 kernel holds unsent bytes, frames queue up, and media that grew old is dropped whole. Never is a frame begun
@@ -13,13 +13,13 @@ import contextlib
 import errno
 import os
 import socket
+import ssl
 import sys
 from collections import deque
-from collections.abc import Callable
 
 from ice.clock import LoopClock
 from ice.framing import Deframer, frame
-from ice.network import CloseReceiver, FrameReceiver, TcpConnection
+from ice.network import CloseReceiver, FrameReceiver
 from ice.types import TransportAddress
 from ice.udp_socket import address_of, family_of, require_literal
 
@@ -29,11 +29,6 @@ if sys.platform == "linux":
 READ_SIZE = 16384
 DRAIN_LIMIT = 4
 """Reads per wake-up, so that one busy connection does not starve the others."""
-
-ACCEPT_LIMIT = 64
-BACKLOG = 128
-ACCEPT_PAUSE_S = 1.0
-"""Seconds without accepting when the system has no descriptor left."""
 
 USER_TIMEOUT_MS = 30_000
 """Sent bytes may stay unacknowledged this long; consent ends after the same time (RFC 7675 §5.1)."""
@@ -46,7 +41,6 @@ MAX_OTHER_BYTES = 256 * 1024
 """A peer that lets more than this of STUN and DTLS pile up does not read: the connection ends."""
 
 _WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
-_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 # linux/sockios.h, linux/tcp.h and linux/in.h; the socket module does not name them on all versions.
 _SIOCOUTQNSD = 0x894B
 _TCP_NOTSENT_LOWAT = 25
@@ -57,9 +51,18 @@ def describe_error(error: OSError) -> str:
     """A reason for people: "connection refused", not "[Errno 111] Connect call failed (...)"."""
     if isinstance(error, TimeoutError) and error.errno is None:
         return "timed out"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or error}"
     if error.errno is not None and error.errno in errno.errorcode:
         return os.strerror(error.errno).lower()
     return str(error) or type(error).__name__
+
+
+def would_block(error: OSError) -> bool:
+    """True where the socket, or TLS on it, only has to be asked again later."""
+    if isinstance(error, ssl.SSLError):
+        return isinstance(error, (ssl.SSLWantReadError, ssl.SSLWantWriteError))
+    return error.errno in _WOULD_BLOCK
 
 
 def prepare(sock: socket.socket) -> None:
@@ -86,15 +89,32 @@ def unsent(descriptor: int) -> int:
 
 
 class HostTcpConnection:
-    """An established connection (`ice.network.TcpConnection`); reading begins with `start`."""
+    """An established connection (`ice.network.TcpConnection`); reading begins with `start`.
 
-    def __init__(self, sock: socket.socket) -> None:
-        """Take over an established, non-blocking socket; raises OSError where it is already gone."""
+    Args:
+        sock: established and non-blocking, taken over; with TLS where it goes through a server.
+        local: our address where a relay gives us another one.
+        remote: the peer's address where the socket leads to a relay.
+        received: what was read from the socket before.
+
+    Raises:
+        OSError: it is already gone.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        local: TransportAddress | None = None,
+        remote: TransportAddress | None = None,
+        received: bytes = b"",
+    ) -> None:
         self._socket = sock
         self._loop = asyncio.get_running_loop()
         self._clock = LoopClock()
-        self._local = address_of(sock.getsockname())
-        self._remote = address_of(sock.getpeername())
+        self._local = local or address_of(sock.getsockname())
+        self._remote = remote or address_of(sock.getpeername())
+        self._early = received
         self._deframer = Deframer()
         self._queue: deque[tuple[float, bool, bytes]] = deque()
         self._queued_droppable = 0
@@ -131,6 +151,9 @@ class HostTcpConnection:
         self._queue_s = queue_ms / 1000
         if self._open:
             self._loop.add_reader(self._socket.fileno(), self._readable)
+            if self._early:
+                # Before anything that is read, and not before who takes it is known.
+                self._loop.call_soon(self._take_early)
 
     def limit_received(self, most: int | None) -> None:
         """End the connection once more than `most` bytes came in all; None lifts that."""
@@ -175,7 +198,7 @@ class HostTcpConnection:
         try:
             sent = self._socket.send(framed)
         except OSError as error:
-            if error.errno not in _WOULD_BLOCK:
+            if not would_block(error):
                 # The reader reports the end: a send inside a call of the application must not call it back.
                 self._loop.call_soon(self._end, describe_error(error))
                 return False
@@ -232,25 +255,29 @@ class HostTcpConnection:
             try:
                 data = self._socket.recv(READ_SIZE)
             except OSError as error:
-                if error.errno not in _WOULD_BLOCK:
+                if not would_block(error):
                     self._end(describe_error(error))
                 return
             if not data:
                 # A half-close counts as the end: nobody waits for media that cannot be answered.
                 self._end("closed by the peer")
                 return
-            self._received += len(data)
-            for packet in self._deframer.feed(data):
-                if self._on_frame is None:
-                    return
-                self._on_frame(packet)
-            if not self._open:
+            self._take(data)
+            if not self._open or len(data) < READ_SIZE:
                 return
-            if self._limit is not None and self._received > self._limit:
-                self._end(f"sent {self._received} bytes before a valid check")
+
+    def _take_early(self) -> None:
+        early, self._early = self._early, b""
+        self._take(early)
+
+    def _take(self, data: bytes) -> None:
+        self._received += len(data)
+        for packet in self._deframer.feed(data):
+            if self._on_frame is None:
                 return
-            if len(data) < READ_SIZE:
-                return
+            self._on_frame(packet)
+        if self._open and self._limit is not None and self._received > self._limit:
+            self._end(f"sent {self._received} bytes before a valid check")
 
     def _end(self, reason: str) -> None:
         if self._open:
@@ -270,78 +297,18 @@ def established(sock: socket.socket) -> HostTcpConnection:
     return connection
 
 
-class HostTcpListener:
-    """A listening socket (`ice.network.TcpListener`), bound to one address, never to the wildcard."""
-
-    def __init__(self, sock: socket.socket, on_accept: Callable[[TcpConnection], None]) -> None:
-        self._socket = sock
-        self._on_accept = on_accept
-        self._loop = asyncio.get_running_loop()
-        self._local = address_of(sock.getsockname())
-        self._open = True
-        self._pause: asyncio.TimerHandle | None = None
-        self._loop.add_reader(sock.fileno(), self._readable)
-
-    @classmethod
-    def bind(cls, host: str, port: int, on_accept: Callable[[TcpConnection], None]) -> HostTcpListener:
-        """Bind to an IP literal and listen; raises OSError."""
-        require_literal(host)
-        sock = socket.socket(family_of(host), socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if sock.family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind((host, port))
-            sock.listen(BACKLOG)
-            return cls(sock, on_accept)
-        except BaseException:
-            sock.close()
-            raise
-
-    @property
-    def local(self) -> TransportAddress:
-        """The bound address."""
-        return self._local
-
-    def close(self) -> None:
-        """Stop listening; accepted connections stay."""
-        if self._open:
-            self._open = False
-            if self._pause is not None:
-                self._pause.cancel()
-            self._loop.remove_reader(self._socket.fileno())
-            self._socket.close()
-
-    def _readable(self) -> None:
-        for _ in range(ACCEPT_LIMIT):
-            try:
-                accepted, _name = self._socket.accept()
-            except OSError as error:
-                if error.errno in _OUT_OF_DESCRIPTORS:
-                    self._loop.remove_reader(self._socket.fileno())
-                    self._pause = self._loop.call_later(ACCEPT_PAUSE_S, self._resume)
-                    return
-                if error.errno in _WOULD_BLOCK:
-                    return
-                # The connection died in the backlog (ECONNABORTED and the like): on to the next.
-                continue
-            try:
-                connection = established(accepted)
-            except OSError:
-                accepted.close()
-                continue
-            self._on_accept(connection)
-            if not self._open:
-                return
-
-    def _resume(self) -> None:
-        self._pause = None
-        self._loop.add_reader(self._socket.fileno(), self._readable)
-
-
 async def connect(local_host: str, remote: TransportAddress) -> HostTcpConnection:
     """Dial `remote` from `local_host`, any port; raises OSError with a readable text. May be cancelled."""
+    sock = await dialled(local_host, remote)
+    try:
+        return established(sock)
+    except OSError as error:
+        sock.close()
+        raise type(error)(error.errno, describe_error(error)) from error
+
+
+async def dialled(local_host: str, remote: TransportAddress) -> socket.socket:
+    """A socket connected to `remote` from `local_host`, non-blocking; like `connect`."""
     require_literal(local_host)
     require_literal(remote.host)
     sock = socket.socket(family_of(local_host), socket.SOCK_STREAM)
@@ -353,7 +320,7 @@ async def connect(local_host: str, remote: TransportAddress) -> HostTcpConnectio
                 sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
         sock.bind((local_host, 0))
         await asyncio.get_running_loop().sock_connect(sock, (remote.host, remote.port))
-        return established(sock)
+        return sock
     except OSError as error:
         sock.close()
         raise type(error)(error.errno, describe_error(error)) from error

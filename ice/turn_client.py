@@ -21,7 +21,7 @@ from ice.network import DatagramReceiver, Network
 from ice.servers import TurnServer
 from ice.tcp_connection import describe_error
 from ice.turn_allocation import ALLOCATION_MISMATCH, Allocation
-from ice.turn_control import Control, open_stream, open_udp
+from ice.turn_control import Control, StreamControl, open_stream, open_udp
 from ice.turn_events import Allocated, AllocationFailed
 from ice.turn_socket import EventReceiver, RelayedSocket
 from ice.types import TransportAddress
@@ -48,7 +48,7 @@ async def allocate(
 
     Args:
         server: where, how and as whom. Over TLS its name is checked.
-        network: where the UDP socket to the server comes from; TCP and TLS are dialled directly.
+        network: where the way to the server comes from.
         local_host: our address towards the server, an IP literal. With IPv6 an IPv6 relayed address is asked
             for first.
         on_datagram: takes what peers send, with the peer's address.
@@ -135,9 +135,8 @@ async def _open_to(
         on_event=caller.on_event,
     )
     if server.transport != "udp":
-        return relayed, await open_stream(
-            server, address, caller.local_host, relayed.received, relayed.connection_ended
-        )
+        stream = await open_stream(caller.network, server, address, caller.local_host)
+        return relayed, StreamControl(stream, relayed.received, relayed.connection_ended)
     try:
         return relayed, await open_udp(caller.network, caller.local_host, address, relayed.received)
     except OSError as error:

@@ -1,25 +1,20 @@
-"""The connection to a TURN server: UDP through the network, TCP and TLS by asyncio."""
+"""The connection to a TURN server: messages over UDP, TCP or TLS."""
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 from ice.errors import TurnError
-from ice.network import Network, UdpSocket
+from ice.network import ByteStream, Network, UdpSocket
 from ice.servers import TurnServer
-from ice.tcp_connection import describe_error, prepare, unsent
+from ice.tcp_connection import describe_error
 from ice.turn_stream import StreamMessages, padded
 from ice.types import TransportAddress
-from ice.udp_socket import family_of
 
 ALPN = "stun.turn"
 """RFC 7443 §4."""
-
-HANDSHAKE_S = 10.0
-"""Seconds that a TLS handshake may take."""
 
 MAX_BACKLOG = 4096
 """Bytes that may wait for a slow server; media is dropped rather than added to them."""
@@ -49,9 +44,6 @@ class Control(Protocol):
     def close(self) -> None:
         """Free it; nothing is delivered afterwards."""
 
-    async def wait_closed(self) -> None:
-        """Wait until its socket is closed."""
-
 
 class UdpControl:
     """Datagrams to and from one server."""
@@ -76,9 +68,6 @@ class UdpControl:
         """Close the socket."""
         self._socket.close()
 
-    async def wait_closed(self) -> None:
-        """It closes at once."""
-
 
 async def open_udp(
     network: Network, local_host: str, server: TransportAddress, on_message: MessageReceiver
@@ -92,80 +81,48 @@ async def open_udp(
     return UdpControl(await network.bind_udp(local_host, 0, on_datagram), server)
 
 
-class StreamControl(asyncio.Protocol):
+class StreamControl:
     """A TCP or TLS connection to a server, its messages told apart by their own lengths."""
 
     reliable = True
 
-    def __init__(self, on_message: MessageReceiver, on_end: EndReceiver) -> None:
+    def __init__(self, stream: ByteStream, on_message: MessageReceiver, on_end: EndReceiver) -> None:
+        self._stream = stream
         self._on_message: MessageReceiver | None = on_message
         self._on_end: EndReceiver | None = on_end
         self._messages = StreamMessages()
-        self._transport: asyncio.Transport | None = None
-        self._descriptor = -1
-        self._closed = asyncio.Event()
-        self._local = TransportAddress(host="", port=0)
+        stream.start(self._receive, self._end)
 
     @property
     def local(self) -> TransportAddress:
         """Our address."""
-        return self._local
+        return self._stream.local
 
     @property
     def congested(self) -> bool:
         """True where more than MAX_BACKLOG bytes wait here or in the kernel."""
-        if self._transport is None:
-            return False
-        return self._transport.get_write_buffer_size() + unsent(self._descriptor) > MAX_BACKLOG
+        return self._stream.waiting > MAX_BACKLOG
 
     def send(self, message: bytes) -> None:
         """Write a message with its padding."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(padded(message))
+        self._stream.send(padded(message))
 
     def close(self) -> None:
         """Close at once: what was worth an answer has been answered."""
         self._on_message = self._on_end = None
-        if self._transport is None:
-            self._closed.set()
-        else:
-            self._transport.abort()
+        self._stream.close()
 
-    async def wait_closed(self) -> None:
-        """Wait until the transport let go of its socket."""
-        await self._closed.wait()
-
-    # --- asyncio.Protocol ---
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection stands, TLS included."""
-        self._transport = cast(asyncio.Transport, transport)
-        sock = transport.get_extra_info("socket")
-        self._descriptor = sock.fileno()
-        prepare(sock)
-        name = transport.get_extra_info("sockname")
-        self._local = TransportAddress(host=name[0].partition("%")[0], port=name[1])
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes of the stream."""
+    def _receive(self, data: bytes) -> None:
         for message in self._messages.feed(data):
             if self._on_message is not None:
                 self._on_message(message)
         if self._messages.broken:
-            self._end(self._messages.broken)
-
-    def eof_received(self) -> bool:
-        """The server will send no more: the connection is of no use."""
-        self._end("the TURN server closed the connection")
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The socket is closed."""
-        reason = describe_error(exc) if isinstance(exc, OSError) else "closed"
-        self._end(f"the connection to the TURN server ended: {reason}")
-        self._closed.set()
+            self._tell_end(self._messages.broken)
 
     def _end(self, reason: str) -> None:
+        self._tell_end(f"the connection to the TURN server ended: {reason}")
+
+    def _tell_end(self, reason: str) -> None:
         on_end = self._on_end
         self.close()
         if on_end is not None:
@@ -173,37 +130,23 @@ class StreamControl(asyncio.Protocol):
 
 
 async def open_stream(
-    server: TurnServer,
-    address: TransportAddress,
-    local_host: str,
-    on_message: MessageReceiver,
-    on_end: EndReceiver,
-) -> StreamControl:
+    network: Network, server: TurnServer, address: TransportAddress, local_host: str
+) -> ByteStream:
     """Connect to `address`, and over TLS check that it is `server`, before any STUN byte (RFC 8489 §6.2.3).
 
     Raises:
         TurnError: it cannot be reached or is not who it should be; the text says why.
     """
     context = tls_context(server) if server.transport == "tls" else None
-    loop = asyncio.get_running_loop()
+    name = server.server_name or server.host
     try:
-        _, control = await loop.create_connection(
-            lambda: StreamControl(on_message, on_end),
-            address.host,
-            address.port,
-            local_addr=(local_host, 0),
-            family=family_of(local_host),
-            ssl=context,
-            server_hostname=None if context is None else (server.server_name or server.host),
-            ssl_handshake_timeout=None if context is None else HANDSHAKE_S,
-        )
+        return await network.open_stream(local_host, address, tls=context, server_name=name)
     except ssl.SSLCertVerificationError as error:
         raise TurnError(f"{server}: its certificate is refused: {error.verify_message}") from error
     except ssl.SSLError as error:
         raise TurnError(f"{server}: no TLS there: {error.reason or error}") from error
     except OSError as error:
         raise TurnError(f"{server}: {describe_error(error)}") from error
-    return control
 
 
 def tls_context(server: TurnServer) -> ssl.SSLContext:

@@ -189,11 +189,6 @@ class RelayedSocket:
         control, self._control = self._control, None
         if control is not None:
             control.close()
-            if control.reliable:
-                # Its transport closes the socket in one of the next turns of the loop.
-                closing = self._loop.create_task(control.wait_closed())
-                closing.add_done_callback(lambda _: self._freed.set())
-                return
         self._freed.set()
 
     def _ring(self, now: float) -> None:

@@ -29,6 +29,7 @@ FORBIDDEN = (
 
 SHELLS: dict[str, tuple[str, ...]] = {
     "ice": (
+        "byte_stream",
         "clock",
         "driver",
         "firewall",
@@ -47,6 +48,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "session",
         "sockets",
         "tcp_connection",
+        "tcp_listener",
         "turn_client",
         "turn_control",
         "turn_socket",

@@ -21,7 +21,7 @@ from ice.gather import (
     usable_hosts,
     within_limit,
 )
-from ice.network import DatagramReceiver, HostAddress, TcpConnection
+from ice.network import ByteStream, DatagramReceiver, HostAddress, TcpConnection
 from ice.sockets import HostNetwork
 from ice.types import CandidateType, FlowId, TcpType, Transport, TransportAddress
 from tests.ice.loopback import ignore_connection, ignore_datagram
@@ -67,6 +67,9 @@ class FakeNetwork:
         return await self._bind("tcp", host, port)
 
     async def connect_tcp(self, local_host: str, remote: TransportAddress) -> TcpConnection:
+        raise AssertionError("gathering dials nobody")
+
+    async def open_stream(self, *_arguments: object, **_options: object) -> ByteStream:
         raise AssertionError("gathering dials nobody")
 
     async def _bind(self, kind: str, host: str, port: int) -> FakeSocket:

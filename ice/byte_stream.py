@@ -1,0 +1,184 @@
+"""A TCP or TLS connection to a STUN or TURN server, as bytes (`ice.network.ByteStream`)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+
+from ice.network import CloseReceiver, DataReceiver
+from ice.tcp_connection import (
+    DRAIN_LIMIT,
+    READ_SIZE,
+    HostTcpConnection,
+    describe_error,
+    dialled,
+    prepare,
+    unsent,
+    would_block,
+)
+from ice.types import TransportAddress
+from ice.udp_socket import address_of
+
+HANDSHAKE_S = 10.0
+"""Seconds that a TLS handshake may take."""
+
+
+class HostByteStream:
+    """An established connection; reading begins with `start`. Takes a non-blocking socket over."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._loop = asyncio.get_running_loop()
+        self._local = address_of(sock.getsockname())
+        self._remote = address_of(sock.getpeername())
+        self._waiting = bytearray()
+        self._open = True
+        self._on_data: DataReceiver | None = None
+        self._on_closed: CloseReceiver | None = None
+
+    @property
+    def local(self) -> TransportAddress:
+        """Our address."""
+        return self._local
+
+    @property
+    def remote(self) -> TransportAddress:
+        """The server's address."""
+        return self._remote
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait here or in the kernel."""
+        return len(self._waiting) + unsent(self._socket.fileno()) if self._open else 0
+
+    def start(self, on_data: DataReceiver, on_closed: CloseReceiver) -> None:
+        """Begin to read."""
+        self._on_data, self._on_closed = on_data, on_closed
+        if self._open:
+            self._loop.add_reader(self._socket.fileno(), self._readable)
+
+    def send(self, data: bytes) -> None:
+        """Send `data` after what waits already."""
+        if not self._open:
+            return
+        first = not self._waiting
+        self._waiting += data
+        if first:
+            self._write()
+        if self._waiting:
+            self._loop.add_writer(self._socket.fileno(), self._writable)
+
+    def framed(
+        self, *, local: TransportAddress, remote: TransportAddress, received: bytes
+    ) -> HostTcpConnection:
+        """Go on as a connection of frames; what was sent here must have been taken by the network."""
+        if not self._open or self._waiting:
+            raise RuntimeError("a stream that is closed or half-way through a message")
+        self._let_go()
+        return HostTcpConnection(self._socket, local=local, remote=remote, received=received)
+
+    def close(self) -> None:
+        """Close at once."""
+        if self._open:
+            self._let_go()
+            self._waiting.clear()
+            self._socket.close()
+
+    def _let_go(self) -> None:
+        self._open = False
+        descriptor = self._socket.fileno()
+        self._loop.remove_reader(descriptor)
+        self._loop.remove_writer(descriptor)
+        self._on_data = self._on_closed = None
+
+    def _write(self) -> None:
+        try:
+            sent = self._socket.send(self._waiting)
+        except OSError as error:
+            if not would_block(error):
+                # A send inside a call of the owner must not call it back.
+                self._loop.call_soon(self._end, describe_error(error))
+            return
+        del self._waiting[:sent]
+
+    def _writable(self) -> None:
+        self._write()
+        if not self._waiting:
+            self._loop.remove_writer(self._socket.fileno())
+
+    def _readable(self) -> None:
+        for _ in range(DRAIN_LIMIT):
+            try:
+                data = self._socket.recv(READ_SIZE)
+            except OSError as error:
+                if not would_block(error):
+                    self._end(describe_error(error))
+                return
+            if not data:
+                self._end("closed by the server")
+                return
+            if self._on_data is not None:
+                self._on_data(data)
+            if not self._open or len(data) < READ_SIZE:
+                return
+
+    def _end(self, reason: str) -> None:
+        if self._open:
+            on_closed = self._on_closed
+            self.close()
+            if on_closed is not None:
+                on_closed(reason)
+
+
+async def open_stream(
+    local_host: str, remote: TransportAddress, *, tls: ssl.SSLContext | None = None, server_name: str = ""
+) -> HostByteStream:
+    """Connect to a server from `local_host`, any port; with `tls` it must prove to be `server_name`.
+
+    May be cancelled.
+
+    Raises:
+        OSError: it cannot be reached (with a readable text), or, as an ssl.SSLError, is not who it should be.
+    """
+    sock = await dialled(local_host, remote)
+    try:
+        prepare(sock)
+        if tls is not None:
+            sock = tls.wrap_socket(sock, server_hostname=server_name, do_handshake_on_connect=False)
+            async with asyncio.timeout(HANDSHAKE_S):
+                await _shake_hands(sock)
+        return HostByteStream(sock)
+    except BaseException:
+        sock.close()
+        raise
+
+
+async def _shake_hands(sock: ssl.SSLSocket) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            await _ready(sock, loop.add_reader, loop.remove_reader)
+        except ssl.SSLWantWriteError:
+            await _ready(sock, loop.add_writer, loop.remove_writer)
+        else:
+            return
+
+
+async def _ready(sock: socket.socket, add: Callable[..., None], remove: Callable[[int], bool]) -> None:
+    """Wait until the socket can be read or written."""
+    ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    descriptor = sock.fileno()
+
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    add(descriptor, wake)
+    try:
+        await ready
+    finally:
+        remove(descriptor)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ice.types import Description
-from sdp import offer_answer, remote_audio, rtp_attr, section
+from sdp import answer_reading, offer_answer, remote_audio, rtp_attr, section
 from sdp.errors import ExchangeError, NegotiationError
 from sdp.model import SessionDescription
 from sdp.negotiated import Answer, LocalMedia, NegotiatedMedia
@@ -36,6 +36,7 @@ class MediaExchange:
         self._session_id = session_id
         self._next_version = version
         self._open: SessionDescription | None = None
+        self._ice_required = False
         self._local: SessionDescription | None = None
         self._remote: SessionDescription | None = None
         self._negotiated: NegotiatedMedia | None = None
@@ -80,6 +81,7 @@ class MediaExchange:
         else:
             built = self._further_offer(local, self._local)
         self._open = self._versioned(built)
+        self._ice_required = local.ice_required
         return self._open
 
     def _further_offer(self, local: LocalMedia, last: SessionDescription) -> SessionDescription:
@@ -98,7 +100,9 @@ class MediaExchange:
         if self._open is None:
             raise ExchangeError("there is no open offer")
         offer, self._open = self._open, None
-        negotiated = offer_answer.accept_answer(offer, answer)
+        negotiated = answer_reading.accept_answer(offer, answer)
+        if self._ice_required and negotiated.ice is None:
+            raise NegotiationError(f"media without ICE is not taken here, and {negotiated.ice_reason}")
         running = self._running_ice()
         if running is not None:
             if negotiated.ice is None:

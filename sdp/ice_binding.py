@@ -181,6 +181,7 @@ class IceBinding:
             rtcp_mux=wish.rtcp_mux,
             selected=self._selected(),
             controlling=self.session.role is Role.CONTROLLING,
+            ice_required=wish.ice_required,
         )
 
     def _udp_default(self, component: int) -> TransportAddress | None:

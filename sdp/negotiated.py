@@ -37,6 +37,7 @@ class LocalMedia:
         selected: the nominated pairs once ICE has completed; they replace candidates and defaults in
             further offers and answers (RFC 8839 §4.4.1.2.2).
         controlling: our ICE role; the controlling side writes a=remote-candidates.
+        ice_required: a stream without ICE is refused (RFC 8839 §9.3).
     """
 
     formats: tuple[AudioFormat, ...]
@@ -48,6 +49,7 @@ class LocalMedia:
     rtcp_mux: bool = True
     selected: tuple[SelectedPair, ...] = ()
     controlling: bool = False
+    ice_required: bool = False
 
     def selected_for(self, component: int) -> SelectedPair | None:
         """The nominated pair of a component, None before there is one."""
@@ -108,12 +110,14 @@ class Answer:
             in a response and cannot be refused, RFC 6337 §2.3).
         negotiated: None where nothing was acceptable: 488 Not Acceptable Here.
         reason: why nothing was acceptable, for the Warning header; empty otherwise.
+        lacks_ice: nothing was acceptable because we do not talk without ICE: 421 (RFC 8839 §9.3).
         diagnostics: lines that were refused, and other remarks.
     """
 
     description: SessionDescription
     negotiated: NegotiatedMedia | None
     reason: str = ""
+    lacks_ice: bool = False
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -127,6 +131,7 @@ class AudioWish:
         ptime_ms: packet time that we want to receive, in ms.
         rtcp_mux: RTP and RTCP may share a port.
         ice: offer and accept ICE; false leaves plain RTP over UDP.
+        ice_required: talk with nobody who has no ICE.
     """
 
     formats: tuple[AudioFormat, ...]
@@ -134,3 +139,4 @@ class AudioWish:
     ptime_ms: int = 20
     rtcp_mux: bool = True
     ice: bool = True
+    ice_required: bool = False

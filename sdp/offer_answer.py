@@ -15,23 +15,19 @@ from sdp import (
     ice_decision,
     protocols,
     remote_audio,
-    rtp_attr,
     section,
 )
 from sdp import direction as directions
-from sdp.connection_attr import Agreement, ConnectionUse, TcpSetup
+from sdp.agreed import has_no_default, negotiated_media
+from sdp.connection_attr import Agreement, TcpSetup
 from sdp.diagnostics import Diagnostic
-from sdp.direction import Direction
-from sdp.errors import NegotiationError
-from sdp.format_match import CommonFormats
 from sdp.grammar import is_ipv6
-from sdp.ice_decision import IceDecision
 from sdp.model import Media, Origin, SessionDescription
 from sdp.negotiated import Answer, LocalMedia, NegotiatedMedia
 from sdp.remote_audio import RemoteAudio
-from sdp.rtp_attr import AudioFormat
 
 _NO_ADDRESS = "127.0.0.1"
+_WITHOUT_ICE = "media without ICE is not taken here"
 
 
 def origin_of(local: LocalMedia, *, session_id: int, version: int) -> Origin:
@@ -134,7 +130,13 @@ def answer(
     description = section.description(sections, origin=origin, ice=shown, times=offer.times)
     if accepted is None:
         reason = "; ".join(dict.fromkeys(reasons)) or "the offer has no live stream"
-        return Answer(description=description, negotiated=None, reason=reason, diagnostics=tuple(diagnostics))
+        return Answer(
+            description=description,
+            negotiated=None,
+            reason=reason,
+            lacks_ice=bool(reasons) and all(each.startswith(_WITHOUT_ICE) for each in reasons),
+            diagnostics=tuple(diagnostics),
+        )
     diagnostics += accepted[1].diagnostics
     return Answer(
         description=description,
@@ -189,10 +191,12 @@ def _accept(
         # RFC 8858 §4.3
         return "rtcp-mux is demanded"
     ice = ice_decision.as_answerer(remote, local, muxed=muxed)
+    if ice.remote is None and local.ice_required:
+        return f"{_WITHOUT_ICE}, and {ice.reason}"
     defaults = default_destination.read(remote.session, remote.media, remote.rtcp, muxed=muxed)
     if ice.remote is None and (defaults.rtp is None or defaults.rtp.is_name):
         return "the address is a name and there is no ICE"
-    if ice.remote is None and _has_no_default(remote):
+    if ice.remote is None and has_no_default(remote):
         return f"the offer has no default address, and {ice.reason}"
     if ice.remote is None and local.address is None:
         return "there is no ICE, and no UDP address here for plain RTP"
@@ -218,7 +222,7 @@ def _accept(
         is_offer=False,
         tcp=tcp,
     )
-    negotiated = _negotiated(
+    negotiated = negotiated_media(
         index,
         remote,
         formats=formats,
@@ -230,11 +234,6 @@ def _accept(
         tcp=agreement,
     )
     return section.audio_section(local, plan), negotiated, ice.shown
-
-
-def _has_no_default(remote: RemoteAudio) -> bool:
-    """True for 0.0.0.0 or :: of an ICE agent: not a hold, it has no default candidate (RFC 8839 §4.3.1)."""
-    return remote.holds_by_address and remote.ice.description is not None
 
 
 def _losing_pairs(remote: RemoteAudio, local: LocalMedia) -> list[Diagnostic]:
@@ -259,138 +258,3 @@ def _answer_setup(remote: RemoteAudio, local: LocalMedia) -> tuple[TcpSetup | No
         has_connection=True,
     )
     return able, connection_attr.agree(remote.tcp, able)
-
-
-# --- accepting an answer ----------------------------------------------------------------------------------
-
-
-def accept_answer(offer: SessionDescription, given: SessionDescription) -> NegotiatedMedia:
-    """What offer and answer come to, seen from the offerer.
-
-    Raises:
-        NegotiationError: the answer breaks RFC 3264 §6, or every stream is refused: a 200 whose m= lines
-            all have port 0 is a failed call.
-    """
-    if len(given.media) != len(offer.media):
-        raise NegotiationError(
-            f"the answer has {len(given.media)} m= lines and the offer {len(offer.media)} (RFC 3264 §6)"
-        )
-    for index, (asked, media) in enumerate(zip(offer.media, given.media, strict=True)):
-        if asked.port == 0 or media.port == 0:
-            continue
-        if media.media != asked.media or media.proto.upper() != asked.proto.upper():
-            raise NegotiationError(
-                f"the answer turns {asked.media} {asked.proto} into {media.media} {media.proto}", media.line
-            )
-        return _accept_section(index, offer, asked, given, media)
-    raise NegotiationError("the peer took the call but refused every media stream (all m= lines have port 0)")
-
-
-def _accept_section(
-    index: int, offer: SessionDescription, asked: Media, given: SessionDescription, media: Media
-) -> NegotiatedMedia:
-    ours = remote_audio.read(offer, asked, is_answer=False)
-    theirs = remote_audio.read(given, media, is_answer=True)
-    remarks: list[Diagnostic] = []
-    theirs = replace(theirs, formats=format_match.with_offered_maps(theirs, ours.formats, remarks))
-    formats = format_match.match(theirs.formats, ours.formats)
-    if formats is None:
-        raise NegotiationError("the answer has no codec of the offer", media.line)
-    muxed = ours.rtcp.mux and theirs.rtcp.mux
-    if theirs.rtcp.mux and not ours.rtcp.mux:
-        remarks.append(media.diagnostic("a=rtcp-mux was not offered; ignored"))
-    agreement = _agreement(ours, theirs)
-    way = ours.direction.limited_to(theirs.direction.reverse)
-    if way is not ours.direction and not _direction_allowed(ours.direction, theirs.direction):
-        remarks.append(media.diagnostic("the direction does not answer the offer's; the common part is used"))
-    ice = ice_decision.as_offerer(ours, theirs, remarks, muxed=muxed)
-    negotiated = _negotiated(
-        index,
-        theirs,
-        formats=formats,
-        receive=ours.formats,
-        way=way,
-        ice=ice,
-        muxed=muxed,
-        components=ice_decision.components(
-            theirs,
-            ice.remote,
-            ours.ice.description,
-            muxed=muxed,
-            switched_off=not (ours.rtcp.used or theirs.rtcp.used),
-        ),
-        tcp=agreement,
-    )
-    if negotiated.ice is None and ours.holds_by_address:
-        raise NegotiationError(f"there is no UDP address here for plain RTP, and {ice.reason}", media.line)
-    held = theirs.holds_by_address and not _has_no_default(theirs)
-    if negotiated.ice is None and negotiated.remote_address is None and not held:
-        raise NegotiationError(f"the answer names no IP address to send to, and {ice.reason}", media.line)
-    diagnostics = (*given.diagnostics, *theirs.diagnostics, *remarks, *negotiated.diagnostics)
-    return replace(negotiated, diagnostics=diagnostics)
-
-
-def _direction_allowed(offer: Direction, given: Direction) -> bool:
-    """RFC 3264 §6.1: an answer neither sends nor receives what the offer does not take or give."""
-    return given.limited_to(offer.reverse) is given
-
-
-def _agreement(ours: RemoteAudio, theirs: RemoteAudio) -> Agreement | None:
-    if ours.protocol is None or ours.protocol.transport is not Transport.TCP:
-        return None
-    agreement = connection_attr.agree(ours.tcp, theirs.tcp)
-    if agreement is None:
-        raise NegotiationError(
-            f"a=setup:{theirs.tcp.setup} a=connection:{theirs.tcp.connection} does not answer"
-            f" a=setup:{ours.tcp.setup} a=connection:{ours.tcp.connection} (RFC 4145 §4.1, §5.1)",
-            theirs.media.line,
-        )
-    if agreement.connection is ConnectionUse.NEW and ours.tcp.connection is ConnectionUse.EXISTING:
-        raise NegotiationError(
-            "the peer wants a new connection instead of the one ICE made", theirs.media.line
-        )
-    return agreement
-
-
-# --- common -----------------------------------------------------------------------------------------------
-
-
-def _negotiated(
-    index: int,
-    remote: RemoteAudio,
-    *,
-    formats: CommonFormats,
-    receive: tuple[AudioFormat, ...],
-    way: Direction,
-    ice: IceDecision,
-    muxed: bool,
-    components: int,
-    tcp: Agreement | None,
-) -> NegotiatedMedia:
-    defaults = default_destination.read(remote.session, remote.media, remote.rtcp, muxed=muxed)
-    held = not remote.direction.receives
-    if remote.holds_by_address and (ice.remote is None or remote.media.port != 9):
-        # RFC 3264 §8.4: neither RTP nor RTCP goes to 0.0.0.0.
-        held = True
-        way = way.limited_to(Direction.RECVONLY)
-    has_rtcp = ice_decision.has_rtcp(remote, muxed=muxed, components=components)
-    rtcp = defaults.rtcp.address if defaults.rtcp is not None and has_rtcp else None
-    return NegotiatedMedia(
-        index=index,
-        format=formats.send,
-        formats=receive,
-        telephone_event=formats.events,
-        ptime_ms=rtp_attr.sending_ptime(remote.times, frame_ms=1),
-        direction=way,
-        held=held,
-        remote_address=defaults.rtp.address if defaults.rtp is not None else None,
-        remote_rtcp_address=rtcp,
-        rtcp_mux=muxed,
-        rtcp=has_rtcp,
-        components=components,
-        ice=ice.remote,
-        ice_reason=ice.reason,
-        peer_ice2=ice.remote is not None and "ice2" in ice.remote.options,
-        remote_candidates=remote.ice.remote_candidates,
-        tcp=tcp,
-    )

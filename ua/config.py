@@ -120,6 +120,7 @@ class Account:
         listen_port: its port, 0 for any.
         user_agent: text of User-Agent, may be empty.
         ice: policy of ICE.
+        ice_required: calls without ICE are refused.
         codecs: rtpmap names, best first.
         ptime_ms: ms of audio in a packet.
     """
@@ -136,6 +137,7 @@ class Account:
     listen_port: int = 0
     user_agent: str = "icephone"
     ice: IceConfig = field(default_factory=IceConfig)
+    ice_required: bool = False
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     ptime_ms: int = 20
 
@@ -280,6 +282,7 @@ def account_from(
         listen_port=port,
         user_agent=settings.sip.user_agent,
         ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
+        ice_required=settings.ice.required,
         codecs=settings.media.codecs,
         ptime_ms=settings.media.ptime_ms,
     )

@@ -33,6 +33,7 @@ class IceSettings:
         turn_ca_file: certificates to trust for turns: URIs instead of those of the system.
         turn_server_name: name in the certificates of the TURN servers where their URIs hold addresses.
         relay_only: media by TURN alone; nobody is told an address of this host.
+        required: refuse calls with phones that have no ICE (RFC 8839 §9.3).
         gather_timeout_ms: ms that servers are waited for before a call goes on without them, 50 to 30000.
     """
 
@@ -51,6 +52,7 @@ class IceSettings:
     turn_ca_file: Path | None = None
     turn_server_name: str | None = None
     relay_only: bool = False
+    required: bool = False
     gather_timeout_ms: int = 500
 
 

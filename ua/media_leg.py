@@ -73,7 +73,11 @@ class MediaLeg:
         self._engine = engine
         self._log = log
         self._party = party
-        self._wish = AudioWish(formats=codec_mapping.formats(account.codecs), ptime_ms=account.ptime_ms)
+        self._wish = AudioWish(
+            formats=codec_mapping.formats(account.codecs),
+            ptime_ms=account.ptime_ms,
+            ice_required=account.ice_required,
+        )
         self._rate = codec_mapping.codec_of(self._wish.formats[0]).sample_rate
         self._audio = open_audio(plan, rate=self._rate)
         self._unsubscribe = binding.session.subscribe(lambda event: log.record_event(party, "ice", event))
@@ -181,7 +185,7 @@ class MediaLeg:
         self._diagnose(answer.diagnostics)
         if answer.negotiated is None:
             self._record("sdp", "refused", line=None, reason=answer.reason)
-            return Refusal(code=488, reason=answer.reason)
+            return Refusal(code=421 if answer.lacks_ice else 488, reason=answer.reason)
         self._answered = answer.negotiated
         return self._told("answer", "out", writer.write(answer.description))
 

@@ -9,8 +9,10 @@ from ua.errors import AuthenticationError, Interrupted, NoMediaPath, UaError, Us
 from ua.plan import MediaPlan
 from ua.sip.auth import Credentials
 from ua.sip.body import session_of
+from ua.sip.config import ICE_OPTION
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipParseError, SipRejected
+from ua.sip.headers import Headers
 from ua.sip.message import Response
 from ua.sip.name_addr import NameAddr
 from ua.sip.outgoing_invite import OutgoingInvite
@@ -64,7 +66,11 @@ class OutgoingCall(Call):
         self._invited_at = clock.now()
         try:
             invite = self._invite = self._endpoint.invite(
-                self._target, from_=self._from, body=media.offer(), credentials=self._credentials
+                self._target,
+                from_=self._from,
+                body=media.offer(),
+                headers=Headers.of(("Require", ICE_OPTION)) if self._around.account.ice_required else None,
+                credentials=self._credentials,
             )
         except SipParseError as error:
             raise UsageError(f"{self._target} cannot be called: {error.reason}") from error

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from ice.types import TransportAddress
+from sdp.answer_reading import accept_answer
 from sdp.connection_attr import Agreement, ConnectionUse, Opener
 from sdp.direction import Direction
 from sdp.errors import NegotiationError
 from sdp.negotiated import LocalMedia, NegotiatedMedia
-from sdp.offer_answer import accept_answer, answer, build_offer
+from sdp.offer_answer import answer, build_offer
 from sdp.parser import parse
 from sdp.writer import write
 from tests.sdp import bodies

@@ -13,9 +13,10 @@ from ice.messages import FlowOpened
 from ice.path import SelectedPath
 from ice.sockets import HostNetwork
 from ice.types import Role, SessionState, Transport
+from sdp.answer_reading import accept_answer
 from sdp.candidate_attr import parse_candidate
 from sdp.ice_binding import IceBinding, Paths
-from sdp.offer_answer import accept_answer, build_offer
+from sdp.offer_answer import build_offer
 from sdp.parser import parse
 from sdp.rtcp_attr import SWITCHED_OFF
 from sdp.silent_path import SilentPath

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sdp.answer_reading import accept_answer
 from sdp.direction import Direction
 from sdp.errors import NegotiationError, SdpError
 from sdp.exchange import MediaExchange
 from sdp.model import SessionDescription
 from sdp.negotiated import LocalMedia
-from sdp.offer_answer import accept_answer, answer, build_offer
+from sdp.offer_answer import answer, build_offer
 from sdp.parser import parse
 from sdp.writer import write
 from tests.sdp import bodies

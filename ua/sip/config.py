@@ -8,6 +8,9 @@ from ua.sip.hop import SipTransport
 from ua.sip.timers import Timers
 from ua.sip.uri import Uri
 
+ICE_OPTION = "ice"
+"""Option tag of an INVITE that must not go on without ICE (RFC 5768 §5)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SipConfig:
@@ -22,6 +25,7 @@ class SipConfig:
         proxy: outbound proxy as a loose route, used for every request outside a dialog (RFC 3261 §8.1.2).
         allow: methods we take, in Allow.
         supported: option tags of extensions in use, in Supported.
+        understood: option tags that a request may require besides; ICE is not in Supported (RFC 5768 §4).
         accept: body types we take, in Accept.
         features: media feature tags of our Contact in answers to OPTIONS, e.g. "+sip.ice" (RFC 5768 §4).
         timers: T1, T2, T4.
@@ -40,6 +44,7 @@ class SipConfig:
     proxy: Uri | None = None
     allow: tuple[str, ...] = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS")
     supported: tuple[str, ...] = ()
+    understood: tuple[str, ...] = (ICE_OPTION,)
     accept: tuple[str, ...] = ("application/sdp",)
     features: tuple[str, ...] = ()
     timers: Timers = field(default_factory=Timers)

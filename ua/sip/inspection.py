@@ -47,7 +47,7 @@ def inspect(request: Request, config: SipConfig) -> Refusal | None:
 
 
 def _unknown_extensions(request: Request, config: SipConfig) -> list[str]:
-    supported = {tag.lower() for tag in config.supported}
+    supported = {tag.lower() for tag in (*config.supported, *config.understood)}
     wanted = [part.strip() for row in request.headers.all("require") for part in row.split(",")]
     return [tag for tag in wanted if tag and tag.lower() not in supported]
 

@@ -1,0 +1,109 @@
+"""What the answer to an offer of ours comes to (RFC 3264 §7, RFC 8839 §4.3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ice.types import Transport
+from sdp import (
+    connection_attr,
+    format_match,
+    ice_decision,
+    remote_audio,
+)
+from sdp.agreed import has_no_default, negotiated_media
+from sdp.connection_attr import Agreement, ConnectionUse
+from sdp.diagnostics import Diagnostic
+from sdp.direction import Direction
+from sdp.errors import NegotiationError
+from sdp.model import Media, SessionDescription
+from sdp.negotiated import NegotiatedMedia
+from sdp.remote_audio import RemoteAudio
+
+
+def accept_answer(offer: SessionDescription, given: SessionDescription) -> NegotiatedMedia:
+    """What offer and answer come to, seen from the offerer.
+
+    Raises:
+        NegotiationError: the answer breaks RFC 3264 §6, or every stream is refused: a 200 whose m= lines
+            all have port 0 is a failed call.
+    """
+    if len(given.media) != len(offer.media):
+        raise NegotiationError(
+            f"the answer has {len(given.media)} m= lines and the offer {len(offer.media)} (RFC 3264 §6)"
+        )
+    for index, (asked, media) in enumerate(zip(offer.media, given.media, strict=True)):
+        if asked.port == 0 or media.port == 0:
+            continue
+        if media.media != asked.media or media.proto.upper() != asked.proto.upper():
+            raise NegotiationError(
+                f"the answer turns {asked.media} {asked.proto} into {media.media} {media.proto}", media.line
+            )
+        return _accept_section(index, offer, asked, given, media)
+    raise NegotiationError("the peer took the call but refused every media stream (all m= lines have port 0)")
+
+
+def _accept_section(
+    index: int, offer: SessionDescription, asked: Media, given: SessionDescription, media: Media
+) -> NegotiatedMedia:
+    ours = remote_audio.read(offer, asked, is_answer=False)
+    theirs = remote_audio.read(given, media, is_answer=True)
+    remarks: list[Diagnostic] = []
+    theirs = replace(theirs, formats=format_match.with_offered_maps(theirs, ours.formats, remarks))
+    formats = format_match.match(theirs.formats, ours.formats)
+    if formats is None:
+        raise NegotiationError("the answer has no codec of the offer", media.line)
+    muxed = ours.rtcp.mux and theirs.rtcp.mux
+    if theirs.rtcp.mux and not ours.rtcp.mux:
+        remarks.append(media.diagnostic("a=rtcp-mux was not offered; ignored"))
+    agreement = _agreement(ours, theirs)
+    way = ours.direction.limited_to(theirs.direction.reverse)
+    if way is not ours.direction and not _direction_allowed(ours.direction, theirs.direction):
+        remarks.append(media.diagnostic("the direction does not answer the offer's; the common part is used"))
+    ice = ice_decision.as_offerer(ours, theirs, remarks, muxed=muxed)
+    negotiated = negotiated_media(
+        index,
+        theirs,
+        formats=formats,
+        receive=ours.formats,
+        way=way,
+        ice=ice,
+        muxed=muxed,
+        components=ice_decision.components(
+            theirs,
+            ice.remote,
+            ours.ice.description,
+            muxed=muxed,
+            switched_off=not (ours.rtcp.used or theirs.rtcp.used),
+        ),
+        tcp=agreement,
+    )
+    if negotiated.ice is None and ours.holds_by_address:
+        raise NegotiationError(f"there is no UDP address here for plain RTP, and {ice.reason}", media.line)
+    held = theirs.holds_by_address and not has_no_default(theirs)
+    if negotiated.ice is None and negotiated.remote_address is None and not held:
+        raise NegotiationError(f"the answer names no IP address to send to, and {ice.reason}", media.line)
+    diagnostics = (*given.diagnostics, *theirs.diagnostics, *remarks, *negotiated.diagnostics)
+    return replace(negotiated, diagnostics=diagnostics)
+
+
+def _direction_allowed(offer: Direction, given: Direction) -> bool:
+    """RFC 3264 §6.1: an answer neither sends nor receives what the offer does not take or give."""
+    return given.limited_to(offer.reverse) is given
+
+
+def _agreement(ours: RemoteAudio, theirs: RemoteAudio) -> Agreement | None:
+    if ours.protocol is None or ours.protocol.transport is not Transport.TCP:
+        return None
+    agreement = connection_attr.agree(ours.tcp, theirs.tcp)
+    if agreement is None:
+        raise NegotiationError(
+            f"a=setup:{theirs.tcp.setup} a=connection:{theirs.tcp.connection} does not answer"
+            f" a=setup:{ours.tcp.setup} a=connection:{ours.tcp.connection} (RFC 4145 §4.1, §5.1)",
+            theirs.media.line,
+        )
+    if agreement.connection is ConnectionUse.NEW and ours.tcp.connection is ConnectionUse.EXISTING:
+        raise NegotiationError(
+            "the peer wants a new connection instead of the one ICE made", theirs.media.line
+        )
+    return agreement

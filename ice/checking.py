@@ -56,6 +56,7 @@ class Checking:
     def advance(self, now: float) -> None:
         """Do all that is due: retransmit, give up, keep paths alive, nominate, check, conclude."""
         if self._conclusion.state not in _CHECKING:
+            self._pacing.pass_on()
             return
         for outcome in self._client.handle_timer(now):
             self.conclude(outcome, now)
@@ -76,12 +77,15 @@ class Checking:
             turns = self._pacing.turns(self._checks.queue, now)
             self._conclusion.nominate(turns, self._pacing.ta_s, now)
             self._pacing.idle = not self._checks.has_more
+            if self._pacing.idle:
+                self._pacing.pass_on()
+                return
             if not self._pacing.due(now):
                 return
             pair = self._lists.next_check(self._may_start, now)
             if pair is None:
                 # Whoever waits now waits for a connection attempt to end, not for its turn.
-                self._pacing.idle = True
+                self._pacing.pass_on()
                 return
             self._pacing.sent(now)
             if pair.state is not PairState.SUCCEEDED:

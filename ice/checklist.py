@@ -29,7 +29,8 @@ class CheckList:
 
     def __init__(self, *, role: Role, max_pairs: int, outbox: Outbox) -> None:
         self._role = role
-        self._max_pairs = max_pairs
+        self.max_pairs = max_pairs
+        """Most pairs from now on; the lists of one session share them (RFC 8445 §6.1.2.5)."""
         self._outbox = outbox
         self._pairs: list[Pair] = []
         self._dropped: list[Pair] = []
@@ -107,7 +108,7 @@ class CheckList:
         """
         self._pairs += added
         self._sort()
-        excess = len(self._pairs) - self._max_pairs
+        excess = len(self._pairs) - self.max_pairs
         if excess > 0:
             failed = [pair for pair in self._pairs if pair.state is PairState.FAILED]
             unsent = [p for p in reversed(self._pairs) if p.state in (PairState.FROZEN, PairState.WAITING)]
@@ -118,7 +119,7 @@ class CheckList:
                     self._pairs.remove(pair)
                     self._outbox.counters["pairs_over_limit"] += 1
                 else:
-                    self.drop(pair, f"over the limit of {self._max_pairs} pairs", now)
+                    self.drop(pair, f"over the limit of {self.max_pairs} pairs", now)
         kept = tuple(pair for pair in added if pair in self._pairs)
         for pair in kept:
             self._outbox.event(PairAdded(at=now, pair=pair.view(selected=False)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 from ice.checklist import CheckList
 from ice.pair import Foundation, Pair
@@ -15,11 +16,42 @@ _ACTIVE = (PairState.WAITING, PairState.IN_PROGRESS)
 
 
 class CheckListSet:
-    """Check lists in the order that the using protocol gives them; one check of all of them per Ta."""
+    """Check lists in the order that the using protocol gives them; one check of all of them per Ta.
 
-    def __init__(self, lists: Sequence[CheckList]) -> None:
-        self._lists = tuple(lists)
+    Args:
+        lists: those there are from the start, each of a stream of its own.
+        max_pairs: most pairs in all of them together, shared evenly (RFC 8445 §6.1.2.5); None: each its own.
+    """
+
+    def __init__(self, lists: Sequence[CheckList], *, max_pairs: int | None = None) -> None:
+        self._max_pairs = max_pairs
+        self._lists: list[CheckList] = []
+        self._streams: dict[CheckList, int] = {}
         self._turn = 0
+        for stream, checks in enumerate(lists):
+            self.add(checks, stream)
+
+    def add(self, checks: CheckList, stream: int) -> None:
+        """Take one more list: that of the stream at this place (SDP: order of the m-lines)."""
+        self._streams[checks] = stream
+        self._lists = sorted(self._streams, key=lambda known: self._streams[known])
+        if self._max_pairs is not None:
+            share = max(1, self._max_pairs // len(set(self._streams.values())))
+            for known in self._lists:
+                known.max_pairs = share
+
+    def remove(self, checks: CheckList) -> None:
+        """A list that is checked no more; the others keep their share of the pairs."""
+        del self._streams[checks]
+        self._lists.remove(checks)
+
+    @property
+    def queue(self) -> tuple[Pair, ...]:
+        """Who is checked next, as far as it is known: the lists take turns."""
+        first = self._turn % len(self._lists) if self._lists else 0
+        queues = [checks.queue for checks in (*self._lists[first:], *self._lists[:first])]
+        rounds = zip_longest(*queues)
+        return tuple(pair for pairs in rounds for pair in pairs if pair is not None)
 
     def _pairs(self) -> Iterator[tuple[CheckList, Pair]]:
         for checks in self._lists:

@@ -105,6 +105,22 @@ def test_the_limit_counts_udp_and_tcp_together_and_drops_the_lowest() -> None:
     assert tcp_ranks == list(range(40))
 
 
+@pytest.mark.req("ICE-6.1.2.5-1")
+def test_the_limit_is_shared_evenly_by_the_lists_of_a_session() -> None:
+    lists = [check_list(), check_list(max_pairs=7)]
+    group = CheckListSet(lists, max_pairs=100)
+    for checks in lists:
+        checks.form([local(make())], remotes(100), NOW)
+    assert [len(checks) for checks in lists] == [50, 50]
+    assert all(pair.remote.address.port < 5050 for checks in lists for pair in checks), "the best ones"
+    again = check_list()
+    group.add(again, 0)
+    assert again.max_pairs == 50, "another generation of the first stream"
+    third = check_list()
+    group.add(third, 2)
+    assert [checks.max_pairs for checks in (*lists, again, third)] == [33] * 4
+
+
 def test_beyond_the_limit_failed_pairs_go_first_and_running_checks_stay() -> None:
     checks = check_list(max_pairs=3)
     first = checks.form([local(make())], remotes(3), NOW)
@@ -288,6 +304,30 @@ def test_lists_take_turns_and_an_idle_one_passes_its_tick_on() -> None:
         order.append(pair.foundation[1])
         next(checks for checks in lists if pair in checks).set_state(pair, PairState.IN_PROGRESS, NOW)
     assert order == ["a", "c", "b", "d", "e"]
+
+
+def test_the_queue_of_all_lists_is_the_order_in_which_they_are_checked() -> None:
+    lists = [stream("ab"), stream("cde", start=100)]
+    group = CheckListSet(lists)
+    group.activate([pair for checks in lists for pair in checks], NOW)
+    while queue := group.queue:
+        taken = group.next_check(anybody, NOW)
+        assert taken is queue[0]
+        next(checks for checks in lists if taken in checks).set_state(taken, PairState.IN_PROGRESS, NOW)
+        assert group.queue == queue[1:]
+    assert CheckListSet(()).queue == ()
+
+
+def test_lists_stand_in_the_order_of_their_streams_and_may_leave() -> None:
+    first, second = stream("ab"), stream("ab")
+    group = CheckListSet(())
+    group.add(second, 1)
+    group.add(first, 0)
+    group.activate([*first, *second], NOW)
+    assert (waiting(first), waiting(second)) == ("a1 b1", "")
+    group.remove(first)
+    assert group.next_check(anybody, NOW) is not None, "nobody works on these foundations any more"
+    assert waiting(second) == "a1 b1"
 
 
 @pytest.mark.req("ICETCP-12-9")

@@ -7,7 +7,8 @@
      ├─ FramingError         a frame that cannot be sent (RFC 4571)
      ├─ DescriptionError     a JSON description that cannot be read
      ├─ ServerUriError       text that is no URI of a STUN or TURN server
-     └─ TurnError            a TURN server relays nothing for us
+     ├─ TurnError            a TURN server relays nothing for us
+     └─ PortMappingError     bytes that are no answer of a NAT (raised by the codecs only)
 
 A peer's fault is an event, never an exception out of `ice.agent`.
 """
@@ -51,3 +52,7 @@ class TurnError(IceError):
     def __init__(self, text: str, *, code: int = 0) -> None:
         super().__init__(text)
         self.code = code
+
+
+class PortMappingError(IceError):
+    """The bytes are no answer of PCP, NAT-PMP or UPnP."""

@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.leaks",
     "tests.peers.process",
     "tests.peers.registry",
+    "tests.peers.pion",
 ]
 
 # A busy machine is slow, and that is no fault of the code: speed is the matter of tests/bench.

@@ -12,11 +12,17 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 """The interpreter for which Debian packages GObject introspection."""
+
+GO_PATH = Path("/usr/share/gocode")
+"""Where Debian's packages put the sources of Go libraries."""
+
+PION_SOURCE = GO_PATH / "src/github.com/pion/ice/v2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +56,10 @@ def _libnice_answers() -> bool:
         return False
 
 
+def _pion_builds() -> bool:
+    return bool(find_program("go")) and PION_SOURCE.is_dir()
+
+
 PEERS: dict[str, Peer] = {
     "baresip": Peer(packages=("baresip-core",), present=_programs("baresip")),
     "chromium": Peer(packages=("chromium",), present=_programs("chromium")),
@@ -57,6 +67,7 @@ PEERS: dict[str, Peer] = {
     "kamailio": Peer(packages=("kamailio",), present=_programs("kamailio", "kamcmd")),
     "libnice": Peer(packages=("gir1.2-nice-0.1", "python3-gi"), present=_libnice_answers),
     "netns": Peer(packages=("iproute2", "nftables"), present=_programs("ip", "nft")),
+    "pion": Peer(packages=("golang-go", "golang-github-pion-ice.v2-dev"), present=_pion_builds),
     "sipp": Peer(packages=("sip-tester",), present=_programs("sipp")),
     "tshark": Peer(packages=("tshark",), present=_programs("tshark", "dumpcap")),
 }

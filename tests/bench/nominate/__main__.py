@@ -1,8 +1,8 @@
 """Time to a nominated pair: ``python -m tests.bench.nominate [--simulated] [--json]``.
 
 Round trip 50 ms. Without ``--simulated`` the cases run on real sockets too: as root, in two network
-namespaces that a delayed link joins, ours against ours and, where it is installed, against libnice; of
-several runs of a case the median counts.
+namespaces that a delayed link joins, ours against ours and, where they are installed, against libnice and
+pion; of several runs of a case the median counts.
 The exit code is 1 where a case ended other than it must; how long it took is for the reader to judge.
 """
 

@@ -68,7 +68,7 @@ class Measurement:
     Attributes:
         case: the network.
         mode: "simulated" or "sockets".
-        peer: who was on the other side: "icephone" or "libnice".
+        peer: who was on the other side: "icephone", "libnice" or "pion".
         role: ours; of two of ours that of the side that is measured.
         components: 1, or 2 with RTCP beside RTP.
         transport: what carries the nominated pairs, None where there is no path.

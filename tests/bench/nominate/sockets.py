@@ -10,19 +10,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from ice.config import IceConfig
 from ice.description import dump_description, load_description
-from ice.types import Credentials, Description, Role, Transport
-from sdp.candidate_attr import format_candidate, parse_candidate
+from ice.types import Description, Role, Transport
 from tests.bench.nominate.cases import CASES, DEADLINE_S, ROUND_TRIP_S, Case, Measurement
+from tests.bench.nominate.others import Other, installed
 from tests.peers.delayed_link import INTERFACE, DelayedLink, delayed_link
-from tests.peers.libnice import Libnice, libnice
 from tests.peers.namespace import Namespace
 from tests.peers.process import PeerError, Program, Programs, until
-from tests.peers.registry import PEERS
 
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -108,27 +107,19 @@ async def measure(link: DelayedLink, programs: Programs, case: Case, *, componen
     return _measurement(case, outcome, peer="icephone", role=Role.CONTROLLING, components=components)
 
 
-async def measure_libnice(link: DelayedLink, programs: Programs, case: Case, role: Role) -> Measurement:
-    """Run a case against libnice; ours is measured, in `role`. Raises PeerError as `measure` does."""
+async def measure_other(
+    link: DelayedLink, programs: Programs, case: Case, other: Other, role: Role
+) -> Measurement:
+    """Run a case against somebody else; ours is measured, in `role`. Raises PeerError as `measure` does."""
     ends = {role: link.left, role.other: link.right}
     await _apply(link, case, controlling=ends[Role.CONTROLLING], controlled=ends[Role.CONTROLLED])
     ours = await Ours.start(programs, link.left, role, case, components=1)
-    async with libnice(
-        programs,
-        "controlling" if role is Role.CONTROLLED else "controlled",
-        udp=case.udp_offered,
-        host=link.right.host,
-        prefix=link.right.prefix,
-    ) as peer:
+    async with other.start(programs, role.other.value, case.udp_offered, link.right) as peer:
         for_peer = await ours.description()
-        ours.set_remote(_description(peer), time.monotonic())
-        peer.set_remote(
-            for_peer.credentials.ufrag,
-            for_peer.credentials.password,
-            [f"candidate:{format_candidate(each)}" for each in for_peer.candidates],
-        )
+        ours.set_remote(peer.description, time.monotonic())
+        peer.tell(for_peer)
         outcome = await ours.outcome()
-    return _measurement(case, outcome, peer="libnice", role=role, components=1)
+    return _measurement(case, outcome, peer=other.name, role=role, components=1)
 
 
 async def measure_all(
@@ -145,7 +136,6 @@ async def measure_all(
     """
     measured: list[Measurement] = []
     information: list[Measurement] = []
-    against_libnice = PEERS["libnice"].present()
 
     async def often(case: Case, run: Callable[[Programs], Awaitable[Measurement]]) -> Measurement:
         runs = []
@@ -156,16 +146,15 @@ async def measure_all(
         tell(_progress(middle))
         return middle
 
-    async with delayed_link(ROUND_TRIP_S / 2) as link:
+    async with installed(tell) as others, delayed_link(ROUND_TRIP_S / 2) as link:
         tell(f"delay: {'netem' if link.kernel else 'TAP devices'}")
-        if not against_libnice:
-            tell("libnice is not installed: left out")
         for case in CASES:
             measured.append(await often(case, partial(measure, link, case=case)))
             information.append(await often(case, partial(measure, link, case=case, components=2)))
-            # Where nothing passes the peer makes no difference.
-            roles = Role if against_libnice and case.transport else ()
-            measured += [await often(case, partial(measure_libnice, link, case=case, role=r)) for r in roles]
+            for other, role in product(others, Role):
+                if other.finds(case, role):
+                    run = partial(measure_other, link, case=case, other=other, role=role)
+                    measured.append(await often(case, run))
     return measured, information
 
 
@@ -201,12 +190,6 @@ async def _apply(link: DelayedLink, case: Case, *, controlling: Namespace, contr
 
 def _patience_s(case: Case) -> float:
     return DEADLINE_S if case.transport is None else IceConfig().patience_s
-
-
-def _description(peer: Libnice) -> Description:
-    candidates = tuple(parse_candidate(line.removeprefix("candidate:")) for line in peer.candidates)
-    credentials = Credentials(ufrag=peer.ufrag, password=peer.password)
-    return Description(credentials=credentials, candidates=candidates, options=frozenset())
 
 
 def _measurement(

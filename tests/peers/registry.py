@@ -66,6 +66,7 @@ PEERS: dict[str, Peer] = {
     "coturn": Peer(packages=("coturn",), present=_programs("turnserver")),
     "kamailio": Peer(packages=("kamailio",), present=_programs("kamailio", "kamcmd")),
     "libnice": Peer(packages=("gir1.2-nice-0.1", "python3-gi"), present=_libnice_answers),
+    "miniupnpd": Peer(packages=("miniupnpd-nftables",), present=_programs("miniupnpd")),
     "netns": Peer(packages=("iproute2", "nftables"), present=_programs("ip", "nft")),
     "pion": Peer(packages=("golang-go", "golang-github-pion-ice.v2-dev"), present=_pion_builds),
     "sipp": Peer(packages=("sip-tester",), present=_programs("sipp")),

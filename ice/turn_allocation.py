@@ -1,4 +1,4 @@
-"""One TURN allocation that relays UDP, the client's side (RFC 8656 §6 to §8).
+"""One TURN allocation, the client's side (RFC 8656 §6 to §8): it relays UDP, or TCP (RFC 6062 §4).
 
 A core: messages of the server go in by `receive`, messages to it come out by `take_output`, news by
 `take_events`. Refreshes, permissions and channels are its own matter.
@@ -17,14 +17,24 @@ from ice.errors import StunError
 from ice.stun_attributes import AlternateDomain, AlternateServer, Attribute, XorMappedAddress
 from ice.stun_binding import binding_indication
 from ice.stun_message import TRANSACTION_ID_SIZE, MessageClass, StunMessage, parse
-from ice.turn_attributes import IPV6, Lifetime, RequestedAddressFamily, RequestedTransport, XorRelayedAddress
+from ice.turn_attributes import (
+    IPV6,
+    TCP_PROTOCOL,
+    UDP_PROTOCOL,
+    Lifetime,
+    RequestedAddressFamily,
+    RequestedTransport,
+    XorRelayedAddress,
+)
+from ice.turn_bind import ConnectionBind
+from ice.turn_connections import PeerConnections
 from ice.turn_credentials import LongTermCredentials
 from ice.turn_events import Allocated, AllocationFailed, AllocationLost, Released, TurnEvent
 from ice.turn_outbox import TurnOutbox
-from ice.turn_peers import ChannelTag, Peers, PermissionTag
+from ice.turn_peers import Peers
 from ice.turn_requests import BAD_REQUEST, Outcome, Requests, TurnMethod
 from ice.turn_stream import CHANNEL_HEADER_SIZE
-from ice.types import TransportAddress
+from ice.types import Transport, TransportAddress
 
 REFRESH_BEFORE_S = 60.0
 """Seconds before its end at which an allocation is refreshed (RFC 8656 §8)."""
@@ -78,6 +88,7 @@ class Allocation:
         reliable: True over TCP and TLS.
         random: gives unpredictable bytes.
         ipv6: ask for an IPv6 relayed address; IPv4 where the server has none.
+        transport: what it relays to and from peers; TCP only where `reliable` (RFC 6062 §4.1).
     """
 
     def __init__(
@@ -88,15 +99,19 @@ class Allocation:
         reliable: bool,
         random: Callable[[int], bytes],
         ipv6: bool = False,
+        transport: Transport = Transport.UDP,
     ) -> None:
+        if transport is Transport.TCP and not reliable:
+            raise ValueError("TCP is relayed over TCP and TLS only (RFC 6062 §4.1)")
         self._random = random
         self._ipv6 = ipv6
+        self._transport = transport
         self._outbox = TurnOutbox()
         self._credentials = LongTermCredentials(username, password)
         self._requests = Requests(
             credentials=self._credentials, reliable=reliable, random=random, outbox=self._outbox
         )
-        self._peers: Peers | None = None
+        self._peers: Peers | PeerConnections | None = None
         self._refresh_at: float | None = None
         self._expires_at = 0.0
         self._keepalive_at = 0.0
@@ -121,10 +136,27 @@ class Allocation:
         """Send a datagram to a peer; False where it was dropped.
 
         It is held until the server lets us reach the peer, and goes over a channel once media flows.
+        Raises RuntimeError of an allocation that relays TCP (RFC 6062 §3).
         """
-        if self.state is not AllocationState.ALLOCATED or self._peers is None:
-            return False
-        return self._peers.send(data, peer, now)
+        if self._transport is Transport.TCP:
+            raise RuntimeError("no datagrams from an allocation that relays TCP")
+        return isinstance(self._peers, Peers) and self._peers.send(data, peer, now)
+
+    def permit(self, host: str, now: float) -> None:
+        """Let a host reach the relayed address, before anything is sent to it (RFC 8656 §9)."""
+        if self._peers is not None:
+            self._peers.permit(host, now)
+
+    @property
+    def connections(self) -> PeerConnections:
+        """The connections with peers; RuntimeError where TCP is not relayed, or nothing at present."""
+        if not isinstance(self._peers, PeerConnections):
+            raise RuntimeError("this allocation relays no connections now")
+        return self._peers
+
+    def data_connection(self, connection_id: int) -> ConnectionBind:
+        """What makes a new connection to the server the data connection of a peer connection."""
+        return ConnectionBind(connection_id, credentials=self._credentials.copied(), random=self._random)
 
     def close(self, now: float) -> None:
         """Give the allocation back (Refresh with lifetime 0); Released tells that all is over."""
@@ -150,11 +182,10 @@ class Allocation:
         kind = classify(message)
         if (
             kind is PacketKind.TURN_CHANNEL
-            and self._peers is not None
+            and isinstance(self._peers, Peers)
             and len(message) >= CHANNEL_HEADER_SIZE
         ):
-            if self.state is AllocationState.ALLOCATED:
-                self._peers.channel_data(message, now)
+            self._peers.channel_data(message, now)
             return
         try:
             if kind is not PacketKind.STUN:
@@ -169,7 +200,7 @@ class Allocation:
                 if outcome is not None:
                     self._conclude(outcome, now)
             case MessageClass.INDICATION:
-                if self._peers is not None and self.state is AllocationState.ALLOCATED:
+                if self._peers is not None:
                     self._peers.indication(stun, now)
             case MessageClass.REQUEST:
                 self._outbox.refuse("request", "a TURN server asks nothing", now)
@@ -221,7 +252,8 @@ class Allocation:
     # --- requests ---
 
     def _allocate(self, now: float) -> None:
-        attributes: tuple[Attribute, ...] = (RequestedTransport(),)
+        protocol = TCP_PROTOCOL if self._transport is Transport.TCP else UDP_PROTOCOL
+        attributes: tuple[Attribute, ...] = (RequestedTransport(protocol=protocol),)
         if self._ipv6:
             attributes += (RequestedAddressFamily(family=IPV6),)
         self._requests.start(_Tag.ALLOCATE, TurnMethod.ALLOCATE, attributes, now)
@@ -253,10 +285,8 @@ class Allocation:
             case _Tag.RELEASE:
                 self._end()
                 self._outbox.event(Released(at=now))
-            case PermissionTag() as tag if self._peers is not None:
-                self._peers.permission_answered(tag.host, outcome, now)
-            case ChannelTag() as tag if self._peers is not None:
-                self._peers.channel_answered(tag.peer, outcome, now)
+            case _ if self._peers is not None:
+                self._peers.answered(outcome, now)
             case _:
                 pass
 
@@ -281,9 +311,11 @@ class Allocation:
 
     def _stand(self, relayed: TransportAddress, lifetime_s: int, answer: StunMessage, now: float) -> None:
         self.state = AllocationState.ALLOCATED
-        self._peers = Peers(
-            relayed=relayed, requests=self._requests, outbox=self._outbox, random=self._random
-        )
+        requests, outbox = self._requests, self._outbox
+        if self._transport is Transport.TCP:
+            self._peers = PeerConnections(relayed=relayed, requests=requests, outbox=outbox)
+        else:
+            self._peers = Peers(relayed=relayed, requests=requests, outbox=outbox, random=self._random)
         self._refreshed(lifetime_s, now)
         self._sent_before = self._outbox.sent
         self._keepalive_at = now + KEEPALIVE_S

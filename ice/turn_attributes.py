@@ -1,4 +1,4 @@
-"""STUN attributes of TURN (RFC 8656 §18)."""
+"""STUN attributes of TURN (RFC 8656 §18, RFC 6062 §6.2)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Self
 from ice.errors import StunError
 from ice.stun_attributes import Attribute, XorAddress, attribute, expect_size
 
+TCP_PROTOCOL = 6
 UDP_PROTOCOL = 17
-"""Protocol number of REQUESTED-TRANSPORT (RFC 8656 §18.8): what the server relays to peers."""
+"""Protocol numbers of REQUESTED-TRANSPORT (RFC 8656 §18.8): what the server relays to peers."""
 
 FIRST_CHANNEL = 0x4000
 LAST_CHANNEL = 0x4FFF
@@ -194,6 +195,26 @@ class ReservationToken(Attribute):
         del transaction_id
         expect_size(value, 8, "RESERVATION-TOKEN")
         return cls(token=value)
+
+
+@attribute(0x002A)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionId(Attribute):
+    """CONNECTION-ID (RFC 6062 §6.2.1): which connection with a peer."""
+
+    number: int
+
+    def encode(self, transaction_id: bytes) -> bytes:
+        """32 bits; raises OverflowError where it does not fit."""
+        del transaction_id
+        return self.number.to_bytes(4, "big")
+
+    @classmethod
+    def decode(cls, value: bytes, transaction_id: bytes) -> Self:
+        """Read 32 bits."""
+        del transaction_id
+        expect_size(value, 4, "CONNECTION-ID")
+        return cls(number=int.from_bytes(value, "big"))
 
 
 @attribute(0x8000)

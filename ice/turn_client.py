@@ -1,4 +1,4 @@
-"""Allocations at a TURN server (RFC 8656 §7): the door to relayed addresses.
+"""Allocations at a TURN server (RFC 8656 §7, RFC 6062 §4): the door to relayed addresses.
 
 relayed = await allocate(server, network=network, local_host="192.0.2.1", on_datagram=receive, random=random)
 relayed.send(data, peer)
@@ -17,17 +17,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ice.errors import TurnError
-from ice.network import DatagramReceiver, Network
+from ice.network import DatagramReceiver, Network, TcpConnection
 from ice.servers import TurnServer
 from ice.tcp_connection import describe_error
 from ice.turn_allocation import ALLOCATION_MISMATCH, Allocation
 from ice.turn_control import Control, StreamControl, open_stream, open_udp
 from ice.turn_events import Allocated, AllocationFailed
-from ice.turn_socket import EventReceiver, RelayedSocket
-from ice.types import TransportAddress
+from ice.turn_listener import RelayedListener
+from ice.turn_runner import AllocationRunner, EventReceiver
+from ice.turn_socket import RelayedSocket
+from ice.types import Transport, TransportAddress
 from ice.udp_socket import family_of, require_literal
 
-__all__ = ["RelayedSocket", "allocate"]
+__all__ = ["RelayedListener", "RelayedSocket", "allocate", "listen"]
 
 MAX_PORTS = 3
 """Local ports that are tried where the server remembers another allocation of ours (RFC 8656 §7.4)."""
@@ -58,18 +60,66 @@ async def allocate(
     Raises:
         TurnError: there is none; the text says why, the code is the server's.
     """
-    caller = _Caller(
-        network=network, local_host=local_host, on_datagram=on_datagram, random=random, on_event=on_event
+    caller = _Caller(network=network, local_host=local_host, random=random, transport=Transport.UDP)
+    runner, _ = await _allocate(server, caller)
+    return RelayedSocket(runner, on_datagram=on_datagram, on_event=on_event)
+
+
+async def listen(
+    server: TurnServer,
+    *,
+    network: Network,
+    local_host: str,
+    on_accept: Callable[[TcpConnection], None],
+    random: Callable[[int], bytes],
+    on_event: EventReceiver | None = None,
+) -> RelayedListener:
+    """Get a relayed TCP address (RFC 6062); like `allocate`, for a server that is reached over TCP or TLS.
+
+    Args:
+        server: where, how and as whom. Over TLS its name is checked, for each connection.
+        network: where the ways to the server come from.
+        local_host: our address towards the server, an IP literal.
+        on_accept: takes the connections of peers.
+        random: gives unpredictable bytes.
+        on_event: takes what the allocation tells.
+
+    Raises:
+        TurnError: there is none; the text says why, the code is the server's.
+        ValueError: the server is reached over UDP.
+    """
+    caller = _Caller(network=network, local_host=local_host, random=random, transport=Transport.TCP)
+    runner, asked = await _allocate(server, caller)
+    return RelayedListener(
+        runner,
+        # RFC 6062 §4.3: to the very address, whatever the name leads to by now.
+        open_stream=lambda: open_stream(network, asked, runner.server, local_host),
+        on_accept=on_accept,
+        on_event=on_event,
     )
-    addresses = await _resolve(server, local_host)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Caller:
+    """Who asks for the allocation, and for what."""
+
+    network: Network
+    local_host: str
+    random: Callable[[int], bytes]
+    transport: Transport
+
+
+async def _allocate(server: TurnServer, caller: _Caller) -> tuple[AllocationRunner, TurnServer]:
+    """The allocation, and the server that gave it in the end."""
+    addresses = await _resolve(server, caller.local_host)
     asked: set[TransportAddress] = set()
     asking = server
     while True:
         asked.update(addresses)
         result = await _allocate_at(asking, addresses, caller)
-        if isinstance(result, RelayedSocket):
-            return result
-        fitting = [a for a in result.alternates if family_of(a.host) == family_of(local_host)]
+        if isinstance(result, AllocationRunner):
+            return result, asking
+        fitting = [a for a in result.alternates if family_of(a.host) == family_of(caller.local_host)]
         # RFC 8489 §10: never back to where the request was before.
         if not fitting or fitting[0] in asked or len(asked) > MAX_REDIRECTS:
             raise TurnError(f"{server}: {result.reason}", code=result.code)
@@ -78,31 +128,20 @@ async def allocate(
         asking = dataclasses.replace(asking, server_name=name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Caller:
-    """Who asks for the allocation: the arguments of `allocate`."""
-
-    network: Network
-    local_host: str
-    on_datagram: DatagramReceiver
-    random: Callable[[int], bytes]
-    on_event: EventReceiver | None
-
-
 async def _allocate_at(
     server: TurnServer, addresses: list[TransportAddress], caller: _Caller
-) -> RelayedSocket | AllocationFailed:
+) -> AllocationRunner | AllocationFailed:
     ports = 0
     while True:
-        relayed, control = await _open(server, addresses, caller)
+        runner, control = await _open(server, addresses, caller)
         try:
-            result = await relayed.start(control)
+            result = await runner.start(control)
         except BaseException:
-            relayed.abort()
+            runner.abort()
             raise
         if isinstance(result, Allocated):
-            return relayed
-        await relayed.wait_closed()
+            return runner
+        await runner.wait_closed()
         ports += 1
         if result.code != ALLOCATION_MISMATCH or ports == MAX_PORTS:
             return result
@@ -110,7 +149,7 @@ async def _allocate_at(
 
 async def _open(
     server: TurnServer, addresses: list[TransportAddress], caller: _Caller
-) -> tuple[RelayedSocket, Control]:
+) -> tuple[AllocationRunner, Control]:
     """Open a way to the first of the addresses that can be had."""
     *others, last = addresses
     for address in others:
@@ -121,24 +160,21 @@ async def _open(
 
 async def _open_to(
     server: TurnServer, address: TransportAddress, caller: _Caller
-) -> tuple[RelayedSocket, Control]:
-    relayed = RelayedSocket(
-        allocation=Allocation(
-            username=server.username,
-            password=server.password,
-            reliable=server.transport != "udp",
-            random=caller.random,
-            ipv6=":" in caller.local_host,
-        ),
-        server=address,
-        on_datagram=caller.on_datagram,
-        on_event=caller.on_event,
+) -> tuple[AllocationRunner, Control]:
+    allocation = Allocation(
+        username=server.username,
+        password=server.password,
+        reliable=server.transport != "udp",
+        random=caller.random,
+        ipv6=":" in caller.local_host,
+        transport=caller.transport,
     )
+    runner = AllocationRunner(allocation=allocation, server=address)
     if server.transport != "udp":
         stream = await open_stream(caller.network, server, address, caller.local_host)
-        return relayed, StreamControl(stream, relayed.received, relayed.connection_ended)
+        return runner, StreamControl(stream, runner.received, runner.connection_ended)
     try:
-        return relayed, await open_udp(caller.network, caller.local_host, address, relayed.received)
+        return runner, await open_udp(caller.network, caller.local_host, address, runner.received)
     except OSError as error:
         reason = describe_error(error)
         raise TurnError(f"{server}: no socket on {caller.local_host}: {reason}") from error

@@ -99,6 +99,16 @@ class LongTermCredentials:
     def __repr__(self) -> str:
         return f"LongTermCredentials(username={self._username!r}, realm={self._realm!r})"
 
+    def copied(self) -> LongTermCredentials:
+        """The same account, and what the server asked for so far, for another connection to it.
+
+        Servers may give every connection a nonce of its own.
+        """
+        copy = LongTermCredentials(self._username, self._password)
+        copy._realm, copy._attributes, copy._key = self._realm, self._attributes, self._key
+        copy._offered, copy.integrity = self._offered, self.integrity
+        return copy
+
     @property
     def attributes(self) -> tuple[Attribute, ...]:
         """What a request carries beside its own attributes."""

@@ -103,6 +103,33 @@ class PeerData:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerConnected:
+    """The server holds a connection with a peer for us, for 30 s unless it is bound (RFC 6062 §4.3, §4.4).
+
+    Attributes:
+        at: when.
+        peer: its address as the server sees it.
+        connection_id: what ConnectionBind names.
+        inbound: True where the peer opened it.
+    """
+
+    at: float
+    peer: TransportAddress
+    connection_id: int
+    inbound: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectFailed:
+    """The server has no connection to a peer for us; code 0 where it answered nothing usable."""
+
+    at: float
+    peer: TransportAddress
+    code: int
+    reason: str
+
+
 TurnEvent = (
     Allocated
     | AllocationFailed
@@ -113,4 +140,6 @@ TurnEvent = (
     | PeerUnreachable
     | MessageRefused
     | PeerData
+    | PeerConnected
+    | ConnectFailed
 )

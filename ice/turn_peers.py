@@ -25,14 +25,14 @@ _AGAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PermissionTag:
+class _PermissionTag:
     """Names the CreatePermission for a host."""
 
     host: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelTag:
+class _ChannelTag:
     """Names the ChannelBind for a peer."""
 
     peer: TransportAddress
@@ -67,7 +67,7 @@ class Peers:
         """Send a datagram, or hold it until the peer's permission stands; False where it was dropped."""
         permission = self._permissions.get(peer.host)
         if permission is None:
-            permission = self._new_permission(peer, now)
+            permission = self._new_permission(peer.host, now)
         if permission is None or not 0 < peer.port < 65536 or len(data) > MAX_PAYLOAD:
             self._outbox.counters["not-sent"] += 1
             return False
@@ -84,12 +84,20 @@ class Peers:
             self._outbox.counters["held-too-long"] += 1
         return True
 
-    def _new_permission(self, peer: TransportAddress, now: float) -> Permission | None:
+    def permit(self, host: str, now: float) -> None:
+        """Ask for the permission of a host that will be sent to soon; it saves the first packet the wait."""
+        permission = self._new_permission(host, now)
+        if permission is None:
+            self._outbox.counters["not-permitted"] += 1
+        elif permission.wanting(now):
+            self._ask_permission(permission, now)
+
+    def _new_permission(self, host: str, now: float) -> Permission | None:
         try:
-            same_family = version(peer.host) == self._version
+            same_family = version(host) == self._version
         except ValueError:
             return None
-        return self._permissions.add(peer.host, now) if same_family else None
+        return self._permissions.add(host, now) if same_family else None
 
     def _transmit(self, data: bytes, peer: TransportAddress, now: float) -> None:
         channel = self._channels.get(peer)
@@ -117,16 +125,25 @@ class Peers:
         permission.asked = True
         # The permission is for the IP address, the port means nothing (RFC 8656 §9).
         peer = XorPeerAddress(address=TransportAddress(host=permission.host, port=0))
-        tag = PermissionTag(host=permission.host)
+        tag = _PermissionTag(host=permission.host)
         self._requests.start(tag, TurnMethod.CREATE_PERMISSION, (peer,), now)
 
     def _ask_channel(self, channel: Channel, now: float) -> None:
         channel.asked = True
         attributes = (ChannelNumber(number=channel.number), XorPeerAddress(address=channel.peer))
-        self._requests.start(ChannelTag(peer=channel.peer), TurnMethod.CHANNEL_BIND, attributes, now)
+        self._requests.start(_ChannelTag(peer=channel.peer), TurnMethod.CHANNEL_BIND, attributes, now)
 
-    def permission_answered(self, host: str, outcome: Outcome, now: float) -> None:
-        """CreatePermission ended."""
+    def answered(self, outcome: Outcome, now: float) -> None:
+        """A request ended."""
+        match outcome.tag:
+            case _PermissionTag(host=host):
+                self._permission_answered(host, outcome, now)
+            case _ChannelTag(peer=peer):
+                self._channel_answered(peer, outcome, now)
+            case _:
+                pass
+
+    def _permission_answered(self, host: str, outcome: Outcome, now: float) -> None:
         permission = self._permissions.get(host)
         if permission is None:
             return
@@ -139,8 +156,7 @@ class Peers:
             permission.refuse(now)
             self._outbox.event(PermissionRefused(at=now, host=host, reason=outcome.reason))
 
-    def channel_answered(self, peer: TransportAddress, outcome: Outcome, now: float) -> None:
-        """ChannelBind ended."""
+    def _channel_answered(self, peer: TransportAddress, outcome: Outcome, now: float) -> None:
         channel = self._channels.get(peer)
         if channel is None:
             return

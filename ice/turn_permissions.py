@@ -32,6 +32,7 @@ class Permission:
         refresh_at: when to ask again, if it was used.
         refused_until: until when nothing is asked; None where it was not refused.
         used_at: when data went to or came from the host.
+        kept: asked for again whether it is used or not.
         held: datagrams that wait for it, oldest first.
     """
 
@@ -41,6 +42,7 @@ class Permission:
     refresh_at: float | None = None
     refused_until: float | None = None
     used_at: float
+    kept: bool = False
     held: deque[tuple[bytes, TransportAddress]] = field(default_factory=deque)
 
     def stands(self, now: float) -> bool:
@@ -54,6 +56,10 @@ class Permission:
     def refused(self, now: float) -> bool:
         """True where the server does not want it, for now."""
         return self.refused_until is not None and now < self.refused_until
+
+    def wanting(self, now: float) -> bool:
+        """True where it is worth asking for: it does not stand, is not asked for and was not refused."""
+        return not (self.asked or self.stands(now) or self.refused(now))
 
     def hold(self, data: bytes, peer: TransportAddress) -> bool:
         """Keep a datagram; False where an older one was dropped for it."""
@@ -123,7 +129,9 @@ class Permissions:
             refreshing = entry.refresh_at is not None and entry.refused_until is None and entry.stands(now)
             if not refreshing:
                 del self._hosts[entry.host]
-            elif entry.expires_at is not None and entry.used_at > entry.expires_at - LIFETIME_S:
+            elif entry.kept or (
+                entry.expires_at is not None and entry.used_at > entry.expires_at - LIFETIME_S
+            ):
                 found.append(entry)
             else:
                 # Nobody needs it: it lapses.

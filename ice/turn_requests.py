@@ -30,7 +30,7 @@ SERVER_ERROR = 500
 
 
 class TurnMethod(enum.IntEnum):
-    """Methods of TURN (RFC 8656 §17)."""
+    """Methods of TURN (RFC 8656 §17, RFC 6062 §6.1)."""
 
     ALLOCATE = 0x003
     REFRESH = 0x004
@@ -38,6 +38,9 @@ class TurnMethod(enum.IntEnum):
     DATA = 0x007
     CREATE_PERMISSION = 0x008
     CHANNEL_BIND = 0x009
+    CONNECT = 0x00A
+    CONNECTION_BIND = 0x00B
+    CONNECTION_ATTEMPT = 0x00C
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,7 @@ class _Pending:
     method: TurnMethod
     attributes: tuple[Attribute, ...]
     deadline: float
+    paced: bool
     transaction: ClientTransaction | None = None
     used: tuple[Attribute, ...] = ()
     key: bytes | None = field(default=None, repr=False)
@@ -115,13 +119,23 @@ class Requests:
         now: float,
         *,
         within_s: float = TIMEOUT_S,
+        paced: bool = False,
     ) -> None:
-        """Send a request; its outcome comes within `within_s` seconds."""
-        pending = _Pending(tag=tag, method=method, attributes=attributes, deadline=now + within_s)
-        if len(self._pending) >= MAX_OUTSTANDING:
-            self._waiting.append(pending)
-        else:
+        """Send a request; its outcome comes within `within_s` seconds.
+
+        Requests that the owner paces are sent at once and keep no others waiting.
+        """
+        pending = _Pending(
+            tag=tag, method=method, attributes=attributes, deadline=now + within_s, paced=paced
+        )
+        if paced or self._room:
             self._send(pending, now)
+        else:
+            self._waiting.append(pending)
+
+    @property
+    def _room(self) -> bool:
+        return sum(not pending.paced for pending in self._pending.values()) < MAX_OUTSTANDING
 
     def drop_all(self) -> None:
         """Forget every request; nothing is reported for them."""
@@ -191,7 +205,7 @@ class Requests:
         self._outbox.send(data)
 
     def _send_waiting(self, now: float) -> None:
-        while self._waiting and len(self._pending) < MAX_OUTSTANDING:
+        while self._waiting and self._room:
             self._send(self._waiting.popleft(), now)
 
     def _judge(self, pending: _Pending, message: StunMessage, now: float) -> Outcome | None:

@@ -133,16 +133,21 @@ class HostByteStream:
 
 
 async def open_stream(
-    local_host: str, remote: TransportAddress, *, tls: ssl.SSLContext | None = None, server_name: str = ""
+    local_host: str,
+    remote: TransportAddress,
+    *,
+    local_port: int = 0,
+    tls: ssl.SSLContext | None = None,
+    server_name: str = "",
 ) -> HostByteStream:
-    """Connect to a server from `local_host`, any port; with `tls` it must prove to be `server_name`.
+    """Connect to a server from `local_host`; with `tls` it must prove to be `server_name`.
 
-    May be cancelled.
+    May be cancelled. A `local_port` is shared with the listener there; 0: any.
 
     Raises:
         OSError: it cannot be reached (with a readable text), or, as an ssl.SSLError, is not who it should be.
     """
-    sock = await dialled(local_host, remote)
+    sock = await dialled(local_host, remote, local_port=local_port)
     try:
         prepare(sock)
         if tls is not None:

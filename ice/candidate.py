@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ice.address import version
 from ice.priority import interleaved, local_priority
@@ -58,6 +59,10 @@ class HostCandidates:
         """The candidate of a listening TCP socket; KeyError where its host is none of ours."""
         return self._candidate(address, component, TcpType.PASSIVE)
 
+    def simultaneous(self, address: TransportAddress, component: int) -> Candidate:
+        """The candidate of a TCP socket that listens while it connects; KeyError as above."""
+        return self._candidate(address, component, TcpType.SO)
+
     def active(self, host: str, component: int) -> Candidate:
         """The placeholder of connections that will leave from `host`; KeyError where it is none of ours."""
         return self._candidate(TransportAddress(host=host, port=ACTIVE_PORT), component, TcpType.ACTIVE)
@@ -77,7 +82,7 @@ class HostCandidates:
 
 
 class ServerCandidates:
-    """Makes the server-reflexive and relayed UDP candidates of one session (RFC 8445 §5.1.1.2, §5.1.1.3).
+    """Makes the server-reflexive and relayed candidates of one session (RFC 8445 §5.1.1.2, RFC 6544 §5.2).
 
     Args:
         hosts: the IP addresses of this host that are used, best first within each family.
@@ -93,7 +98,8 @@ class ServerCandidates:
         """The candidate that a server saw.
 
         Args:
-            base: the host candidate that the request left from; KeyError where its host is none of ours.
+            base: the host candidate, UDP or listening TCP, whose port the request left from; KeyError where
+                its host is none of ours.
             mapped: what the server told.
             server: IP address that was asked.
             order: place of the server in the configuration, 0 for the first.
@@ -101,15 +107,30 @@ class ServerCandidates:
         kind = CandidateType.SRFLX
         rank = order * len(self._ranks) + self._ranks[base.address.host]
         return Candidate(
-            foundation=self._foundations.of(kind, base.address.host, base.transport, server=server),
+            foundation=self._foundations.of(
+                kind, base.address.host, base.transport, base.tcptype, server=server
+            ),
             component=base.component,
             transport=base.transport,
-            priority=local_priority(kind, None, rank, base.component),
+            priority=local_priority(kind, base.tcptype, rank, base.component),
             address=mapped,
             type=kind,
+            tcptype=base.tcptype,
             related=base.address,
             base=base.address,
         )
+
+    def reflexive_active(
+        self, base: Candidate, mapped: TransportAddress, server: str, order: int
+    ) -> Candidate:
+        """The active candidate that follows from a listening one, without asking (RFC 6544 §5.2).
+
+        Nobody connects to it; relays of the peer learn from it whom to let in. The arguments are those of
+        `reflexive`.
+        """
+        placeholder = TransportAddress(host=base.address.host, port=ACTIVE_PORT)
+        active = replace(base, address=placeholder, tcptype=TcpType.ACTIVE)
+        return self.reflexive(active, TransportAddress(host=mapped.host, port=ACTIVE_PORT), server, order)
 
     def relayed(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ice.servers import StunServer, TurnServer
 
@@ -13,6 +14,9 @@ SENSITIVE_PORTS = (
 """TCP ports of servers that act on what a stranger sends: mail, IRC, printers and their like."""
 
 
+SimultaneousOpen = Literal["auto", "on", "off"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IceConfig:
     """Policy of one ICE session.
@@ -20,6 +24,8 @@ class IceConfig:
     Attributes:
         udp: gather UDP candidates; without it UDP relays are reached over TCP and TLS only.
         tcp: gather TCP candidates (RFC 6544 §4.1: switchable).
+        simultaneous_open: gather TCP candidates that both sides connect at once (RFC 6544 §3): "auto" where
+            the system can and they can be of use, "on" on every address where the system can, "off".
         loopback: gather on loopback too (tests and the demo; RFC 8445 §5.1.1.1 forbids it otherwise).
         interfaces: names of the interfaces to use; empty means all real ones.
         stun_servers: asked for server-reflexive candidates (RFC 8445 §5.1.1.2), best first.
@@ -48,6 +54,7 @@ class IceConfig:
 
     udp: bool = True
     tcp: bool = True
+    simultaneous_open: SimultaneousOpen = "auto"
     loopback: bool = False
     interfaces: tuple[str, ...] = ()
     stun_servers: tuple[StunServer, ...] = ()

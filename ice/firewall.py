@@ -96,8 +96,13 @@ class FirewallNetwork:
 
         return _FilteredUdpSocket(await self._inner.bind_udp(host, port, filtered), policy)
 
+    @property
+    def shares_ports(self) -> bool:
+        """What the inner network can do."""
+        return self._inner.shares_ports
+
     async def listen_tcp(
-        self, host: str, port: int, on_accept: Callable[[TcpConnection], None]
+        self, host: str, port: int, on_accept: Callable[[TcpConnection], None], *, shared: bool = False
     ) -> TcpListener:
         """Listen for connections that the firewall lets in."""
         policy = self.policy
@@ -109,19 +114,24 @@ class FirewallNetwork:
             else:
                 on_accept(connection)
 
-        return await self._inner.listen_tcp(host, port, filtered)
+        return await self._inner.listen_tcp(host, port, filtered, shared=shared)
 
-    async def connect_tcp(self, local_host: str, remote: TransportAddress) -> TcpConnection:
+    async def connect_tcp(
+        self, local_host: str, remote: TransportAddress, *, local_port: int = 0
+    ) -> TcpConnection:
         """Dial out, which the firewall allows."""
-        return await self._inner.connect_tcp(local_host, remote)
+        return await self._inner.connect_tcp(local_host, remote, local_port=local_port)
 
     async def open_stream(
         self,
         local_host: str,
         remote: TransportAddress,
         *,
+        local_port: int = 0,
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
     ) -> ByteStream:
         """Connect to a server outside, which the firewall allows."""
-        return await self._inner.open_stream(local_host, remote, tls=tls, server_name=server_name)
+        return await self._inner.open_stream(
+            local_host, remote, local_port=local_port, tls=tls, server_name=server_name
+        )

@@ -11,8 +11,9 @@ from ice.config import IceConfig
 from ice.errors import GatheringFailed
 from ice.network import DatagramReceiver, HostAddress, Network, TcpConnection, TcpListener, UdpSocket
 from ice.priority import interleaved
+from ice.servers import stream_servers
 from ice.tcp_connection import describe_error
-from ice.types import Candidate, FlowId
+from ice.types import Candidate, FlowId, TransportAddress
 
 VIRTUAL_INTERFACES = ("docker", "veth", "br-", "virbr", "lxcbr", "lxdbr", "cni", "flannel", "podman", "vnet")
 """Interfaces with these prefixes lead to containers and virtual machines of this host, to nobody else."""
@@ -36,7 +37,7 @@ class Gathered:
         candidate: host candidate.
         flow: id of the socket; None for an active TCP candidate, which has none yet.
         udp: socket of a UDP candidate.
-        listener: socket of a passive TCP candidate.
+        listener: socket of a passive or simultaneous-open TCP candidate.
     """
 
     candidate: Candidate
@@ -96,6 +97,27 @@ def within_limit(hosts: Sequence[str], limit: int) -> tuple[str, ...]:
     return tuple(host for host in hosts if host in wanted[:limit])
 
 
+def opens_at_once(host: str, config: IceConfig, *, asks: bool) -> bool:
+    """True where an address gets a simultaneous-open candidate, if the system can (RFC 6544 §4.1).
+
+    It is of use where both sides must open a filter from inside: a firewall in front of a public address, or
+    a NAT whose outer port some server tells. Who reaches a private address as it is needs no such thing.
+
+    Args:
+        host: the address.
+        config: policy.
+        asks: a server can be asked over TCP.
+    """
+    match config.simultaneous_open:
+        case "on":
+            return True
+        case "off":
+            return False
+        case "auto":
+            ip = ipaddress.ip_address(host)
+            return not ip.is_loopback and (ip.is_global or asks)
+
+
 def _is_usable(address: HostAddress, config: IceConfig) -> bool:
     if config.interfaces:
         if address.interface not in config.interfaces:
@@ -129,7 +151,7 @@ async def gather_hosts(network: Network, config: IceConfig, components: int, rec
         raise GatheringFailed(f"no usable network address; the host has: {seen}")
     per_host = components * (config.udp + 2 * config.tcp)
     hosts = within_limit(hosts, max(1, config.max_candidates // per_host))
-    gatherer = _Gatherer(network, HostCandidates(hosts), components, receivers)
+    gatherer = _Gatherer(network, config, HostCandidates(hosts), components, receivers)
     try:
         for host in hosts:
             if config.udp:
@@ -154,9 +176,16 @@ def release(gathered: Sequence[Gathered]) -> None:
 
 class _Gatherer:
     def __init__(
-        self, network: Network, candidates: HostCandidates, components: int, receivers: Receivers
+        self,
+        network: Network,
+        config: IceConfig,
+        candidates: HostCandidates,
+        components: int,
+        receivers: Receivers,
     ) -> None:
         self._network = network
+        self._config = config
+        self._asks = bool(stream_servers(config.stun_servers, config.turn_servers))
         self._candidates = candidates
         self._components = components
         self._receivers = receivers
@@ -193,18 +222,33 @@ class _Gatherer:
             self.gathered.append(Gathered(candidate=candidate, flow=flow, udp=socket))
 
     async def tcp(self, host: str) -> None:
-        """A placeholder and a listener per component."""
+        """Per component a placeholder, a listener, and a port for simultaneous open where that is wanted."""
+        shared = self._asks and self._network.shares_ports
+        simultaneous = opens_at_once(host, self._config, asks=self._asks) and self._network.shares_ports
         for component in range(1, self._components + 1):
             active = self._candidates.active(host, component)
             self.gathered.append(Gathered(candidate=active))
-            flow = self._receivers.new_flow()
-            try:
-                listener = await self._network.listen_tcp(host, 0, self._receivers.connections(flow))
-            except OSError as error:
-                self.problems.append(f"TCP on {host}: {describe_error(error)}")
-                continue
-            passive = self._candidates.passive(listener.local, component)
-            self.gathered.append(Gathered(candidate=passive, flow=flow, listener=listener))
+            await self._listen(host, component, self._candidates.passive, shared=shared)
+            if simultaneous:
+                await self._listen(host, component, self._candidates.simultaneous, shared=True)
+
+    async def _listen(
+        self,
+        host: str,
+        component: int,
+        make: Callable[[TransportAddress, int], Candidate],
+        *,
+        shared: bool,
+    ) -> None:
+        flow = self._receivers.new_flow()
+        receiver = self._receivers.connections(flow)
+        try:
+            listener = await self._network.listen_tcp(host, 0, receiver, shared=shared)
+        except OSError as error:
+            self.problems.append(f"TCP on {host}: {describe_error(error)}")
+            return
+        candidate = make(listener.local, component)
+        self.gathered.append(Gathered(candidate=candidate, flow=flow, listener=listener))
 
     async def _bind_udp(self, host: str, port: int) -> tuple[FlowId, UdpSocket]:
         flow = self._receivers.new_flow()

@@ -15,6 +15,7 @@ from ice.gather import Gathered, Receivers
 from ice.gatherer import Gatherer, Turns
 from ice.network import Network
 from ice.server_gathering import ServerGathering
+from ice.tcp_reflexive import TcpReflexive
 from ice.types import FlowId, TransportAddress
 
 
@@ -34,6 +35,7 @@ def sources(
         ServerGathering(
             config=config, components=components, network=network, flows=flows, receivers=receivers
         ),
+        TcpReflexive(config=config, network=network),
     )
 
 

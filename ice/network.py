@@ -133,23 +133,37 @@ class Network(Protocol):
     async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> UdpSocket:
         """Bind a UDP socket (port 0: any)."""
 
-    async def listen_tcp(
-        self, host: str, port: int, on_accept: Callable[[TcpConnection], None]
-    ) -> TcpListener:
-        """Listen for TCP connections (port 0: any)."""
+    @property
+    def shares_ports(self) -> bool:
+        """True where one can connect from a port that is listened on (RFC 6544 appendix B)."""
 
-    async def connect_tcp(self, local_host: str, remote: TransportAddress) -> TcpConnection:
-        """Dial `remote` from `local_host`, any port. Cancelling gives the attempt up."""
+    async def listen_tcp(
+        self, host: str, port: int, on_accept: Callable[[TcpConnection], None], *, shared: bool = False
+    ) -> TcpListener:
+        """Listen for TCP connections (port 0: any); `shared`: connections will be opened from the port."""
+
+    async def connect_tcp(
+        self, local_host: str, remote: TransportAddress, *, local_port: int = 0
+    ) -> TcpConnection:
+        """Dial `remote` from `local_host`. Cancelling gives the attempt up.
+
+        Args:
+            local_host: our address.
+            remote: the peer's.
+            local_port: that of a shared listener; 0: any.
+        """
 
     async def open_stream(
         self,
         local_host: str,
         remote: TransportAddress,
         *,
+        local_port: int = 0,
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
     ) -> ByteStream:
-        """Connect to a server from `local_host`, any port; with `tls` it must prove to be `server_name`.
+        """Connect to a server from `local_host`; with `tls` it must prove to be `server_name`.
 
-        Nothing is sent to it before it has (RFC 8489 §6.2.3). Cancelling gives the attempt up.
+        Nothing is sent to it before it has (RFC 8489 §6.2.3). Cancelling gives the attempt up. A
+        `local_port` is that of a shared listener; 0: any.
         """

@@ -15,6 +15,7 @@ from ice.errors import TurnError
 from ice.flows import Flows
 from ice.gather import Gathered, Receivers, usable_hosts
 from ice.gatherer import Found, Job, Turns
+from ice.messages import SendDatagram
 from ice.network import Network
 from ice.relays import Relays, local_host_for
 from ice.resolve import addresses_of
@@ -93,12 +94,13 @@ class ServerGathering:
 
     def _stun_servers(self) -> tuple[StunServer, ...]:
         """A TURN server answers Binding requests as well (RFC 8656 §1)."""
-        relays = (
+        asked = [server for server in self._config.stun_servers if server.transport == "udp"]
+        asked += [
             StunServer(host=server.host, port=server.port)
             for server in self._config.turn_servers
             if server.transport == "udp"
-        )
-        return tuple(dict.fromkeys((*self._config.stun_servers, *relays)))
+        ]
+        return tuple(dict.fromkeys(asked))
 
     # --- relayed candidates ---------------------------------------------------------------------------------
 
@@ -132,9 +134,6 @@ class ServerGathering:
 
     async def _ask(self, server: StunServer, name: str, order: int, sockets: Sequence[Gathered]) -> None:
         """Ask one server about all sockets that it can be reached from."""
-        if server.transport != "udp":
-            self._tell(f"{name}: only a server over UDP tells UDP addresses")
-            return
         try:
             addresses = await addresses_of(server.host)
         except OSError as error:
@@ -205,7 +204,7 @@ class ServerGathering:
             socket = self._flows.udp(command.flow)
             if socket is None:
                 self._reflexive.forget(command.flow)
-            else:
+            elif isinstance(command, SendDatagram):
                 socket.send(command.data, command.remote)
         for finding in self._reflexive.take_findings():
             self._learn(finding)

@@ -1,7 +1,8 @@
-"""Asking STUN servers how they see our UDP sockets, and keeping what they saw (RFC 8445 §5.1.1.2, §5.1.1.4).
+"""Asking STUN servers how they see our sockets, and keeping what they saw (RFC 8445 §5.1.1.2, §5.1.1.4).
 
 A core: the shell gives it what arrives on the sockets and the time, sends what it wants sent, and takes what
-it found. Requests are not authenticated; one new one leaves per Ta.
+it found. Requests are not authenticated; one new one leaves per Ta. A UDP socket sends datagrams; for a TCP
+listener a stream is opened from its port, stays open, and carries STUN without frames (RFC 6544 §5.2).
 """
 
 from __future__ import annotations
@@ -40,11 +41,39 @@ _OLD_ATTRIBUTES = frozenset({0x0002, 0x0003, 0x0004, 0x0005, 0x0007, 0x000B})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStream:
+    """Connect from the port of the TCP listener `flow` to `server`; answer with `connected` or `lost`."""
+
+    flow: FlowId
+    server: TransportAddress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendStream:
+    """Send `data` on that stream as it is: STUN tells its own length."""
+
+    flow: FlowId
+    server: TransportAddress
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseStream:
+    """Close that stream, or give up opening it."""
+
+    flow: FlowId
+    server: TransportAddress
+
+
+Command = SendDatagram | OpenStream | SendStream | CloseStream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped:
     """A server saw a socket of ours.
 
     Attributes:
-        flow: the UDP socket.
+        flow: the UDP socket or TCP listener.
         server: which server.
         address: as what the server saw it.
     """
@@ -69,11 +98,14 @@ Finding = Mapped | NotMapped
 class _Question:
     """What one server says of one socket: asked now or later, again and again."""
 
-    __slots__ = ("ask_at", "flow", "known", "server", "transaction")
+    __slots__ = ("ask_at", "connected", "flow", "known", "server", "stream", "transaction")
 
-    def __init__(self, flow: FlowId, server: TransportAddress, ask_at: float) -> None:
+    def __init__(self, flow: FlowId, server: TransportAddress, ask_at: float, *, stream: bool) -> None:
         self.flow = flow
         self.server = server
+        self.stream = stream
+        self.connected = False
+        """The stream is open."""
         self.ask_at: float | None = ask_at
         """When the next request is due, None while one is out."""
         self.transaction: ClientTransaction | None = None
@@ -98,19 +130,22 @@ class ServerReflexive:
         self._over: deque[bytes] = deque(maxlen=_MAX_REMEMBERED)
         self._next_turn = 0.0
         self._among = 1
-        self._commands: list[SendDatagram] = []
+        self._commands: list[Command] = []
         self._findings: list[Finding] = []
 
     # --- what is wanted -------------------------------------------------------------------------------------
 
-    def ask(self, flow: FlowId, server: TransportAddress, now: float, *, among: int = 1) -> None:
+    def ask(
+        self, flow: FlowId, server: TransportAddress, now: float, *, among: int = 1, stream: bool = False
+    ) -> None:
         """Ask a server about a socket, and then keep the mapping; one finding follows.
 
         Args:
-            flow: the UDP socket.
+            flow: the UDP socket, or the TCP listener from whose port a stream is opened.
             server: whom.
             now: monotonic seconds.
             among: how many questions are asked in a row: retransmissions leave room for them.
+            stream: True of a TCP listener.
 
         Raises:
             ValueError: the server's host is no IP literal, or it was asked about that socket already.
@@ -119,7 +154,7 @@ class ServerReflexive:
         if any((known.flow, known.server) == (flow, server) for known in self._questions):
             raise ValueError(f"{server} was asked about flow {flow} already")
         self._among = max(among, self._among)
-        self._questions.append(_Question(flow, server, now))
+        self._questions.append(_Question(flow, server, now, stream=stream))
         self._send_due(now)
 
     def give_up(self) -> None:
@@ -136,9 +171,37 @@ class ServerReflexive:
 
     def _drop(self, questions: list[_Question]) -> None:
         for question in questions:
-            self._questions.remove(question)
+            self._remove(question)
             if question.transaction is not None:
                 self._over.append(question.transaction.id)
+
+    def _remove(self, question: _Question) -> None:
+        self._questions.remove(question)
+        if question.stream and (question.connected or question.transaction is not None):
+            self._commands.append(CloseStream(flow=question.flow, server=question.server))
+
+    # --- streams --------------------------------------------------------------------------------------------
+
+    def connected(self, flow: FlowId, server: TransportAddress) -> None:
+        """The stream that `OpenStream` asked for is open: the request goes out at once (RFC 6544 §4.1)."""
+        question = self._stream(flow, server)
+        if question is not None and question.transaction is not None:
+            question.connected = True
+            self._send(question, question.transaction.data)
+
+    def lost(self, flow: FlowId, server: TransportAddress, reason: str) -> None:
+        """A stream could not be opened, or ended; what it kept alive is gone with it."""
+        question = self._stream(flow, server)
+        if question is not None:
+            # There is nothing to close any more.
+            self._questions.remove(question)
+            self._findings.append(NotMapped(flow=flow, server=server, reason=reason))
+
+    def _stream(self, flow: FlowId, server: TransportAddress) -> _Question | None:
+        for question in self._questions:
+            if question.stream and (question.flow, question.server) == (flow, server):
+                return question
+        return None
 
     # --- packets --------------------------------------------------------------------------------------------
 
@@ -191,7 +254,7 @@ class ServerReflexive:
             # A server that has become silent: the request itself has kept the mapping alive.
             self._ask_again(question, now)
             return
-        self._questions.remove(question)
+        self._remove(question)
         self._findings.append(NotMapped(flow=question.flow, server=question.server, reason=reason))
 
     def _ask_again(self, question: _Question, now: float) -> None:
@@ -238,31 +301,39 @@ class ServerReflexive:
         request = StunMessage(
             method=Method.BINDING, message_class=MessageClass.REQUEST, transaction_id=transaction_id
         )
+        # Ti counts from connecting, so that this is bounded too (RFC 5389 §7.2.2).
         # RFC 8445 §14.3: so long that retransmissions of all of them still keep to Ta.
         rto_s = max(DEFAULT_RTO_S, self._ta_s * max(self._among, len(self._questions)))
         question.ask_at = None
         question.transaction = ClientTransaction(
             transaction_id=transaction_id,
             data=serialise(request, integrity_key=None, fingerprint=False),
-            reliable=False,
+            reliable=question.stream,
             now=now,
             deadline=now + GIVE_UP_S,
             rto_s=rto_s,
         )
-        self._send(question, question.transaction.data)
+        if question.stream and not question.connected:
+            self._commands.append(OpenStream(flow=question.flow, server=question.server))
+        else:
+            self._send(question, question.transaction.data)
 
     def _send(self, question: _Question, data: bytes) -> None:
-        self._commands.append(SendDatagram(flow=question.flow, remote=question.server, data=data))
+        flow, server = question.flow, question.server
+        if question.stream:
+            self._commands.append(SendStream(flow=flow, server=server, data=data))
+        else:
+            self._commands.append(SendDatagram(flow=flow, remote=server, data=data))
 
     # --- out ------------------------------------------------------------------------------------------------
 
-    def take_commands(self) -> list[SendDatagram]:
-        """What is to be sent since the last call, in order."""
+    def take_commands(self) -> list[Command]:
+        """What is to be done since the last call, in order."""
         taken, self._commands = self._commands, []
         return taken
 
     def take_findings(self) -> list[Finding]:
-        """What was found since the last call; each question one first, later `Mapped` alone."""
+        """What was found since the last call; after the first of a question `Mapped`, or once `NotMapped`."""
         taken, self._findings = self._findings, []
         return taken
 

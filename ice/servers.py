@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -77,16 +78,20 @@ class TurnServer:
 def parse_stun_uri(uri: str) -> StunServer:
     """Read "stun:host", "stun:host:port" or "stuns:name" (RFC 7064 §3.1).
 
+    "stun:host?transport=tcp" is none of RFC 7064, and what many write for a server that is asked over TCP.
+
     Raises:
         ServerUriError: it is none; the text says what is wrong.
     """
     scheme, host, port, query = _split(uri, ("stun", "stuns"))
-    if query is not None:
-        raise ServerUriError(f"{uri!r}: a {scheme}: URI has nothing behind '?'")
+    asked = "udp" if query is None else _asked_transport(uri, query)
+    if asked not in ("udp", "tcp") or (scheme == "stuns" and query is not None):
+        raise ServerUriError(f"{uri!r}: behind 'stun:host?' stands transport=udp or transport=tcp")
     if scheme == "stuns" and _is_address(host):
         # RFC 8489 §8.1: there is no name that its certificate could be compared with.
         raise ServerUriError(f"{uri!r}: stuns: needs a domain name, for the server's certificate")
-    transport: ServerTransport = "tls" if scheme == "stuns" else "udp"
+    over_stream: ServerTransport = "tls" if scheme == "stuns" else "tcp"
+    transport: ServerTransport = "udp" if scheme == "stun" and asked == "udp" else over_stream
     return StunServer(host=host, port=port or _default_port(transport), transport=transport)
 
 
@@ -108,10 +113,7 @@ def parse_turn_uri(
     scheme, host, port, query = _split(uri, ("turn", "turns"))
     asked = "tcp" if scheme == "turns" else "udp"
     if query is not None:
-        match = _TRANSPORT.match(query)
-        if match is None:
-            raise ServerUriError(f"{uri!r}: behind '?' stands transport=udp or transport=tcp")
-        asked = match["value"].lower()
+        asked = _asked_transport(uri, query)
     transport: ServerTransport
     match scheme, asked:
         case "turn", "udp":
@@ -138,11 +140,10 @@ def parse_turn_uri(
 
 
 def stun_uri(server: StunServer) -> str:
-    """What `parse_stun_uri` reads; ValueError for TCP, which a URI cannot say."""
-    if server.transport == "tcp":
-        raise ValueError("a URI cannot ask for STUN over TCP (RFC 7064 §3.2)")
+    """What `parse_stun_uri` reads."""
     scheme = "stuns" if server.transport == "tls" else "stun"
-    return f"{scheme}:{_authority(server.host, server.port, server.transport)}"
+    query = "?transport=tcp" if server.transport == "tcp" else ""
+    return f"{scheme}:{_authority(server.host, server.port, server.transport)}{query}"
 
 
 def turn_uri(server: TurnServer) -> str:
@@ -150,6 +151,27 @@ def turn_uri(server: TurnServer) -> str:
     scheme = "turns" if server.transport == "tls" else "turn"
     query = "?transport=tcp" if server.transport == "tcp" else ""
     return f"{scheme}:{_authority(server.host, server.port, server.transport)}{query}"
+
+
+def stream_servers(stun: Iterable[StunServer], turn: Iterable[TurnServer]) -> tuple[StunServer, ...]:
+    """Who is asked over TCP how it sees a TCP port: STUN servers, and TURN servers (RFC 8656 §1).
+
+    TURN servers over TLS are left out: a handshake for each port is much for what may be one more address.
+    """
+    asked = [server for server in stun if server.transport != "udp"]
+    asked += [
+        StunServer(host=server.host, port=server.port, transport="tcp")
+        for server in turn
+        if server.transport == "tcp"
+    ]
+    return tuple(dict.fromkeys(asked))
+
+
+def _asked_transport(uri: str, query: str) -> str:
+    match = _TRANSPORT.match(query)
+    if match is None:
+        raise ServerUriError(f"{uri!r}: behind '?' stands transport=udp or transport=tcp")
+    return match["value"].lower()
 
 
 def _default_port(transport: ServerTransport) -> int:

@@ -19,6 +19,7 @@ from ice.network import (
     TcpListener,
     UdpSocket,
 )
+from ice.port_sharing import ports_are_shared
 from ice.tcp_connection import connect
 from ice.tcp_listener import HostTcpListener
 from ice.types import TransportAddress
@@ -62,23 +63,31 @@ class HostNetwork:
         """Bind a UDP socket (port 0: any)."""
         return HostUdpSocket.bind(host, port, on_datagram)
 
-    async def listen_tcp(
-        self, host: str, port: int, on_accept: Callable[[TcpConnection], None]
-    ) -> TcpListener:
-        """Listen for TCP connections (port 0: any)."""
-        return HostTcpListener.bind(host, port, on_accept)
+    @property
+    def shares_ports(self) -> bool:
+        """True where this system lets connections leave from a port that is listened on."""
+        return ports_are_shared()
 
-    async def connect_tcp(self, local_host: str, remote: TransportAddress) -> TcpConnection:
-        """Dial `remote` from `local_host`, any port. Cancelling gives the attempt up."""
-        return await connect(local_host, remote)
+    async def listen_tcp(
+        self, host: str, port: int, on_accept: Callable[[TcpConnection], None], *, shared: bool = False
+    ) -> TcpListener:
+        """Listen for TCP connections (port 0: any); `shared`: connections will be opened from the port."""
+        return HostTcpListener.bind(host, port, on_accept, shared=shared)
+
+    async def connect_tcp(
+        self, local_host: str, remote: TransportAddress, *, local_port: int = 0
+    ) -> TcpConnection:
+        """Dial `remote` from `local_host`, port 0: any. Cancelling gives the attempt up."""
+        return await connect(local_host, remote, local_port=local_port)
 
     async def open_stream(
         self,
         local_host: str,
         remote: TransportAddress,
         *,
+        local_port: int = 0,
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
     ) -> HostByteStream:
         """Connect to a server; with `tls` it must prove to be `server_name`."""
-        return await open_stream(local_host, remote, tls=tls, server_name=server_name)
+        return await open_stream(local_host, remote, local_port=local_port, tls=tls, server_name=server_name)

@@ -20,6 +20,7 @@ from collections import deque
 from ice.clock import LoopClock
 from ice.framing import Deframer, frame
 from ice.network import CloseReceiver, FrameReceiver
+from ice.port_sharing import share_port
 from ice.types import TransportAddress
 from ice.udp_socket import address_of, family_of, require_literal
 
@@ -297,9 +298,12 @@ def established(sock: socket.socket) -> HostTcpConnection:
     return connection
 
 
-async def connect(local_host: str, remote: TransportAddress) -> HostTcpConnection:
-    """Dial `remote` from `local_host`, any port; raises OSError with a readable text. May be cancelled."""
-    sock = await dialled(local_host, remote)
+async def connect(local_host: str, remote: TransportAddress, *, local_port: int = 0) -> HostTcpConnection:
+    """Dial `remote` from `local_host`; raises OSError with a readable text. May be cancelled.
+
+    A `local_port` is shared with the listener there; 0: any.
+    """
+    sock = await dialled(local_host, remote, local_port=local_port)
     try:
         return established(sock)
     except OSError as error:
@@ -307,18 +311,20 @@ async def connect(local_host: str, remote: TransportAddress) -> HostTcpConnectio
         raise type(error)(error.errno, describe_error(error)) from error
 
 
-async def dialled(local_host: str, remote: TransportAddress) -> socket.socket:
+async def dialled(local_host: str, remote: TransportAddress, *, local_port: int = 0) -> socket.socket:
     """A socket connected to `remote` from `local_host`, non-blocking; like `connect`."""
     require_literal(local_host)
     require_literal(remote.host)
     sock = socket.socket(family_of(local_host), socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        if sys.platform == "linux":
+        if local_port:
+            share_port(sock)
+        elif sys.platform == "linux":
             # The port is chosen when the destination is known: many calls do not run out of ports.
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-        sock.bind((local_host, 0))
+        sock.bind((local_host, local_port))
         await asyncio.get_running_loop().sock_connect(sock, (remote.host, remote.port))
         return sock
     except OSError as error:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 
 from ice.network import TcpConnection
+from ice.port_sharing import let_share
 from ice.tcp_connection import established, would_block
 from ice.types import TransportAddress
 from ice.udp_socket import address_of, family_of, require_literal
@@ -33,8 +34,10 @@ class HostTcpListener:
         self._loop.add_reader(sock.fileno(), self._readable)
 
     @classmethod
-    def bind(cls, host: str, port: int, on_accept: Callable[[TcpConnection], None]) -> HostTcpListener:
-        """Bind to an IP literal and listen; raises OSError."""
+    def bind(
+        cls, host: str, port: int, on_accept: Callable[[TcpConnection], None], *, shared: bool = False
+    ) -> HostTcpListener:
+        """Bind to an IP literal and listen; raises OSError. `shared`: connections may leave from the port."""
         require_literal(host)
         sock = socket.socket(family_of(host), socket.SOCK_STREAM)
         try:
@@ -43,6 +46,8 @@ class HostTcpListener:
             if sock.family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind((host, port))
+            if shared:
+                let_share(sock)
             sock.listen(BACKLOG)
             return cls(sock, on_accept)
         except BaseException:

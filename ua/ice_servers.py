@@ -7,19 +7,16 @@ from pathlib import Path
 from ice.errors import ServerUriError
 from ice.servers import StunServer, TurnServer, parse_stun_uri, parse_turn_uri
 
-STUN_HINT = "write it as stun:192.0.2.1 or stun:stun.example.com:3478"
+STUN_HINT = "write it as stun:192.0.2.1, stun:stun.example.com:3478 or stun:192.0.2.1?transport=tcp"
 TURN_HINT = "write it as turn:192.0.2.1, turn:192.0.2.1?transport=tcp or turns:turn.example.com:443"
 
 
 def stun_server(uri: str) -> StunServer:
     """The server of a URI; ValueError, with a sentence for people, where it is none that can be used."""
     try:
-        server = parse_stun_uri(uri)
+        return parse_stun_uri(uri)
     except ServerUriError as error:
         raise ValueError(str(error)) from None
-    if server.transport != "udp":
-        raise ValueError(f"{uri!r}: over TLS a server cannot tell UDP addresses; write stun:")
-    return server
 
 
 def turn_server(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ice.config import IceConfig
+from ice.config import IceConfig, SimultaneousOpen
 from ua.errors import ConfigurationError
 from ua.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
 
@@ -22,6 +22,7 @@ class IceSettings:
     Attributes:
         udp: gather UDP candidates.
         tcp: gather TCP candidates (RFC 6544 §4.1).
+        simultaneous_open: TCP candidates that both sides connect at once; "auto" where they can be of use.
         loopback: use loopback addresses too.
         interfaces: names of the interfaces to use; empty means all real ones.
         pacing_ms: ms between two checks (Ta, RFC 8445 §14.2), 5 to 1000.
@@ -41,6 +42,7 @@ class IceSettings:
 
     udp: bool = True
     tcp: bool = True
+    simultaneous_open: SimultaneousOpen = "auto"
     loopback: bool = False
     interfaces: tuple[str, ...] = ()
     pacing_ms: int = 10
@@ -99,6 +101,7 @@ def ice_config(ice: IceSettings, turn_password: str) -> IceConfig:
     return IceConfig(
         udp=ice.udp,
         tcp=ice.tcp,
+        simultaneous_open=ice.simultaneous_open,
         loopback=ice.loopback,
         interfaces=ice.interfaces,
         pacing_ms=ice.pacing_ms,

@@ -54,6 +54,8 @@ class FakeNetwork:
     refuse: Callable[[str, str, int], bool] = _refuse_nothing
     open: list[FakeSocket] = field(default_factory=list)
     pause: bool = False
+    sharing: bool = True
+    shared: list[bool] = field(default_factory=list)
 
     def host_addresses(self) -> Sequence[HostAddress]:
         return self.addresses
@@ -61,12 +63,19 @@ class FakeNetwork:
     async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> FakeSocket:
         return await self._bind("udp", host, port)
 
+    @property
+    def shares_ports(self) -> bool:
+        return self.sharing
+
     async def listen_tcp(
-        self, host: str, port: int, on_accept: Callable[[TcpConnection], None]
+        self, host: str, port: int, on_accept: Callable[[TcpConnection], None], *, shared: bool = False
     ) -> FakeSocket:
+        self.shared.append(shared)
         return await self._bind("tcp", host, port)
 
-    async def connect_tcp(self, local_host: str, remote: TransportAddress) -> TcpConnection:
+    async def connect_tcp(
+        self, local_host: str, remote: TransportAddress, *, local_port: int = 0
+    ) -> TcpConnection:
         raise AssertionError("gathering dials nobody")
 
     async def open_stream(self, *_arguments: object, **_options: object) -> ByteStream:

@@ -34,6 +34,8 @@ PORTS = st.integers(1, 65535)
         ("stun:192.0.2.1", "192.0.2.1", 3478, "udp"),
         ("stun:192.0.2.1:", "192.0.2.1", 3478, "udp"),
         ("stun:[2001:db8::1]:19302", "2001:db8::1", 19302, "udp"),
+        ("stun:192.0.2.1?transport=udp", "192.0.2.1", 3478, "udp"),
+        ("stun:[2001:db8::1]?transport=TCP", "2001:db8::1", 3478, "tcp"),
         ("stuns:example.com", "example.com", 5349, "tls"),
         ("stuns:example.com:443", "example.com", 443, "tls"),
     ],
@@ -63,7 +65,9 @@ def test_turn_uris(uri: str, host: str, port: int, transport: ServerTransport) -
     ("uri", "says"),
     [
         ("stun://example.com", "slashes"),
-        ("stun:h?transport=udp", "nothing behind"),
+        ("stun:h?transport=sctp", "transport=udp or transport=tcp"),
+        ("stun:h?other", "transport=udp or transport=tcp"),
+        ("stuns:h?transport=tcp", "behind 'stun:host[?]'"),
         ("stun:", "no host name"),
         ("stun:h:0", "between 1 and 65535"),
         ("stun:h:65536", "between 1 and 65535"),
@@ -131,13 +135,8 @@ def test_the_password_is_kept_out_of_every_text() -> None:
     assert server.password == "hunter2"
 
 
-def test_a_uri_cannot_say_stun_over_tcp() -> None:
-    with pytest.raises(ValueError, match="over TCP"):
-        stun_uri(StunServer(host="192.0.2.1", transport="tcp"))
-
-
 @pytest.mark.req("STUN-40")
-@given(NAMES, ADDRESSES, PORTS, st.sampled_from(["udp", "tls"]), st.booleans())
+@given(NAMES, ADDRESSES, PORTS, st.sampled_from(["udp", "tcp", "tls"]), st.booleans())
 def test_a_stun_uri_reads_as_it_was_written(
     name: str, address: str, port: int, transport: ServerTransport, literal: bool
 ) -> None:

@@ -292,7 +292,9 @@ class _DeadNetwork(HostNetwork):
         super().__init__()
         self.dialling = 0
 
-    async def connect_tcp(self, local_host: str, remote: TransportAddress) -> TcpConnection:
+    async def connect_tcp(
+        self, local_host: str, remote: TransportAddress, *, local_port: int = 0
+    ) -> TcpConnection:
         self.dialling += 1
         try:
             await asyncio.Event().wait()

@@ -93,7 +93,7 @@ def test_the_value_of_a_password_is_not_repeated() -> None:
         (Settings(ice=IceSettings(pacing_ms=1)), "ice.pacing_ms"),
         (Settings(ice=IceSettings(udp=False, tcp=False)), "ice.tcp"),
         (Settings(ice=IceSettings(stun=("stun:192.0.2.1", "stun://h"))), "ice.stun.1"),
-        (Settings(ice=IceSettings(stun=("stuns:stun.example.com",))), "ice.stun.0"),
+        (Settings(ice=IceSettings(stun=("stuns:192.0.2.1",))), "ice.stun.0"),
         (Settings(ice=IceSettings(turn=("turn:alice:secret@192.0.2.1",))), "ice.turn.0"),
         (Settings(ice=IceSettings(turn=("turns:h?transport=udp",))), "ice.turn.0"),
         (Settings(ice=IceSettings(turn=("turns:192.0.2.1",))), "ice.turn.0"),

@@ -61,11 +61,10 @@ class Firewall:
         session = (datagram, packet.destination, packet.source)
         if datagram:
             return self.rules.udp and (translated or self.rules.udp_inbound or session in self._spoken)
-        if packet.kind is not Kind.SYN:
-            return session in self._spoken
-        if self.rules.tcp_inbound:
+        if self.rules.tcp_inbound and packet.kind is Kind.SYN:
             self._spoken.add(session)
-        return self.rules.tcp_inbound
+        # An attempt that meets one from inside belongs to it (RFC 6092 §3.3.1, Linux conntrack).
+        return session in self._spoken
 
     def restart(self) -> None:
         """Forget all sessions."""

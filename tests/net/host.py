@@ -73,11 +73,16 @@ class Host:
         address: str,
         remote: TransportAddress,
         *,
+        port: int = 0,
         opened: Callable[[Connection], None],
         failed: Callable[[str], None],
     ) -> Dial:
-        """Open a connection from an address of this host, any port; the outcome comes later."""
-        return Dial(self, self.fresh(address), remote, opened=opened, failed=failed)
+        """Open a connection from an address of this host; the outcome comes later.
+
+        The port may be one that is listened on (RFC 6544 appendix B); 0: any.
+        """
+        local = TransportAddress(host=address, port=port) if port else self.fresh(address)
+        return Dial(self, local, remote, opened=opened, failed=failed)
 
     def receive(self, packet: Packet) -> None:
         """A packet arrives."""

@@ -64,10 +64,14 @@ class Station:
         self.host.listeners[address] = self._take
         return address
 
-    def dial(self, remote: TransportAddress) -> None:
-        """Try to connect."""
+    def dial(self, remote: TransportAddress, port: int = 0) -> None:
+        """Try to connect, from any port where none is given."""
         self.host.dial(
-            self.address, remote, opened=self._take, failed=lambda r: self.ended.append((self._elapsed, r))
+            self.address,
+            remote,
+            port=port,
+            opened=self._take,
+            failed=lambda r: self.ended.append((self._elapsed, r)),
         )
 
     def _take(self, connection: Connection) -> None:

@@ -17,9 +17,13 @@ SYN_TIMES_S = (0.0, 1.0, 3.0, 7.0, 15.0, 31.0, 63.0)
 TIMEOUT_S = 127.0
 """When they give up."""
 
+REFUSED = "connection refused"
+EXISTS = "the connection exists"
+"""Why an attempt fails: a reset, or another connection between the same two ports."""
+
 
 class Dial:
-    """An attempt to connect."""
+    """An attempt to connect; one that meets an attempt of the other end becomes one connection with it."""
 
     def __init__(
         self,
@@ -35,7 +39,11 @@ class Dial:
         self.remote = remote
         self._opened = opened
         self._failed = failed
+        self._crossed = False
         clock = host.internet.clock
+        if (local, remote) in host.connections or (local, remote) in host.dials:
+            clock.after(0, lambda: failed(EXISTS))
+            return
         host.dials[local, remote] = self
         if host.interfaces[local.host].up:
             self._attempt(0)
@@ -58,12 +66,18 @@ class Dial:
     def receive(self, packet: Packet) -> None:
         """An answer to it."""
         if packet.kind is Kind.RST:
-            self._fail("connection refused")
-        elif packet.kind is Kind.SYN_ACK:
+            self._fail(REFUSED)
+        elif packet.kind is Kind.SYN:
+            # RFC 9293 §3.5: both ends have sent one, each acknowledges that of the other.
+            self._crossed = True
+            self.host.send(packet.answer(Kind.SYN_ACK))
+        elif packet.kind is Kind.SYN_ACK or self._crossed:
             self.abandon()
             connection = Connection(self.host, self.local, self.remote)
             connection.acknowledge()
             self._opened(connection)
+            if packet.kind is not Kind.SYN_ACK:
+                connection.receive(packet)
 
     def _fail(self, reason: str) -> None:
         if self._going_on:

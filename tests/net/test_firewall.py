@@ -100,3 +100,14 @@ def test_a_restart_forgets_sessions() -> None:
     router.restart()
     outside.send(1, at("192.0.2.10", 1))
     assert inside.got == []
+
+
+def test_an_attempt_that_meets_one_from_inside_is_let_in() -> None:
+    internet = Internet(1)
+    inside = Station(internet, "192.0.2.10", guarded(internet, FirewallRules()))
+    outside = Station(internet, "198.51.100.1")
+    inside.dial(at("198.51.100.1", 1), port=1)
+    outside.dial(at("192.0.2.10", 1), port=1)
+    internet.clock.run(1)
+    assert len(inside.opened) == len(outside.opened) == 1
+    assert inside.ended == outside.ended == []

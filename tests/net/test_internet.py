@@ -9,6 +9,7 @@ from tests.net.internet import Internet
 from tests.net.link import RETRANSMISSION_S, Link
 from tests.net.small import DELAY_S, Station, at, behind
 from tests.net.stun_server import StunServer, ask
+from tests.net.tcp import EXISTS
 
 
 def _two(link: Link | None = None) -> tuple[Internet, Station, Station]:
@@ -205,3 +206,45 @@ def test_a_timer_is_moved_and_stopped() -> None:
     timer.set(None)
     clock.run(5)
     assert fired == [2.0, 8.0]
+
+
+def test_attempts_that_cross_become_one_connection() -> None:
+    internet, one, other = _two()
+    one.dial(at("198.51.100.1", 1), port=1)
+    other.dial(at("192.0.2.1", 1), port=1)
+    internet.clock.run(1)
+    for station in (one, other):
+        assert len(station.opened) == len(station.host.connections) == 1
+        station.opened[0].send(station.address.encode())
+    internet.clock.run(1)
+    assert [frame for _, frame in one.frames] == [b"198.51.100.1"]
+    assert [frame for _, frame in other.frames] == [b"192.0.2.1"]
+    one.opened[0].close()
+    internet.clock.run(1)
+    assert not one.host.connections
+    assert not other.host.connections
+
+
+def test_attempts_that_cross_survive_loss() -> None:
+    internet, one, other = _two(Link(loss=0.3))
+    for port in range(2, 22):
+        one.dial(at("198.51.100.1", port), port=port)
+        other.dial(at("192.0.2.1", port), port=port)
+    internet.clock.run(130)
+    both = {c.local.port for c in one.opened} & {c.local.port for c in other.opened}
+    assert len(both) >= 18
+    assert len(one.opened) + len(other.opened) <= 40
+
+
+def test_an_attempt_that_comes_first_is_accepted_and_the_second_told_so() -> None:
+    """What Linux does with a port that is listened on while it connects."""
+    internet, one, other = _two()
+    one.dial(at("198.51.100.1", 1), port=1)
+    internet.clock.run(2.5 * DELAY_S)
+    other.dial(at("192.0.2.1", 1), port=1)
+    internet.clock.run(1)
+    assert [reason for _, reason in other.ended] == [EXISTS]
+    assert len(one.opened) == len(other.opened) == 1
+    one.dial(at("198.51.100.1", 1), port=1)
+    internet.clock.run(1)
+    assert [reason for _, reason in one.ended] == [EXISTS]

@@ -212,3 +212,25 @@ def test_a_restart_breaks_connections() -> None:
     near.opened[0].send(b"lost")
     internet.clock.run(5)
     assert inside.frames == []
+
+
+@pytest.mark.parametrize(("mapping", "meets"), [(EI, True), (APD, False)])
+def test_attempts_from_both_sides_meet_where_the_mapping_is_known(mapping: Behaviour, meets: bool) -> None:
+    """Simultaneous open through two NATs that let nobody in unasked (RFC 5382 REQ-2)."""
+    internet = Internet(1)
+    server = Station(internet, "203.0.113.1")
+    server.listen(1)
+    stations = []
+    for outside in ("192.0.2.1", "198.51.100.1"):
+        router = behind(internet, outside, tcp=Translation(mapping=mapping, filtering=APD))
+        station = Station(internet, "192.168.1.10", router)
+        station.listen(5000)
+        station.dial(at("203.0.113.1", 1), port=5000)
+        stations.append(station)
+    internet.clock.run(1)
+    one, other = stations
+    seen = {connection.remote.host: connection.remote for connection in server.opened}
+    one.dial(seen["198.51.100.1"], port=5000)
+    other.dial(seen["192.0.2.1"], port=5000)
+    internet.clock.run(60)
+    assert len(one.opened) == len(other.opened) == (2 if meets else 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ice.address import version
-from ice.priority import interleaved, local_priority
+from ice.priority import local_priority
 from ice.types import Candidate, CandidateType, TcpType, Transport, TransportAddress
 
 ACTIVE_PORT = 9
@@ -44,11 +44,11 @@ class HostCandidates:
     """Makes the host candidates of one session (RFC 8445 §5.1.1.1, RFC 6544 §5.1).
 
     Args:
-        hosts: the IP addresses of this host that are used, best first within each family.
+        hosts: the IP addresses of this host that are used, best first (`ice.priority.interleaved`).
     """
 
     def __init__(self, hosts: Sequence[str]) -> None:
-        self._ranks = {host: rank for rank, host in enumerate(interleaved(hosts))}
+        self._ranks = {host: rank for rank, host in enumerate(hosts)}
         self._foundations = Foundations()
 
     def udp(self, address: TransportAddress, component: int) -> Candidate:
@@ -85,12 +85,12 @@ class ServerCandidates:
     """Makes the server-reflexive and relayed candidates of one session (RFC 8445 §5.1.1.2, RFC 6544 §5.2).
 
     Args:
-        hosts: the IP addresses of this host that are used, best first within each family.
+        hosts: the IP addresses of this host that are used, best first (`ice.priority.interleaved`).
         hide_related: leave raddr and rport out of relayed candidates (RFC 8839 §5.1).
     """
 
     def __init__(self, hosts: Sequence[str], *, hide_related: bool = False) -> None:
-        self._ranks = {host: rank for rank, host in enumerate(interleaved(hosts))}
+        self._ranks = {host: rank for rank, host in enumerate(hosts)}
         self._hide_related = hide_related
         self._foundations = Foundations("s")
 

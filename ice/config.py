@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ice.preference import Prefer, Prioritisation
 from ice.servers import StunServer, TurnServer
 
 SENSITIVE_PORTS = (
@@ -15,6 +16,9 @@ SENSITIVE_PORTS = (
 
 
 SimultaneousOpen = Literal["auto", "on", "off"]
+
+UNRELIABLE_INTERFACES = ("tun", "tap", "utun", "wg", "ppp", "ipsec", "tailscale", "zt", "wwan", "rmnet")
+"""Tunnels and mobile networks: what they lead to is mostly reached more directly, or at lower cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +32,13 @@ class IceConfig:
             the system can and they can be of use, "on" on every address where the system can, "off".
         loopback: gather on loopback too (tests and the demo; RFC 8445 §5.1.1.1 forbids it otherwise).
         interfaces: names of the interfaces to use; empty means all real ones.
+        unreliable_interfaces: beginnings of names of interfaces that come last (RFC 8421 §3): their
+            candidates have lower priorities than all others of their type.
         stun_servers: asked for server-reflexive candidates (RFC 8445 §5.1.1.2), best first.
         turn_servers: asked for relayed candidates, best first.
         relay_only: relayed candidates alone, and no address of this host in them (RFC 8839 §5.1).
+        prefer: what counts more where UDP and TCP are both gathered: type or transport (RFC 6544 §4.2).
+        prioritisation: policy of the application, in place of `prefer`.
         gather_timeout_s: seconds until servers that have not answered are waited for no longer.
         gather_patience_s: seconds until that where there is no candidate yet.
         pacing_ms: proposed Ta in ms; the larger value of both sides counts, 50 where the peer is silent.
@@ -57,9 +65,12 @@ class IceConfig:
     simultaneous_open: SimultaneousOpen = "auto"
     loopback: bool = False
     interfaces: tuple[str, ...] = ()
+    unreliable_interfaces: tuple[str, ...] = UNRELIABLE_INTERFACES
     stun_servers: tuple[StunServer, ...] = ()
     turn_servers: tuple[TurnServer, ...] = ()
     relay_only: bool = False
+    prefer: Prefer = "type"
+    prioritisation: Prioritisation | None = None
     gather_timeout_s: float = 0.5
     gather_patience_s: float = 5.0
     pacing_ms: int = 10

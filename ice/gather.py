@@ -78,12 +78,16 @@ def usable_hosts(addresses: Sequence[HostAddress], config: IceConfig) -> tuple[s
     """The IP addresses to gather on, best first (RFC 8445 §5.1.1.1, RFC 8421 §4).
 
     Left out: loopback unless asked for, link-local, site-local, IPv4-compatible and IPv4-mapped addresses,
-    and virtual interfaces unless named in the configuration. Loopback comes last in its family.
+    and virtual interfaces unless named in the configuration. Loopback comes last in its family. The families
+    are mixed; addresses of unreliable interfaces come behind all others, mixed among themselves.
     """
-    hosts = [a.host for a in addresses if not a.loopback and _is_usable(a, config)]
+    usable = [a for a in addresses if not a.loopback and _is_usable(a, config)]
     if config.loopback:
-        hosts += [a.host for a in addresses if a.loopback and _is_usable(a, config)]
-    return interleaved(tuple(dict.fromkeys(hosts)))
+        usable += [a for a in addresses if a.loopback and _is_usable(a, config)]
+    unreliable = (*config.unreliable_interfaces, *VIRTUAL_INTERFACES)
+    last = [a.host for a in usable if a.interface.startswith(unreliable)]
+    first = [a.host for a in usable if a.host not in last]
+    return (*interleaved(tuple(dict.fromkeys(first))), *interleaved(tuple(dict.fromkeys(last))))
 
 
 def within_limit(hosts: Sequence[str], limit: int) -> tuple[str, ...]:

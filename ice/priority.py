@@ -79,8 +79,11 @@ def local_priority(kind: CandidateType, tcptype: TcpType | None, rank: int, comp
 def peer_reflexive_priority(local: Candidate) -> int:
     """PRIORITY of checks from `local`: what it would have as a peer-reflexive candidate (RFC 8445 §7.1.1).
 
-    `local` must be a candidate of ours: the address preference is taken out of its priority.
+    `local` must be a candidate of ours: it has a `check_priority`, or the address preference is taken out of
+    its priority.
     """
+    if local.check_priority is not None:
+        return local.check_priority
     preference = local.priority >> 8 & MAX_LOCAL_PREFERENCE
     if local.tcptype is not None:
         other = preference & MAX_OTHER_PREFERENCE

@@ -16,6 +16,7 @@ import asyncio
 import base64
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ice.agent import Agent
 from ice.config import IceConfig
@@ -37,6 +38,7 @@ from ice.messages import (
 from ice.network import Network
 from ice.path import SelectedPath
 from ice.plain import PlainSource
+from ice.preference import Priorities
 from ice.report import SessionReport
 from ice.types import (
     Credentials,
@@ -95,6 +97,9 @@ class Session:
         self._sources = Gathering(
             config, components, sources(config, components, network, self._flows, self._receivers)
         )
+        self._priorities = Priorities(
+            config.prefer, mixed=config.udp and config.tcp, policy=config.prioritisation
+        )
         self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
         self._gathering = False
         self._problems: tuple[str, ...] = ()
@@ -118,6 +123,7 @@ class Session:
 
         Raises:
             GatheringFailed: no candidate could be had; nothing is left open.
+            ValueError: the policy of `config.prioritisation` gave a priority out of range or twice.
             RuntimeError: called twice or after close.
         """
         if self._gathering or self._closed:
@@ -150,7 +156,12 @@ class Session:
         if self._closed:
             release(gathered)
             raise GatheringFailed("the session was closed while it gathered")
-        for item in gathered:
+        try:
+            ranked = [replace(item, candidate=self._priorities.give(item.candidate)) for item in gathered]
+        except ValueError:
+            release(gathered)
+            raise
+        for item in ranked:
             self._sockets.adopt(item)
             self._agent.add_local_candidate(item.candidate, item.flow, self._driver.now())
 

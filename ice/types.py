@@ -95,6 +95,8 @@ class Candidate:
         related: raddr and rport, None for host candidates.
         extensions: unknown name and value pairs, in order.
         base: the local address that checks leave from; None means the address itself. Never signalled.
+        check_priority: PRIORITY of checks from here (RFC 8445 §7.1.1); None means that of the recommended
+            formula. Never signalled.
     """
 
     foundation: str
@@ -107,6 +109,7 @@ class Candidate:
     related: TransportAddress | None = None
     extensions: tuple[tuple[str, str], ...] = ()
     base: TransportAddress | None = field(default=None, compare=False)
+    check_priority: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if (self.tcptype is None) is (self.transport is Transport.TCP):

@@ -9,6 +9,7 @@ from ice.agent import Agent
 from ice.candidate import HostCandidates
 from ice.config import IceConfig
 from ice.messages import CloseFlow, Command, Event, OpenTcp, SendDatagram, SendFrame
+from ice.priority import interleaved
 from ice.stun_binding import binding_error, binding_request, binding_success
 from ice.stun_message import MessageClass, StunMessage, parse, short_term_key
 from ice.types import (
@@ -94,7 +95,7 @@ class Single:
         self.commands: list[Command] = []
         self.events: list[Event] = []
         self.udp = self.listener = FlowId(0)
-        make = HostCandidates(hosts)
+        make = HostCandidates(interleaved(hosts))
         for component in range(components, 0, -1):
             for host in reversed(hosts):
                 if udp:

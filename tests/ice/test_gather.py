@@ -153,6 +153,32 @@ def test_which_addresses_are_used(
     assert usable_hosts(found, config) == expected
 
 
+@pytest.mark.req("ICE-8421-1", "ICETCP-5.5-4")
+async def test_unreliable_interfaces_come_behind_all_others() -> None:
+    network = FakeNetwork(
+        [
+            address("10.8.0.2", "tun0"),
+            address("2001:db8:8::2", "wg0"),
+            address("192.0.2.1"),
+            address("2001:db8::1"),
+            address("2001:db8::2"),
+        ]
+    )
+    expected = ("2001:db8::1", "2001:db8::2", "192.0.2.1", "2001:db8:8::2", "10.8.0.2")
+    assert usable_hosts(network.addresses, IceConfig()) == expected
+    gathered = (await gather(network, IceConfig(max_candidates=20))).gathered
+    for tcptype in (None, TcpType.ACTIVE, TcpType.PASSIVE):
+        ours = [item.candidate for item in gathered if item.candidate.tcptype is tcptype]
+        ranked = sorted(ours, key=lambda candidate: -candidate.priority)
+        assert tuple(candidate.address.host for candidate in ranked) == expected
+        assert len({candidate.priority >> 21 for candidate in ours}) == 1, "type and direction stay"
+    trusted = IceConfig(unreliable_interfaces=())
+    assert usable_hosts(network.addresses, trusted)[0] == "2001:db8:8::2"
+    chosen = IceConfig(interfaces=("docker0", "eth0"))
+    found = [address("172.17.0.1", "docker0"), address("192.0.2.1")]
+    assert usable_hosts(found, chosen) == ("192.0.2.1", "172.17.0.1")
+
+
 # --- candidates and sockets ---
 
 

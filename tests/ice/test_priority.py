@@ -157,7 +157,7 @@ def test_an_ipv4_address_follows_after_four_of_six_ipv6_ones() -> None:
     v6 = [f"2001:db8::{n}" for n in range(1, 7)]
     v4 = ["192.0.2.1", "192.0.2.2"]
     assert interleaved(v4 + v6) == (*v6[:4], v4[0], *v6[4:], v4[1])
-    make = HostCandidates(v4 + v6)
+    make = HostCandidates(interleaved(v4 + v6))
     candidates = [make.active(host, 1) for host in v4 + v6]
     ranked = [c.address.host for c in sorted(candidates, key=lambda c: -c.priority)]
     assert ranked == list(interleaved(v4 + v6))

@@ -10,6 +10,7 @@ from ice.candidate import HostCandidates, ServerCandidates
 from ice.config import IceConfig
 from ice.demux import PacketKind, classify
 from ice.messages import CloseFlow, Command, Event, OpenTcp, PathSelected, SendDatagram, SendFrame
+from ice.priority import interleaved
 from ice.types import (
     Candidate,
     Credentials,
@@ -85,7 +86,7 @@ class IceHost:
 
     def gather(self, which: Gathering, servers: tuple[TransportAddress, ...] = ()) -> None:
         """Bind sockets on all addresses; server-reflexive candidates follow when the servers answer."""
-        addresses = list(self.host.interfaces)
+        addresses = interleaved(list(self.host.interfaces))
         make = HostCandidates(addresses)
         reflexive = ServerCandidates(addresses)
         for address in addresses:

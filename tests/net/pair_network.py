@@ -16,6 +16,7 @@ from ice.agent import Agent
 from ice.candidate import HostCandidates
 from ice.config import IceConfig
 from ice.messages import CloseFlow, Command, Event, OpenTcp, SendDatagram, SendFrame
+from ice.priority import interleaved
 from ice.types import (
     Candidate,
     Credentials,
@@ -102,7 +103,7 @@ class Side:
         passive: bool = True,
     ) -> None:
         """Bind sockets on these addresses."""
-        make = HostCandidates(hosts)
+        make = HostCandidates(interleaved(hosts))
         for host in hosts:
             for component in range(1, components + 1):
                 if udp:

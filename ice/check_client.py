@@ -187,6 +187,12 @@ class CheckClient:
             check.pair.connect_s = now - connection.started_at
             self._send(check, now)
 
+    def move(self, attempt: Connection, connection: Connection, now: float) -> None:
+        """The peer's connection came first: the check that waited for our attempt goes out on it."""
+        check = self._dialling.pop(attempt.flow, None)
+        if check is not None and check.pair.flow == connection.flow:
+            self._send(check, now)
+
     def lost(self, connection: Connection, reason: str) -> list[Outcome]:
         """A connection could not be opened or ended: its checks have failed (RFC 8489 §6.2.2)."""
         waiting = self._dialling.pop(connection.flow, None)

@@ -30,6 +30,17 @@ class ConnectionState(enum.Enum):
     CLOSED = enum.auto()
 
 
+class DialFailure(enum.Enum):
+    """Why a connection could not be opened, as far as it matters.
+
+    REFUSED: somebody said no. EXISTS: there is a connection between these two ports, or just about to be.
+    """
+
+    REFUSED = enum.auto()
+    EXISTS = enum.auto()
+    OTHER = enum.auto()
+
+
 class Connection:
     """One TCP connection.
 
@@ -40,6 +51,7 @@ class Connection:
     __slots__ = (
         "candidate",
         "deadline",
+        "failure",
         "flow",
         "frames",
         "listener",
@@ -79,6 +91,8 @@ class Connection:
         self.opened_at: float | None = None if listener is None else now
         self.deadline = deadline
         """When it is closed unless proved, monotonic seconds."""
+        self.failure: DialFailure | None = None
+        """Why it could not be opened."""
         self.proved = False
         self.received_bytes = 0
         self.frames = 0

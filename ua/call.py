@@ -14,6 +14,7 @@ from ua.call_state import CallState, next_state
 from ua.config import Account
 from ua.errors import Interrupted, MediaOneWay, NoMediaPath, UaError
 from ua.events import EventLog
+from ua.gathering import EarlyGathering
 from ua.media_leg import MediaLeg, traffic
 from ua.offers import Offers
 from ua.plan import MediaPlan
@@ -283,7 +284,9 @@ class Call:
             why="" if media is None else media.why,
         )
 
-    async def _open_media(self, plan: MediaPlan, *, offers: bool) -> MediaLeg:
+    async def _open_media(
+        self, plan: MediaPlan, *, offers: bool, early: EarlyGathering | None = None
+    ) -> MediaLeg:
         around = self._around
         self._media = await MediaLeg.open(
             offers=offers,
@@ -293,6 +296,7 @@ class Call:
             engine=around.engine,
             log=around.log,
             party=around.party,
+            early=early,
         )
         return self._media
 

@@ -6,9 +6,10 @@ from ua import clock
 from ua.call import Call, CallSurroundings
 from ua.call_state import CallState
 from ua.errors import CallRejected, Interrupted, NoMediaPath
-from ua.media_leg import MediaLeg, Refusal
-from ua.offers import reject
+from ua.gathering import EarlyGathering
+from ua.media_leg import MediaLeg
 from ua.plan import MediaPlan
+from ua.refusal import Refusal, reject
 from ua.sip.body import session_of
 from ua.sip.incoming import IncomingInvite
 from ua.sip.reasons import REASONS
@@ -28,6 +29,12 @@ class IncomingCall(Call):
         self._invited_at = clock.now()
         self._leg = incoming.leg
         incoming.on_cancel = self._on_cancel
+        # RFC 8445 §5.1.1: before anybody is alerted.
+        self._early = EarlyGathering(
+            network=around.network,
+            config=around.account.ice,
+            offers=session_of(incoming.request) is None,
+        )
         self._enter(CallState.RINGING)
         incoming.ring()
 
@@ -55,7 +62,7 @@ class IncomingCall(Call):
             await self._given_up()
         offer = session_of(self._incoming.request)
         self._enter(CallState.GATHERING)
-        media = await self._open_media(plan, offers=offer is None)
+        media = await self._open_media(plan, offers=offer is None, early=self._early)
         if self._incoming.is_answered:
             await self._given_up()
         if self._hung_up.is_set():
@@ -89,7 +96,10 @@ class IncomingCall(Call):
     async def _end_signalling(self) -> None:
         if not self._incoming.is_answered:
             self._incoming.reject(480)
-        await super()._end_signalling()
+        try:
+            await super()._end_signalling()
+        finally:
+            await self._early.close()
 
     async def _given_up(self) -> None:
         raise CallRejected("the caller gave up before we answered", sip_code=487)

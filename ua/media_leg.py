@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from dataclasses import dataclass
 from typing import Literal
 
-from ice.errors import GatheringFailed, IceFailed
+from ice.errors import IceFailed
 from ice.messages import PathLost, PathSelected
 from ice.network import Network
 from ice.report import SessionReport
-from ice.types import Role, Transport
+from ice.types import Transport
 from media.engine import MediaEngine
 from media.session import MediaSession
 from media.sources import WavSource
@@ -32,19 +31,13 @@ from ua.audio import open_audio
 from ua.config import Account
 from ua.errors import NoMediaPath, UaError
 from ua.events import EventLog
+from ua.gathering import EarlyGathering, gather
 from ua.plan import MediaPlan
+from ua.refusal import Refusal
 from ua.results import IceSummary, PathChange, Traffic
 
 SHORTEST_MS, LONGEST_MS = 10, 200
 """Packet times that we send with, whatever the peer wishes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why an offer cannot be answered: the status code that says so, and the reason for people."""
-
-    code: int
-    reason: str
 
 
 class MediaLeg:
@@ -99,24 +92,29 @@ class MediaLeg:
         engine: MediaEngine,
         log: EventLog,
         party: str,
+        early: EarlyGathering | None = None,
     ) -> MediaLeg:
         """Gather candidates and open the files of the plan; `offers` tells whose offer comes first.
+
+        Args:
+            offers: our offer comes first.
+            plan: what to send and where to record.
+            account: codecs, packet time and the policy of ICE.
+            network: where sockets come from.
+            engine: the clock of all media.
+            log: event log.
+            party: our name in it.
+            early: has gathered already.
 
         Raises:
             NoMediaPath: no local address can be used.
             UsageError: a file of the plan cannot be used.
         """
-        try:
-            binding = await IceBinding.gather(
-                network=network,
-                config=plan.ice_config(account.ice),
-                role=Role.CONTROLLING if offers else Role.CONTROLLED,
-                session_id=secrets.randbits(62),
-            )
-        except GatheringFailed as error:
-            raise NoMediaPath(
-                f"no candidate for media: {error}", hint="look at [ice] in 'icephone config show'"
-            ) from error
+        config = plan.ice_config(account.ice)
+        if early is None:
+            binding = await gather(network=network, config=config, offers=offers)
+        else:
+            binding = await early.take(config)
         try:
             return cls(binding, plan=plan, account=account, engine=engine, log=log, party=party)
         except UaError:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import Sequence
 
-from ua import codec_mapping
 from ua.errors import NoMediaPath
-from ua.media_leg import MediaLeg, Refusal
+from ua.media_leg import MediaLeg
+from ua.refusal import Refusal, reject
 from ua.sip.body import session_of
-from ua.sip.config import ICE_OPTION
 from ua.sip.errors import SipError
-from ua.sip.headers import Headers
 from ua.sip.incoming import IncomingInvite
 from ua.sip.leg import Leg
 
@@ -93,13 +90,3 @@ class Offers:
             media.offer_failed()
             if done.response.status != 491 or not await self._leg.wait_out_glare():
                 return
-
-
-def reject(incoming: IncomingInvite, refusal: Refusal, codecs: Sequence[str]) -> None:
-    """Refuse an offer; a 488 tells which codecs we have (RFC 6337 §2.3), a 421 that ICE is missing."""
-    body = b""
-    headers = Headers.of(("Require", ICE_OPTION)) if refusal.code == 421 else None
-    if refusal.code == 488:
-        body = codec_mapping.capabilities(codecs, session_id=secrets.randbits(62))
-    reason = refusal.reason if refusal.reason.isprintable() else ""
-    incoming.reject(refusal.code, reason, headers=headers, body=body)

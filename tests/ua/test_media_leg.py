@@ -22,8 +22,9 @@ from tests.peers.process import free_ports
 from ua.config import Account
 from ua.errors import NoMediaPath, UsageError
 from ua.events import EventLog
-from ua.media_leg import MediaLeg, Refusal
+from ua.media_leg import MediaLeg
 from ua.plan import Echo, MediaPlan, Silence, Tone, WavFile
+from ua.refusal import Refusal
 
 ACCOUNT = Account(ice=IceConfig(loopback=True, interfaces=("lo",)))
 

@@ -44,6 +44,7 @@ class Agent:
         components: 1, or 2 with RTCP beside RTP.
         config: policy.
         random: random(n) gives n unpredictable bytes.
+        pacing: shared with gathering, and with the machine by its floor; None: one of its own.
 
     Raises:
         ValueError: a pacing under 5 ms (RFC 8445 §14.2), no component, a tie-breaker that has not 64 bits.
@@ -58,6 +59,7 @@ class Agent:
         components: int,
         config: IceConfig,
         random: Callable[[int], bytes],
+        pacing: Pacing | None = None,
     ) -> None:
         if components < 1:
             raise ValueError("a stream has at least one component")
@@ -68,7 +70,7 @@ class Agent:
             credentials=credentials,
             components=components,
             roles=self._roles,
-            pacing=Pacing(config.pacing_ms),
+            pacing=pacing or Pacing(config.pacing_ms),
             table=self._table,
             config=config,
             random=random,

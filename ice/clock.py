@@ -5,6 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from ice.floor import Floor
+
+PROCESS_FLOOR = Floor()
+"""What all sessions of this process keep to (RFC 8445 §14.2). Event loops have one clock, the system's."""
+
 
 class LoopClock:
     """Monotonic seconds of the running event loop."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ice.clock import LoopClock
 from ice.gather import Gathered
+from ice.pacing import Pacing
 from ice.types import FlowId, TransportAddress
 
 Found = Callable[[Gathered], None]
@@ -21,22 +22,30 @@ class Turns:
     Who asked first has the first turn.
 
     Args:
-        ta_s: seconds between two turns.
+        pacing: of the session; the checks have the same.
     """
 
-    def __init__(self, ta_s: float) -> None:
-        self._ta_s = ta_s
+    def __init__(self, pacing: Pacing) -> None:
+        self._pacing = pacing
         self._clock = LoopClock()
         self._order = asyncio.Lock()
-        self._next = 0.0
 
     async def take(self) -> None:
         """Wait for a turn: a request or a connection begins at once when this returns."""
-        async with self._order:
-            wait_s = self._next - self._clock.now()
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
-            self._next = self._clock.now() + self._ta_s
+        pacing = self._pacing
+        pacing.gathering += 1
+        try:
+            async with self._order:
+                now = self._clock.now()
+                while not pacing.due(now):
+                    wait_s = (pacing.opens_at or now) - now
+                    await asyncio.sleep(max(0.0, wait_s))
+                    now = self._clock.now()
+                pacing.sent(now)
+        finally:
+            pacing.gathering -= 1
+            if pacing.idle:
+                pacing.pass_on()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

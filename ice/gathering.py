@@ -14,6 +14,7 @@ from ice.flows import Flows
 from ice.gather import Gathered, Receivers
 from ice.gatherer import Gatherer, Turns
 from ice.network import Network
+from ice.pacing import Pacing
 from ice.server_gathering import ServerGathering
 from ice.tcp_reflexive import TcpReflexive
 from ice.types import FlowId, TransportAddress
@@ -43,13 +44,17 @@ class Gathering:
     """All sources of one session. Made inside a running event loop.
 
     Args:
-        config: how long they are waited for, and Ta.
+        config: how long they are waited for.
         components: how many components the session has.
         gatherers: the sources, in the order of their turns.
+        pacing: Ta of the session.
     """
 
-    def __init__(self, config: IceConfig, components: int, gatherers: Sequence[Gatherer]) -> None:
+    def __init__(
+        self, config: IceConfig, components: int, gatherers: Sequence[Gatherer], pacing: Pacing
+    ) -> None:
         self._config = config
+        self._pacing = pacing
         self._components = range(1, components + 1)
         self._gatherers = tuple(gatherers)
         self._loop = asyncio.get_running_loop()
@@ -70,7 +75,7 @@ class Gathering:
         Args:
             bound: the host candidates, whose sockets are with the flows already.
         """
-        turns = Turns(self._config.pacing_ms / 1000)
+        turns = Turns(self._pacing)
         for gatherer in self._gatherers:
             for job in gatherer.jobs(bound, turns, self._found.append):
                 self._tasks[self._loop.create_task(job.work)] = job.name

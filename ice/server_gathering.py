@@ -17,6 +17,7 @@ from ice.gather import Gathered, Receivers, usable_hosts
 from ice.gatherer import Found, Job, Turns
 from ice.messages import SendDatagram
 from ice.network import Network
+from ice.pacing import Pacing
 from ice.relays import Relays, local_host_for
 from ice.resolve import addresses_of
 from ice.server_reflexive import Finding, Mapped, NotMapped, ServerReflexive
@@ -75,7 +76,7 @@ class ServerGathering:
         )
         self._questions: dict[tuple[FlowId, TransportAddress], _Question] = {}
         self._timer = CoreTimer(self._clock, self._ring)
-        self._turns = Turns(self._ta_s)
+        self._turns = Turns(Pacing(config.pacing_ms))
         self._found: Found = lambda _: None
         self._maker = ServerCandidates(())
 

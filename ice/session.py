@@ -19,9 +19,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ice.agent import Agent
+from ice.clock import PROCESS_FLOOR
 from ice.config import IceConfig
 from ice.driver import Driver
 from ice.errors import GatheringFailed, IceFailed
+from ice.floor import Floor
 from ice.gather import Gathered, Receivers, gather_hosts, release
 from ice.gathering import Gathering, sources
 from ice.local_sockets import LocalSockets
@@ -36,6 +38,7 @@ from ice.messages import (
     StateChanged,
 )
 from ice.network import Network
+from ice.pacing import Pacing
 from ice.path import SelectedPath
 from ice.plain import PlainSource
 from ice.preference import Priorities
@@ -66,11 +69,28 @@ class Session:
     component) raises RuntimeError or ValueError; what the peer does becomes an event.
     """
 
-    def __init__(self, *, network: Network, config: IceConfig, role: Role, components: int = 1) -> None:
-        """Prepare a session inside a running event loop; `components` 2 makes room for RTCP beside RTP."""
+    def __init__(
+        self,
+        *,
+        network: Network,
+        config: IceConfig,
+        role: Role,
+        components: int = 1,
+        floor: Floor = PROCESS_FLOOR,
+    ) -> None:
+        """Prepare a session inside a running event loop.
+
+        Args:
+            network: where sockets come from.
+            config: policy.
+            role: controlling where we send the first description (RFC 8445 §6.1.1).
+            components: 2 makes room for RTCP beside RTP.
+            floor: what all sessions of one machine share; that of the process unless it plays several.
+        """
         self._network = network
         self._config = config
         self._components = components
+        pacing = Pacing(config.pacing_ms, floor)
         self._agent = Agent(
             role=role,
             credentials=Credentials(ufrag=_ice_chars(_UFRAG_BYTES), password=_ice_chars(_PASSWORD_BYTES)),
@@ -78,6 +98,7 @@ class Session:
             components=components,
             config=config,
             random=secrets.token_bytes,
+            pacing=pacing,
         )
         self._driver = Driver(
             agent=self._agent,
@@ -95,7 +116,7 @@ class Session:
             connections=self._flows.connection_receiver,
         )
         self._sources = Gathering(
-            config, components, sources(config, components, network, self._flows, self._receivers)
+            config, components, sources(config, components, network, self._flows, self._receivers), pacing
         )
         self._priorities = Priorities(
             config.prefer, mixed=config.udp and config.tcp, policy=config.prioritisation

@@ -19,6 +19,7 @@ from ice.config import IceConfig
 from ice.gather import Gathered
 from ice.gatherer import Found, Job, Turns
 from ice.network import ByteStream, Network
+from ice.pacing import Pacing
 from ice.resolve import addresses_of
 from ice.server_reflexive import (
     CloseStream,
@@ -79,7 +80,7 @@ class TcpReflexive:
         keepalive_s = min(config.keepalive_s, KEEPALIVE_S)
         self._core = ServerReflexive(ta_s=ta_s, keepalive_s=keepalive_s, random=secrets.token_bytes)
         self._maker = ServerCandidates(())
-        self._turns = Turns(ta_s)
+        self._turns = Turns(Pacing(config.pacing_ms))
         self._found: Found = lambda _: None
         self._questions: dict[_Key, _Question] = {}
         self._dials: dict[_Key, asyncio.Task[None]] = {}

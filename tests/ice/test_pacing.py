@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ice.agent import Agent
+from ice.clock import PROCESS_FLOOR, LoopClock
 from ice.floor import Floor
+from ice.gatherer import Turns
+from ice.messages import CheckSent, Event
 from ice.pacing import Pacing
+from ice.session import Session
+from ice.sockets import HostNetwork
+from ice.types import (
+    Candidate,
+    CandidateType,
+    Credentials,
+    Description,
+    Role,
+    Transport,
+    TransportAddress,
+)
+from tests.ice.loopback import HOST, until
+from tests.ice.sessions import CONFIG
 
 START = 100.0
 FLOOR_S = 0.005
@@ -136,3 +156,85 @@ def test_a_turn_that_gathering_waits_for_is_not_given_up_with_the_checks() -> No
 def test_a_pace_under_the_floor_is_refused() -> None:
     with pytest.raises(ValueError, match="under 5 ms"):
         Pacing(4)
+
+
+# --- sessions ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("ICE-6.1.4-2")
+async def test_sessions_of_one_process_keep_to_its_floor_while_they_check() -> None:
+    floor = Floor()
+    config = replace(CONFIG, pacing_ms=5)
+    network = HostNetwork()
+    sessions = [Session(network=network, config=config, role=Role.CONTROLLING, floor=floor) for _ in range(4)]
+    sent: list[float] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, CheckSent) and event.transmission == 1:
+            sent.append(event.at)
+
+    nobody = [
+        Candidate(
+            foundation=str(number),
+            component=1,
+            transport=Transport.UDP,
+            priority=number,
+            address=TransportAddress(host=HOST, port=40_000 + number),
+            type=CandidateType.HOST,
+        )
+        for number in range(1, 6)
+    ]
+    peer = Description(
+        credentials=Credentials(ufrag="them", password="p" * 22), candidates=tuple(nobody), pacing_ms=5
+    )
+    try:
+        for session in sessions:
+            await session.gather()
+            session.subscribe(note)
+        for session in sessions:
+            session.set_remote(peer)
+        await until(lambda: len(sent) >= 20)
+    finally:
+        for session in sessions:
+            await session.close()
+    assert all(gap >= FLOOR_S - 1e-9 for gap in (b - a for a, b in itertools.pairwise(sent)))
+
+
+@pytest.mark.req("ICE-6.1.4-2", "ICETCP-4.1-7")
+async def test_gathering_keeps_to_the_floor_and_has_its_turn_beside_checks() -> None:
+    floor = Floor()
+    clock = LoopClock()
+    turns = [Turns(Pacing(5, floor)) for _ in range(3)]
+    taken: list[float] = []
+
+    async def take(which: Turns) -> None:
+        for _ in range(4):
+            await which.take()
+            taken.append(clock.now())
+
+    await asyncio.gather(*(take(which) for which in turns))
+    assert len(taken) == 12
+    # The turn is exact, the task that had it notes it a little later.
+    assert taken[-1] - taken[0] >= 11 * FLOOR_S - 0.002
+
+
+async def test_who_gives_up_waiting_for_a_turn_holds_nobody_up() -> None:
+    floor = Floor()
+    first, gone, last = Pacing(5, floor), Pacing(5, floor), Pacing(5, floor)
+    clock = LoopClock()
+    assert first.due(clock.now())
+    first.sent(clock.now())
+    waiting = asyncio.create_task(Turns(gone).take())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert gone.gathering == 0
+    assert not last.due(clock.now())
+    assert last.opens_at is not None
+    assert last.opens_at <= clock.now() + FLOOR_S
+
+
+def test_sessions_share_the_floor_of_the_process_unless_told_otherwise() -> None:
+    assert inspect.signature(Session).parameters["floor"].default is PROCESS_FLOOR
+    assert inspect.signature(Agent).parameters["pacing"].default is None, "cores of tests are machines apart"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ice.preference import Prefer, Prioritisation
+from ice.preference import Prefer, Priorities, Prioritisation
 from ice.servers import StunServer, TurnServer
 
 SENSITIVE_PORTS = (
@@ -89,3 +89,7 @@ class IceConfig:
     keepalive_s: float = 15.0
     release_after_s: float = 3.0
     queue_ms: int = 200
+
+    def priorities(self) -> Priorities:
+        """Gives the candidates of one session their priorities."""
+        return Priorities(self.prefer, mixed=self.udp and self.tcp, policy=self.prioritisation)

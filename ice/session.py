@@ -41,7 +41,6 @@ from ice.network import Network
 from ice.pacing import Pacing
 from ice.path import SelectedPath
 from ice.plain import PlainSource
-from ice.preference import Priorities
 from ice.report import SessionReport
 from ice.types import (
     Credentials,
@@ -118,9 +117,7 @@ class Session:
         self._sources = Gathering(
             config, components, sources(config, components, network, self._flows, self._receivers), pacing
         )
-        self._priorities = Priorities(
-            config.prefer, mixed=config.udp and config.tcp, policy=config.prioritisation
-        )
+        self._priorities = config.priorities()
         self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
         self._gathering = False
         self._problems: tuple[str, ...] = ()

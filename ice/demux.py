@@ -1,4 +1,4 @@
-"""What a packet on a media socket is, by its first byte (RFC 7983 §7)."""
+"""What a packet on a media socket is, by its first byte (RFC 7983 §7, RFC 9443 §3 for QUIC)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ class PacketKind(enum.StrEnum):
     DTLS = "dtls"
     TURN_CHANNEL = "turn-channel"
     RTP = "rtp"
+    QUIC = "quic"
     UNKNOWN = "unknown"
 
 
-# RFC 7983 §7, figure 3: first and last value of the first byte.
+# RFC 7983 §7, figure 3, and RFC 9443 §3, figure 2: first and last value of the first byte. A short QUIC
+# header may look like a TURN channel: only what a TURN server sends is one.
 _RANGES = (
     (0, 3, PacketKind.STUN),
     (16, 19, PacketKind.ZRTP),
     (20, 63, PacketKind.DTLS),
     (64, 79, PacketKind.TURN_CHANNEL),
+    (80, 127, PacketKind.QUIC),
     (128, 191, PacketKind.RTP),
+    (192, 255, PacketKind.QUIC),
 )
 
 _KINDS = [PacketKind.UNKNOWN] * 256

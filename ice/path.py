@@ -8,6 +8,9 @@ from ice.demux import PacketKind, classify
 from ice.network import TcpConnection, UdpSocket
 from ice.types import PairView, Transport, TransportAddress
 
+_DROPPABLE = (PacketKind.RTP, PacketKind.QUIC, PacketKind.TURN_CHANNEL)
+"""A short QUIC header may begin like a TURN channel, and between peers there are no channels."""
+
 PacketReceiver = Callable[[bytes, float], None]
 """Takes one packet and its arrival time in monotonic seconds."""
 
@@ -56,7 +59,8 @@ class SelectedPath:
     def send(self, packet: bytes) -> bool:
         """Send one packet now; False where it, or an older one instead of it, was dropped.
 
-        RTP and RTCP may be dropped on a slow connection, anything else (DTLS) waits for it.
+        RTP, RTCP and QUIC, which sends again what was lost, may be dropped on a slow connection; anything
+        else (DTLS) waits for it.
         """
         if self._udp is not None:
             if self._udp.send(packet, self._destination):
@@ -64,7 +68,7 @@ class SelectedPath:
                 return True
         elif self._tcp is not None:
             dropped = self._tcp.dropped
-            if self._tcp.send(packet, droppable=classify(packet) is PacketKind.RTP):
+            if self._tcp.send(packet, droppable=classify(packet) in _DROPPABLE):
                 self.sent_packets += 1
                 return True
             if self._tcp.dropped > dropped:

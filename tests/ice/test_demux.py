@@ -1,4 +1,4 @@
-"""RFC 7983: what a packet is, by its first byte."""
+"""RFC 7983 and RFC 9443: what a packet is, by its first byte."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def test_every_first_byte() -> None:
         PacketKind.DTLS: range(20, 64),
         PacketKind.TURN_CHANNEL: range(64, 80),
         PacketKind.RTP: range(128, 192),
+        PacketKind.QUIC: (*range(80, 128), *range(192, 256)),
     }
     for first in range(256):
         kinds = [kind for kind, values in expected.items() if first in values]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from ua.cli.ice import ice_app
 from ua.cli.options import (
     ConfigFile,
     For,
@@ -46,6 +47,7 @@ config_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(config_app, name="config")
+app.add_typer(ice_app, name="ice")
 
 CallTimeout = Annotated[
     float,

@@ -17,6 +17,27 @@ def version(host: str) -> int:
     return ipaddress.ip_address(host).version
 
 
+_NOBODY_OUTSIDE = tuple(
+    ipaddress.IPv4Network(text)
+    for text in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+    )
+)
+"""RFC 1918, RFC 6598, RFC 1122, RFC 3927: what has such an address is not reached from the Internet."""
+
+
+def is_private(host: str) -> bool:
+    """True for an IPv4 address that means nothing outside some network."""
+    ip = ipaddress.ip_address(host)
+    return isinstance(ip, ipaddress.IPv4Address) and any(ip in network for network in _NOBODY_OUTSIDE)
+
+
 def can_reach(local: str, remote: str) -> bool:
     """True where checks from `local` to `remote` make sense: one family, link-local with link-local only."""
     here, there = ipaddress.ip_address(local), ipaddress.ip_address(remote)

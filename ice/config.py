@@ -8,6 +8,9 @@ from typing import Literal
 from ice.preference import Prefer, Priorities, Prioritisation
 from ice.servers import StunServer, TurnServer
 
+PortMappingChoice = Literal["off", "auto", "pcp", "nat-pmp", "upnp"]
+"""How a NAT is asked for port mappings; "auto" tries one after the other until one works."""
+
 SENSITIVE_PORTS = (
     7, 19, 20, 21, 22, 23, 25, 53, 79, 110, 111, 119, 135, 139, 143, 389, 445, 465, 514, 515, 587, 636, 993,
     995, 2049, 5060, 5061, 6379, 6665, 6666, 6667, 6668, 6669, 6697, 9100, 11211,
@@ -36,6 +39,8 @@ class IceConfig:
             candidates have lower priorities than all others of their type.
         stun_servers: asked for server-reflexive candidates (RFC 8445 §5.1.1.2), best first.
         turn_servers: asked for relayed candidates, best first.
+        port_mapping: ask the gateway to map ports towards our sockets (RFC 6544 §5.3). It changes what a NAT
+            or firewall lets in, so it is off unless a person wants it.
         relay_only: relayed candidates alone, and no address of this host in them (RFC 8839 §5.1).
         prefer: what counts more where UDP and TCP are both gathered: type or transport (RFC 6544 §4.2).
         prioritisation: policy of the application, in place of `prefer`.
@@ -68,6 +73,7 @@ class IceConfig:
     unreliable_interfaces: tuple[str, ...] = UNRELIABLE_INTERFACES
     stun_servers: tuple[StunServer, ...] = ()
     turn_servers: tuple[TurnServer, ...] = ()
+    port_mapping: PortMappingChoice = "off"
     relay_only: bool = False
     prefer: Prefer = "type"
     prioritisation: Prioritisation | None = None

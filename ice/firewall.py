@@ -14,6 +14,7 @@ from typing import Literal
 from ice.network import (
     ByteStream,
     DatagramReceiver,
+    Gateway,
     HostAddress,
     Network,
     TcpConnection,
@@ -83,6 +84,10 @@ class FirewallNetwork:
     def host_addresses(self) -> Sequence[HostAddress]:
         """The addresses of the inner network."""
         return self._inner.host_addresses()
+
+    def gateways(self) -> Sequence[Gateway]:
+        """The gateways of the inner network."""
+        return self._inner.gateways()
 
     async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> UdpSocket:
         """Bind a UDP socket whose datagrams pass the firewall."""

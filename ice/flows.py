@@ -57,6 +57,7 @@ class Flows:
         self._dials: dict[FlowId, asyncio.Task[None]] = {}
         self._unknown_frames: dict[FlowId, int] = {}
         self._cancelled: set[asyncio.Task[None]] = set()
+        self._watchers: dict[FlowId, Callable[[FlowId], None]] = {}
         self._open = True
 
     @property
@@ -71,6 +72,10 @@ class Flows:
     def add_listener(self, flow: FlowId, listener: TcpListener) -> None:
         """Take over a listener."""
         self._listeners[flow] = listener
+
+    def when_closed(self, flow: FlowId, call: Callable[[FlowId], None]) -> None:
+        """Call `call` once the UDP socket or listener with this id is closed."""
+        self._watchers[flow] = call
 
     def udp(self, flow: FlowId) -> UdpSocket | None:
         """The UDP socket with this id."""
@@ -127,6 +132,9 @@ class Flows:
         )
         if found is not None:
             found.close()
+        watcher = self._watchers.pop(flow, None)
+        if watcher is not None:
+            watcher(flow)
 
     async def close(self) -> None:
         """Close everything and wait for the dialling attempts to be given up."""

@@ -13,6 +13,7 @@ from ice.config import IceConfig
 from ice.flows import Flows
 from ice.gather import Gathered, Receivers
 from ice.gatherer import Gatherer, Turns
+from ice.mapping_gathering import PortMappings
 from ice.network import Network
 from ice.pacing import Pacing
 from ice.server_gathering import ServerGathering
@@ -37,6 +38,7 @@ def sources(
             config=config, components=components, network=network, flows=flows, receivers=receivers
         ),
         TcpReflexive(config=config, network=network),
+        PortMappings(config=config, network=network, flows=flows),
     )
 
 

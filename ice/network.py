@@ -20,6 +20,19 @@ CloseReceiver = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """Where an interface of this host sends what is not for its own network.
+
+    Attributes:
+        host: IP address.
+        interface: name of our interface.
+    """
+
+    host: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostAddress:
     """One IP address of an interface of this host."""
 
@@ -129,6 +142,9 @@ class Network(Protocol):
 
     def host_addresses(self) -> Sequence[HostAddress]:
         """Addresses of all interfaces, loopback and virtual ones included; the caller chooses."""
+
+    def gateways(self) -> Sequence[Gateway]:
+        """The default gateways, one per interface and family; OSError where the system does not tell."""
 
     async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> UdpSocket:
         """Bind a UDP socket (port 0: any)."""

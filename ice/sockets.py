@@ -12,8 +12,10 @@ import ifaddr
 
 from ice.address import trackable
 from ice.byte_stream import HostByteStream, open_stream
+from ice.gateways import default_gateways
 from ice.network import (
     DatagramReceiver,
+    Gateway,
     HostAddress,
     TcpConnection,
     TcpListener,
@@ -58,6 +60,10 @@ class HostNetwork:
                 loopback = ipaddress.ip_address(host).is_loopback
                 found.append(HostAddress(host=host, interface=adapter.nice_name, loopback=loopback))
         return found
+
+    def gateways(self) -> Sequence[Gateway]:
+        """The default gateways where Linux tells them; OSError elsewhere."""
+        return default_gateways()
 
     async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> UdpSocket:
         """Bind a UDP socket (port 0: any)."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import socket
 
 from ice.network import DatagramReceiver
@@ -71,6 +72,9 @@ class HostUdpSocket:
             sock.setblocking(False)
             if sock.family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if ipaddress.ip_address(host).is_multicast:
+                # What a group hears is for everybody on this host who listens (RFC 6886 §3.2.1).
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((host, port))
             return cls(sock, on_datagram)
         except BaseException:

@@ -21,7 +21,7 @@ from ice.gather import (
     usable_hosts,
     within_limit,
 )
-from ice.network import ByteStream, DatagramReceiver, HostAddress, TcpConnection
+from ice.network import ByteStream, DatagramReceiver, Gateway, HostAddress, TcpConnection
 from ice.sockets import HostNetwork
 from ice.types import CandidateType, FlowId, TcpType, Transport, TransportAddress
 from tests.ice.loopback import ignore_connection, ignore_datagram
@@ -59,6 +59,9 @@ class FakeNetwork:
 
     def host_addresses(self) -> Sequence[HostAddress]:
         return self.addresses
+
+    def gateways(self) -> Sequence[Gateway]:
+        return ()
 
     async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> FakeSocket:
         return await self._bind("udp", host, port)

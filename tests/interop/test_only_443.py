@@ -80,7 +80,7 @@ async def only_443_is_open(networks: TwoNetworks, server: Namespace) -> None:
         await asyncio.wait_for(outside.connect(3478), 0.2)
     assert await networks.drops() > before
     before = await networks.drops()
-    with outside.within(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as udp:
+    with outside.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.sendto(b"x", (server.host, 443))
     assert await networks.drops() > before
 

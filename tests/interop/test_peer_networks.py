@@ -31,6 +31,7 @@ async def test_libnice_finds_a_path(programs: Programs, case: Case, role: Role) 
 
 
 @pytest.mark.peer("pion")
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("case", "role"),
     [

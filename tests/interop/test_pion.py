@@ -12,7 +12,8 @@ from tests.interop.sessions import exchange, our_session, packets_both_ways
 from tests.peers.pion import pion
 from tests.peers.process import Programs
 
-pytestmark = pytest.mark.peer("pion")
+# The first test of all compiles pion.
+pytestmark = [pytest.mark.peer("pion"), pytest.mark.timeout(180)]
 
 NOMINATED_S = 10.0
 

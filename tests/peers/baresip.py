@@ -140,7 +140,8 @@ async def baresip(
         place: where it runs.
     """
     host = place.host
-    sip_port, control_port, rtp_port = place.within(lambda: free_ports(3, host))
+    with place.entered():
+        sip_port, control_port, rtp_port = free_ports(3, host)
     rtp_port &= ~1
     folder = programs.folder / f"baresip-{user}"
     recordings = folder / "heard"

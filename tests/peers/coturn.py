@@ -108,7 +108,8 @@ async def coturn(
         more: further lines of its configuration.
     """
     host = place.host
-    free = place.within(lambda: free_ports(2, host))
+    with place.entered():
+        free = free_ports(2, host)
     port, tls_port = port or free[0], tls_port or free[1]
     with tempfile.TemporaryDirectory(prefix="coturn-") as name:
         folder = Path(name)

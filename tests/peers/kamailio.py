@@ -93,7 +93,8 @@ async def kamailio(
         place: where it runs and listens.
         port: for UDP and TCP; None takes a free one.
     """
-    chosen = place.within(lambda: free_ports(1, place.host))[0] if port is None else port
+    with place.entered():
+        chosen = free_ports(1, place.host)[0] if port is None else port
     # The path of a socket has at most about 100 characters: not in the folder of the test.
     with tempfile.TemporaryDirectory(prefix="kamailio-") as name:
         folder = Path(name)

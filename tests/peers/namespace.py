@@ -6,11 +6,10 @@ import asyncio
 import ctypes
 import os
 import socket
-import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from tests.peers.registry import find_program
 
@@ -19,8 +18,6 @@ _FOLDER = Path("/run/netns")
 
 _CLONE_NEWNET = 0x40000000
 """linux/sched.h"""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,31 +41,34 @@ class Namespace:
         """Another address of the same namespace."""
         return replace(self, host=host)
 
-    def within(self, action: Callable[[], _T]) -> _T:
-        """Run `action` inside; a socket that it makes stays there. Needs root unless it is the test's own."""
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Be inside: sockets that the calling thread makes, and programs that it starts, belong there.
+
+        Only the thread of a test's event loop enters, one namespace at a time. Needs root unless it is the
+        test's own.
+        """
         if not self.name:
-            return action()
-        results: list[_T] = []
-        errors: list[Exception] = []
-
-        def enter_and_act() -> None:
+            yield
+            return
+        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            inside = os.open(_FOLDER / self.name, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                _enter(_FOLDER / self.name)
-                results.append(action())
-            except Exception as error:  # raised in the thread that waits
-                errors.append(error)
-
-        # A namespace belongs to a thread: this one is left there and ends.
-        thread = threading.Thread(target=enter_and_act, name=f"in {self.name}")
-        thread.start()
-        thread.join()
-        if errors:
-            raise errors[0]
-        return results[0]
+                _set_namespace(inside)
+            finally:
+                os.close(inside)
+            try:
+                yield
+            finally:
+                _set_namespace(before)
+        finally:
+            os.close(before)
 
     async def connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Open a TCP connection from inside to a port of `host`, an IPv4 address; raises OSError."""
-        connection = self.within(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        with self.entered():
+            connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             connection.setblocking(False)
             await asyncio.get_running_loop().sock_connect(connection, (self.host, port))
@@ -91,14 +91,10 @@ LOOPBACK = Namespace(name="", host="127.0.0.1")
 """This host, seen from the test."""
 
 
-def _enter(namespace: Path) -> None:
+def _set_namespace(descriptor: int) -> None:
     """Move the calling thread."""
     # os.setns came with Python 3.12.
     library = ctypes.CDLL(None, use_errno=True)
-    descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if library.setns(descriptor, _CLONE_NEWNET):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), str(namespace))
-    finally:
-        os.close(descriptor)
+    if library.setns(descriptor, _CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -176,3 +176,21 @@ async def two_networks() -> AsyncIterator[TwoNetworks]:
     finally:
         for namespace in made:
             await run("ip", "netns", "delete", namespace.name)
+
+
+@asynccontextmanager
+async def one_host() -> AsyncIterator[Namespace]:
+    """A namespace with an interface beside loopback, for agents that do not look at loopback."""
+    namespace = Namespace(name=f"icephone-{secrets.token_hex(3)}-host", host="192.0.2.1")
+    await run("ip", "netns", "add", namespace.name)
+    try:
+        inside = ("ip", "-n", namespace.name)
+        await run(*inside, "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
+        for interface in ("lo", "eth0", "eth1"):
+            # No address appears by itself while the test runs.
+            await run(*inside, "link", "set", interface, "addrgenmode", "none")
+            await run(*inside, "link", "set", interface, "up")
+        await run(*inside, "address", "add", f"{namespace.host}/24", "dev", "eth0")
+        yield namespace
+    finally:
+        await run("ip", "netns", "delete", namespace.name)

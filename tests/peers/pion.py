@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,23 +36,27 @@ async def build(folder: Path, cache: Path) -> Path:
         "GOCACHE": str(cache),
         "CGO_ENABLED": "0",
     }
-    compiling = await asyncio.create_subprocess_exec(
-        *(find_program("go") or "go", "build", "-o", str(program), _SOURCE.name),
-        cwd=_SOURCE.parent,
-        env={**os.environ, **go_env},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    text, _ = await compiling.communicate()
+    with (cache / "one-at-a-time").open("w") as lock:
+        # Whoever comes second finds everything in the cache.
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        compiling = await asyncio.create_subprocess_exec(
+            *(find_program("go") or "go", "build", "-o", str(program), _SOURCE.name),
+            cwd=_SOURCE.parent,
+            env={**os.environ, **go_env},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        text, _ = await compiling.communicate()
     if compiling.returncode:
         raise PeerError(f"go build: {text.decode(errors='replace')}")
     return program
 
 
 @pytest_asyncio.fixture
-async def pion_program(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+async def pion_program(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The program; what the compiler remembers is shared by all tests, also by those of later runs."""
-    return await build(tmp_path, tmp_path_factory.getbasetemp().parent / "go-cache")
+    remembered: pytest.Cache | None = getattr(request.config, "cache", None)
+    return await build(tmp_path, remembered.mkdir("go") if remembered else tmp_path)
 
 
 @asynccontextmanager

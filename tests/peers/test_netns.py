@@ -88,16 +88,20 @@ async def test_a_proxy_in_the_router_serves_both(programs: Programs) -> None:
 async def test_the_test_itself_reaches_inside() -> None:
     async with two_networks() as networks:
         inside = networks.callee
-        with inside.within(lambda: socket.create_server((inside.host, 0))) as server:
+        with inside.entered():
+            server = socket.create_server((inside.host, 0))
+        with server:
             port = server.getsockname()[1]
             assert await inside.accepts(port)
             assert await networks.caller.at(inside.host).accepts(port)
             assert not await LOOPBACK.accepts(port)
         assert not await inside.accepts(port)
-        with pytest.raises(ZeroDivisionError):
-            inside.within(lambda: 1 // 0)
-    with pytest.raises(FileNotFoundError):
-        inside.within(socket.socket)
+        with pytest.raises(ZeroDivisionError), inside.entered():
+            raise ZeroDivisionError
+        with pytest.raises(OSError, match="assign requested address"):
+            socket.create_server((inside.host, 0))
+    with pytest.raises(FileNotFoundError), inside.entered():
+        pass
 
 
 async def test_nothing_is_left_of_them() -> None:

@@ -70,7 +70,7 @@ async def installed(tell: Callable[[str], None]) -> AsyncIterator[list[Other]]:
             others.append(LIBNICE)
         if PEERS["pion"].present():
             tell("building pion")
-            others.append(pion_from(await build(Path(folder), Path(folder) / "cache")))
+            others.append(pion_from(await build(Path(folder), Path(folder))))
         for name in {"libnice", "pion"} - {other.name for other in others}:
             tell(f"{name} is not installed: left out")
         yield others

@@ -18,6 +18,7 @@ from ice.config import IceConfig
 from ice.connection import LocalSocket
 from ice.connection_table import ConnectionTable
 from ice.generation import Generation
+from ice.lite_generation import LiteGeneration
 from ice.messages import Command, Event
 from ice.outbox import Outbox
 from ice.pacing import Pacing
@@ -66,14 +67,30 @@ class Agent:
         self._out = Outbox()
         self._roles = RoleKeeper(role, tie_breaker, random)
         self._table = ConnectionTable(config=config, outbox=self._out)
-        self._generation = Generation(
+        self._config = config
+        self._pacing = pacing or Pacing(config.pacing_ms)
+        self._random = random
+        self._generation = self._begin(credentials, components)
+
+    def _begin(self, credentials: Credentials, components: int) -> Generation | LiteGeneration:
+        if self._config.lite:
+            return LiteGeneration(
+                credentials=credentials,
+                components=components,
+                roles=self._roles,
+                table=self._table,
+                config=self._config,
+                random=self._random,
+                outbox=self._out,
+            )
+        return Generation(
             credentials=credentials,
             components=components,
             roles=self._roles,
-            pacing=pacing or Pacing(config.pacing_ms),
+            pacing=self._pacing,
             table=self._table,
-            config=config,
-            random=random,
+            config=self._config,
+            random=self._random,
             outbox=self._out,
         )
 
@@ -106,6 +123,11 @@ class Agent:
     def accepts_data(self, flow: FlowId, remote: TransportAddress) -> int | None:
         """The component whose media may come from there: an authenticated check or answer did before."""
         return self._table.accepts_data(flow, remote)
+
+    @property
+    def lite(self) -> LiteGeneration | None:
+        """What only a lite agent can do, None of a full one."""
+        return self._generation if isinstance(self._generation, LiteGeneration) else None
 
     # --- candidates and descriptions ------------------------------------------------------------------------
 
@@ -230,7 +252,8 @@ class Agent:
         """A listener accepted a connection; it is nobody's until its first valid check."""
         socket = self._table.find(listener)
         if isinstance(socket, LocalSocket) and self._table.is_listener(socket):
-            self._table.accept(flow, socket, local, remote, now)
+            connection = self._table.accept(flow, socket, local, remote, now)
+            self._generation.connection_accepted(connection, now)
         else:
             self._table.turn_away(flow)
         self._advance(now)

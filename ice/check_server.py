@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ice.messages import SendDatagram, SendFrame
 from ice.outbox import Outbox
-from ice.role import RoleKeeper, Verdict
+from ice.role import Judge, Verdict
 from ice.stun_attributes import (
     Attribute,
     IceControlled,
@@ -47,7 +47,7 @@ class InboundCheck:
 class CheckServer:
     """Answers Binding requests; needs only our own credentials, so it does before signalling is done."""
 
-    def __init__(self, *, local: Credentials, roles: RoleKeeper, outbox: Outbox) -> None:
+    def __init__(self, *, local: Credentials, roles: Judge, outbox: Outbox) -> None:
         self._ufrag = local.ufrag
         self._key = short_term_key(local.password)
         self._roles = roles

@@ -28,11 +28,19 @@ UNRELIABLE_INTERFACES = ("tun", "tap", "utun", "wg", "ppp", "ipsec", "tailscale"
 class IceConfig:
     """Policy of one ICE session.
 
+    Raises:
+        ValueError: a lite agent with servers or `relay_only`.
+
     Attributes:
         udp: gather UDP candidates; without it UDP relays are reached over TCP and TLS only.
         tcp: gather TCP candidates (RFC 6544 §4.1: switchable).
         simultaneous_open: gather TCP candidates that both sides connect at once (RFC 6544 §3): "auto" where
             the system can and they can be of use, "on" on every address where the system can, "off".
+        lite: be a lite agent (RFC 8445 §2.5): host candidates alone, and checks are answered, never sent. For
+            hosts that everybody can reach.
+        lite_unproved_tcp: use TCP where the peer is lite as well, though nothing proves then who is at the
+            other end of the connection (RFC 6544 §12).
+        default_ipv6: the default candidate is an IPv6 one where there is any (RFC 8445 §5.2).
         loopback: gather on loopback too (tests and the demo; RFC 8445 §5.1.1.1 forbids it otherwise).
         interfaces: names of the interfaces to use; empty means all real ones.
         unreliable_interfaces: beginnings of names of interfaces that come last (RFC 8421 §3): their
@@ -68,6 +76,9 @@ class IceConfig:
     udp: bool = True
     tcp: bool = True
     simultaneous_open: SimultaneousOpen = "auto"
+    lite: bool = False
+    lite_unproved_tcp: bool = False
+    default_ipv6: bool = False
     loopback: bool = False
     interfaces: tuple[str, ...] = ()
     unreliable_interfaces: tuple[str, ...] = UNRELIABLE_INTERFACES
@@ -95,6 +106,10 @@ class IceConfig:
     keepalive_s: float = 15.0
     release_after_s: float = 3.0
     queue_ms: int = 200
+
+    def __post_init__(self) -> None:
+        if self.lite and (self.stun_servers or self.turn_servers or self.relay_only):
+            raise ValueError("a lite agent asks no servers: it has host candidates alone (RFC 8445 §5.2)")
 
     def priorities(self) -> Priorities:
         """Gives the candidates of one session their priorities."""

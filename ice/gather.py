@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ice.candidate import HostCandidates
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
+from ice.lite_candidates import LiteCandidates, lite_hosts, unfit
 from ice.network import DatagramReceiver, HostAddress, Network, TcpConnection, TcpListener, UdpSocket
 from ice.priority import interleaved
 from ice.servers import stream_servers
@@ -139,9 +140,9 @@ def _is_usable(address: HostAddress, config: IceConfig) -> bool:
 async def gather_hosts(network: Network, config: IceConfig, components: int, receivers: Receivers) -> Bound:
     """Bind the sockets of all host candidates.
 
-    Per address and component: a UDP socket, a TCP listener (passive) and a placeholder (active). The listener
-    listens before its candidate is known to anybody. Addresses beyond what fits `config.max_candidates` are
-    not used at all.
+    Per address and component: a UDP socket, a TCP listener (passive) and a placeholder (active); that one a
+    lite agent has not. The listener listens before its candidate is known to anybody. Addresses beyond what
+    fits `config.max_candidates` are not used at all.
 
     Raises:
         GatheringFailed: no candidate; the text says why.
@@ -153,9 +154,11 @@ async def gather_hosts(network: Network, config: IceConfig, components: int, rec
     if not hosts:
         seen = ", ".join(f"{a.host} ({a.interface})" for a in addresses) or "none"
         raise GatheringFailed(f"no usable network address; the host has: {seen}")
+    if config.lite:
+        hosts = lite_hosts(hosts)
     per_host = components * (config.udp + 2 * config.tcp)
     hosts = within_limit(hosts, max(1, config.max_candidates // per_host))
-    gatherer = _Gatherer(network, config, HostCandidates(hosts), components, receivers)
+    gatherer = _Gatherer(network, config, _maker(hosts, config), components, receivers)
     try:
         for host in hosts:
             if config.udp:
@@ -167,7 +170,12 @@ async def gather_hosts(network: Network, config: IceConfig, components: int, rec
         raise
     if not gatherer.gathered:
         raise GatheringFailed("no socket could be bound: " + "; ".join(gatherer.problems))
-    return Bound(gathered=tuple(gatherer.gathered), problems=tuple(gatherer.problems))
+    problems = (*gatherer.problems, *(unfit(hosts) if config.lite else ()))
+    return Bound(gathered=tuple(gatherer.gathered), problems=problems)
+
+
+def _maker(hosts: Sequence[str], config: IceConfig) -> HostCandidates | LiteCandidates:
+    return LiteCandidates(hosts) if config.lite else HostCandidates(hosts)
 
 
 def release(gathered: Sequence[Gathered]) -> None:
@@ -183,7 +191,7 @@ class _Gatherer:
         self,
         network: Network,
         config: IceConfig,
-        candidates: HostCandidates,
+        candidates: HostCandidates | LiteCandidates,
         components: int,
         receivers: Receivers,
     ) -> None:
@@ -230,10 +238,11 @@ class _Gatherer:
         shared = self._asks and self._network.shares_ports
         simultaneous = opens_at_once(host, self._config, asks=self._asks) and self._network.shares_ports
         for component in range(1, self._components + 1):
-            active = self._candidates.active(host, component)
-            self.gathered.append(Gathered(candidate=active))
+            if isinstance(self._candidates, HostCandidates):
+                active = self._candidates.active(host, component)
+                self.gathered.append(Gathered(candidate=active))
             await self._listen(host, component, self._candidates.passive, shared=shared)
-            if simultaneous:
+            if simultaneous and isinstance(self._candidates, HostCandidates):
                 await self._listen(host, component, self._candidates.simultaneous, shared=True)
 
     async def _listen(

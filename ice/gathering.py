@@ -33,6 +33,9 @@ def sources(
         flows: the sockets of the session.
         receivers: who takes what arrives on new ones.
     """
+    if config.lite:
+        # A lite agent has host candidates alone (RFC 8445 §5.2).
+        return ()
     return (
         ServerGathering(
             config=config, components=components, network=network, flows=flows, receivers=receivers

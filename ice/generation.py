@@ -252,6 +252,9 @@ class Generation:
         """A datagram or the content of one frame."""
         self._packets.receive(flow, remote, data, now)
 
+    def connection_accepted(self, connection: Connection, now: float) -> None:
+        """A listener accepted a connection: it is nobody's until its first valid check."""
+
     def connection_opened(self, connection: Connection, local: TransportAddress, now: float) -> None:
         """A connection that we dialled is there."""
         self._checking.connection_opened(connection, local, now)

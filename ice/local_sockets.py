@@ -15,10 +15,12 @@ class LocalSockets:
 
     Args:
         flows: takes the sockets over and closes them.
+        ipv6: the default candidate is an IPv6 one where there is any, else an IPv4 one.
     """
 
-    def __init__(self, flows: Flows) -> None:
+    def __init__(self, flows: Flows, *, ipv6: bool = False) -> None:
         self._flows = flows
+        self._ipv6 = ipv6
         self._gathered: list[Gathered] = []
         self._told: tuple[Candidate, ...] = ()
 
@@ -59,13 +61,15 @@ class LocalSockets:
         return kept
 
     def default(self, component: int) -> Candidate:
-        """Where a peer without ICE sends to (RFC 8445 §5.1.4): UDP and IPv4 where there is such a candidate.
+        """Where a peer without ICE sends to (RFC 8445 §5.1.4): UDP where there is such a candidate.
+
+        Of both families the one that was chosen.
 
         Raises:
             ValueError: no candidate of that component.
         """
-        ipv4 = [candidate for candidate in self._told if ":" not in candidate.address.host]
-        default = default_candidate(ipv4, component)
+        first = [c for c in self._told if (":" in c.address.host) is self._ipv6]
+        default = default_candidate(first, component)
         if default is None or default.transport is not Transport.UDP:
             default = default_candidate(self._told, component)
         if default is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from typing import Protocol
 
 from ice.types import Role
 
@@ -16,6 +17,13 @@ class Verdict(enum.Enum):
     """Answer 487, keep the role."""
     SWITCHED = enum.auto()
     """Our role has changed; answer with success."""
+
+
+class Judge(Protocol):
+    """Says what the role in a request of the peer means for us."""
+
+    def judge(self, theirs: Role, tie_breaker: int, /) -> Verdict:
+        """The verdict on a request that claims this role with this tie-breaker."""
 
 
 class RoleKeeper:

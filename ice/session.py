@@ -13,17 +13,18 @@ await session.close()
 from __future__ import annotations
 
 import asyncio
-import base64
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ice.agent import Agent
+from ice.both_lite import BothLite
 from ice.clock import PROCESS_FLOOR
 from ice.config import IceConfig
 from ice.driver import Driver
 from ice.errors import GatheringFailed, IceFailed
 from ice.floor import Floor
+from ice.fresh_credentials import fresh_credentials
 from ice.gather import Gathered, Receivers, gather_hosts, release
 from ice.gathering import Gathering, sources
 from ice.local_sockets import LocalSockets
@@ -43,19 +44,12 @@ from ice.path import SelectedPath
 from ice.plain import PlainSource
 from ice.report import SessionReport
 from ice.types import (
-    Credentials,
     Description,
     FlowId,
     Role,
     SessionState,
     TransportAddress,
 )
-
-_UFRAG_BYTES = 6
-"""48 bits, written as 8 ice-chars; RFC 8445 §5.3 wants 24 bits."""
-
-_PASSWORD_BYTES = 18
-"""144 bits, written as 24 ice-chars; RFC 8445 §5.3 wants 128 bits."""
 
 _MAX_TOLD_SOURCES = 64
 """So many sources of unvalidated packets become an event each; every packet is counted."""
@@ -66,6 +60,9 @@ class Session:
 
     All methods are called in the event loop that made it. Misuse (a method at the wrong time, an unknown
     component) raises RuntimeError or ValueError; what the peer does becomes an event.
+
+    Attributes:
+        both_lite: what two lite agents must agree on.
     """
 
     def __init__(
@@ -92,7 +89,7 @@ class Session:
         pacing = Pacing(config.pacing_ms, floor)
         self._agent = Agent(
             role=role,
-            credentials=Credentials(ufrag=_ice_chars(_UFRAG_BYTES), password=_ice_chars(_PASSWORD_BYTES)),
+            credentials=fresh_credentials(),
             tie_breaker=secrets.randbits(64),
             components=components,
             config=config,
@@ -107,8 +104,9 @@ class Session:
             on_packet=self._handle_packet,
             intercept=lambda *arrived: self._sources.intercept(*arrived),
         )
+        self.both_lite = BothLite(self._agent, self._driver)
         self._flows = self._driver.flows
-        self._sockets = LocalSockets(self._flows)
+        self._sockets = LocalSockets(self._flows, ipv6=config.default_ipv6)
         self._receivers = Receivers(
             new_flow=self._agent.new_flow,
             datagrams=self._flows.datagram_receiver,
@@ -334,6 +332,7 @@ class Session:
                 self._failure = event.reason or "no path was found"
                 self._concluded.set()
             case PathSelected():
+                self._flows.prove(event.flow)
                 self._select(event)
             case PathLost():
                 self._changes.append(event)
@@ -392,7 +391,3 @@ class Session:
             return path if source.accepts(remote) else None
         component = self._agent.accepts_data(flow, remote)
         return None if component is None else self._paths[component]
-
-
-def _ice_chars(size: int) -> str:
-    return base64.b64encode(secrets.token_bytes(size)).decode("ascii")

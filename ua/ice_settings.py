@@ -23,6 +23,10 @@ class IceSettings:
         udp: gather UDP candidates.
         tcp: gather TCP candidates (RFC 6544 §4.1).
         simultaneous_open: TCP candidates that both sides connect at once; "auto" where they can be of use.
+        lite: be a lite agent (RFC 8445 §2.5): host candidates alone, checks are answered and never sent; for
+            hosts with a public address.
+        lite_unproved_tcp: TCP with a peer that is lite as well, where nothing proves who is at the other end.
+        default_ipv6: IPv6 instead of IPv4 for peers without ICE, where this host has both.
         loopback: use loopback addresses too.
         interfaces: names of the interfaces to use; empty means all real ones.
         pacing_ms: ms between two checks (Ta, RFC 8445 §14.2), 5 to 1000.
@@ -43,6 +47,9 @@ class IceSettings:
     udp: bool = True
     tcp: bool = True
     simultaneous_open: SimultaneousOpen = "auto"
+    lite: bool = False
+    lite_unproved_tcp: bool = False
+    default_ipv6: bool = False
     loopback: bool = False
     interfaces: tuple[str, ...] = ()
     pacing_ms: int = 10
@@ -82,6 +89,11 @@ def check_ice(ice: IceSettings) -> None:
         raise ConfigurationError(
             "ice.turn_password_env: turn_password_file is set as well", hint="keep one of the two"
         )
+    if ice.lite and (ice.stun or ice.turn or ice.relay_only):
+        raise ConfigurationError(
+            "ice.lite: a lite agent has addresses of its own only, and stun, turn or relay_only is set",
+            hint="lite is for hosts with a public address; behind a NAT switch it off",
+        )
     if ice.relay_only and not ice.turn:
         raise ConfigurationError("ice.relay_only: there is no TURN server in ice.turn", hint=TURN_HINT)
 
@@ -102,6 +114,9 @@ def ice_config(ice: IceSettings, turn_password: str) -> IceConfig:
         udp=ice.udp,
         tcp=ice.tcp,
         simultaneous_open=ice.simultaneous_open,
+        lite=ice.lite,
+        lite_unproved_tcp=ice.lite_unproved_tcp,
+        default_ipv6=ice.default_ipv6,
         loopback=ice.loopback,
         interfaces=ice.interfaces,
         pacing_ms=ice.pacing_ms,

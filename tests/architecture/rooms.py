@@ -29,11 +29,13 @@ FORBIDDEN = (
 
 SHELLS: dict[str, tuple[str, ...]] = {
     "ice": (
+        "both_lite",
         "byte_stream",
         "clock",
         "driver",
         "firewall",
         "flows",
+        "fresh_credentials",
         "gateway_client",
         "gateways",
         "gather",

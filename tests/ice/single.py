@@ -8,6 +8,7 @@ from typing import TypeVar
 from ice.agent import Agent
 from ice.candidate import HostCandidates
 from ice.config import IceConfig
+from ice.lite_candidates import LiteCandidates
 from ice.messages import CloseFlow, Command, Event, OpenTcp, SendDatagram, SendFrame
 from ice.priority import interleaved
 from ice.stun_binding import binding_error, binding_request, binding_success
@@ -95,7 +96,8 @@ class Single:
         self.commands: list[Command] = []
         self.events: list[Event] = []
         self.udp = self.listener = FlowId(0)
-        make = HostCandidates(interleaved(hosts))
+        lite = config is not None and config.lite
+        make = LiteCandidates(hosts) if lite else HostCandidates(interleaved(hosts))
         for component in range(components, 0, -1):
             for host in reversed(hosts):
                 if udp:
@@ -106,7 +108,8 @@ class Single:
                     self.listener = self.agent.new_flow()
                     at = TransportAddress(host=host, port=4001 + 10 * component)
                     self.agent.add_local_candidate(make.passive(at, component), self.listener, self.now)
-                    self.agent.add_local_candidate(make.active(host, component), None, self.now)
+                    if isinstance(make, HostCandidates):
+                        self.agent.add_local_candidate(make.active(host, component), None, self.now)
         self._role = role
         self.take()
 

@@ -379,7 +379,7 @@ def test_nothing_in_the_interface_changes_how_checks_work() -> None:
     choices = {"add_local_candidate", "limit_components", "set_role", "new_flow", "close"}
     sockets = {"receive", "flow_opened", "flow_failed", "flow_closed", "flow_accepted"}
     time = {"handle_timer", "next_timer", "take_commands", "take_events"}
-    known = {"state", "role", "pairs", "selected", "accepts_data", "counters"}
+    known = {"state", "role", "pairs", "selected", "accepts_data", "counters", "lite"}
     assert public == descriptions | choices | sockets | time | known
 
 

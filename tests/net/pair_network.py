@@ -15,6 +15,7 @@ from typing import TypeVar, assert_never
 from ice.agent import Agent
 from ice.candidate import HostCandidates
 from ice.config import IceConfig
+from ice.lite_candidates import LiteCandidates
 from ice.messages import CloseFlow, Command, Event, OpenTcp, SendDatagram, SendFrame
 from ice.priority import interleaved
 from ice.types import (
@@ -66,8 +67,9 @@ class Sent:
 class Side:
     """One agent with its sockets."""
 
-    def __init__(self, network: PairNetwork, name: str, agent: Agent) -> None:
+    def __init__(self, network: PairNetwork, name: str, agent: Agent, *, lite: bool) -> None:
         self.network = network
+        self.lite = lite
         self.name = name
         self.agent = agent
         self.udp: dict[FlowId, TransportAddress] = {}
@@ -103,14 +105,14 @@ class Side:
         passive: bool = True,
     ) -> None:
         """Bind sockets on these addresses."""
-        make = HostCandidates(interleaved(hosts))
+        make = LiteCandidates(hosts) if self.lite else HostCandidates(interleaved(hosts))
         for host in hosts:
             for component in range(1, components + 1):
                 if udp:
                     self._add(make.udp(self.network.address(host), component), self.udp)
                 if passive:
                     self._add(make.passive(self.network.address(host), component), self.listeners)
-                if active:
+                if active and isinstance(make, HostCandidates):
                     self.agent.add_local_candidate(make.active(host, component), None, self.network.now)
 
     def _add(self, candidate: Candidate, sockets: dict[FlowId, TransportAddress]) -> None:
@@ -182,7 +184,7 @@ class PairNetwork:
             config=config,
             random=self.random.randbytes,
         )
-        return Side(self, name, agent)
+        return Side(self, name, agent, lite=config.lite)
 
     def address(self, host: str) -> TransportAddress:
         """A fresh port of a host."""

@@ -1,0 +1,48 @@
+"""What two lite agents must tell each other beyond their first descriptions (RFC 8445 §8.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ice.agent import Agent
+from ice.driver import Driver
+from ice.lite_peer import Selection
+from ice.types import PairView
+
+
+class BothLite:
+    """Reaches the lite side of a session; where one of the agents is full there is nothing to tell.
+
+    Controlling: where `update_due` holds, send an updated description that shows the pairs of `chosen`; once
+    it is answered call `update_answered`, which ends ICE. Controlled: give what the peer's shows to `take`.
+    """
+
+    def __init__(self, agent: Agent, driver: Driver) -> None:
+        self._agent = agent
+        self._driver = driver
+
+    @property
+    def update_due(self) -> bool:
+        """True where the peer must be told which pairs we chose."""
+        return self._agent.lite is not None and self._agent.lite.update_due
+
+    @property
+    def chosen(self) -> tuple[PairView, ...]:
+        """The pairs that a lite agent uses, or dials, in the order of their components."""
+        return () if self._agent.lite is None else self._agent.lite.chosen
+
+    def update_answered(self) -> None:
+        """The peer has answered the updated description."""
+        lite = self._agent.lite
+        if lite is not None and lite.update_due:
+            self._driver.feed(lite.update_answered)
+
+    def take(self, selection: Sequence[Selection]) -> None:
+        """The controlling peer, full or lite, tells a lite agent which pairs it uses (RFC 8839 §4.4.2.2).
+
+        Raises:
+            ValueError: the peer has no description yet.
+        """
+        lite = self._agent.lite
+        if lite is not None:
+            self._driver.feed(lambda now: lite.take_selection(selection, now))

@@ -1,0 +1,335 @@
+"""Both agents are lite: pairs without checks (RFC 8445 §6.2, §8.2, RFC 6544 §6.1, RFC 8839 §4.4.2.2).
+
+Of several pairs the controlling agent chooses, and says so in an updated description; where that is a TCP
+pair it dials in parallel with it. The other agent takes the choice, or a connection that comes before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ice.address import can_reach
+from ice.address_selection import rank
+from ice.candidate import ACTIVE_PORT
+from ice.config import IceConfig
+from ice.connection import Connection
+from ice.connection_table import ConnectionTable
+from ice.lite_valid_list import ValidList
+from ice.local_candidates import LocalCandidates
+from ice.pair import Pair
+from ice.remote_candidates import RemoteCandidates
+from ice.role import RoleKeeper
+from ice.types import Candidate, FlowId, TcpType, Transport, TransportAddress
+
+# Seconds until a connection that could not be had, or was lost, is dialled again.
+_REDIAL_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0)
+
+_Local = tuple[Candidate, FlowId | None]
+_Choice = tuple[_Local, Candidate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The pair that the peer says it uses for a component (a=remote-candidates, RFC 8839 §4.4.2.2).
+
+    Attributes:
+        component: 1 RTP, 2 RTCP.
+        transport: of the pair.
+        local: our address.
+        remote: the peer's address, its default destination; a port of 9 means that it dials.
+        we_dial: the TCP connection is ours to open (a=setup, RFC 4145).
+    """
+
+    component: int
+    transport: Transport
+    local: TransportAddress
+    remote: TransportAddress
+    we_dial: bool = False
+
+
+def fits(local: Candidate, remote: Candidate, *, tcp: bool) -> bool:
+    """True where two candidates of lite agents form a pair (RFC 8445 §8.2).
+
+    Two passive TCP candidates do: who dials is agreed by RFC 4145.
+    """
+    if local.component != remote.component or local.transport is not remote.transport:
+        return False
+    if local.transport is Transport.TCP and (not tcp or remote.tcptype is TcpType.SO):
+        return False
+    return can_reach(local.address.host, remote.address.host)
+
+
+def best(choices: Iterable[_Choice]) -> _Choice:
+    """The pair to use: UDP before TCP, which somebody would have to dial; then by RFC 6724."""
+    return min(
+        choices,
+        key=lambda choice: (
+            choice[0][0].transport is Transport.TCP,
+            rank(choice[0][0].address.host, choice[1].address.host),
+            choice[1].tcptype is TcpType.ACTIVE,
+            -choice[1].priority,
+        ),
+    )
+
+
+class LitePeer:
+    """The pairs with a lite peer.
+
+    Args:
+        locals_: our candidates.
+        remotes: the peer's candidates.
+        table: sockets and connections.
+        valid: the valid list.
+        roles: who chooses.
+        config: whether TCP is allowed without proof.
+        nominated: hears of a pair that is valid and chosen, and when.
+    """
+
+    def __init__(
+        self,
+        *,
+        locals_: LocalCandidates,
+        remotes: RemoteCandidates,
+        table: ConnectionTable,
+        valid: ValidList,
+        roles: RoleKeeper,
+        config: IceConfig,
+        nominated: Callable[[Pair, float], None],
+    ) -> None:
+        self._locals = locals_
+        self._remotes = remotes
+        self._table = table
+        self._valid = valid
+        self._roles = roles
+        self._tcp = config.lite_unproved_tcp
+        self._nominated = nominated
+        self._dials: dict[int, Pair] = {}
+        self._redials: dict[int, int] = {}
+        self._redial_at: dict[int, float] = {}
+        self._waiting: dict[int, _Choice] = {}
+        self.agreed = False
+        """Both sides know which pairs are used."""
+
+    # --- choosing (RFC 8445 §8.2) ---------------------------------------------------------------------------
+
+    def start(self, components: int, now: float) -> str:
+        """Pair the candidates; gives why that is impossible, empty where every component has a pair."""
+        chosen: dict[int, list[_Choice]] = {}
+        for component in range(1, components + 1):
+            choices = self._choices(component, components)
+            if not choices:
+                return self._hopeless(component)
+            chosen[component] = choices
+        # With one pair each there is nothing to reconcile (§8.2); who dials a TCP pair has to be agreed on.
+        self.agreed = all(
+            len(choices) == 1 and choices[0][1].transport is Transport.UDP for choices in chosen.values()
+        )
+        for component, choices in chosen.items():
+            for (local, flow), remote in choices:
+                if flow is not None and local.transport is Transport.UDP:
+                    self._table.validate_source(flow, remote.address, component)
+            self._use(best(choices), now)
+        return ""
+
+    def _choices(self, component: int, components: int) -> list[_Choice]:
+        return [
+            (local, remote)
+            for local in self._locals.usable(components, (component,))
+            for remote in self._remotes.signalled
+            if fits(local[0], remote, tcp=self._tcp)
+        ]
+
+    def _hopeless(self, component: int) -> str:
+        name = {1: "RTP", 2: "RTCP"}.get(component, f"component {component}")
+        if not self._tcp and any(
+            fits(local, remote, tcp=True) and local.component == component
+            for local in self._locals
+            for remote in self._remotes.signalled
+        ):
+            return (
+                f"no path for {name}: both sides are ICE lite and have nothing but TCP in common,"
+                " where nothing would prove who is at the other end (RFC 6544 §12)"
+            )
+        return f"no path for {name}: both sides are ICE lite, and no candidate of the peer fits ours"
+
+    def _use(self, choice: _Choice, now: float) -> None:
+        (local, flow), remote = choice
+        if local.transport is Transport.UDP and flow is not None:
+            self._enter(local, remote, flow, now)
+        elif self._roles.controlling and remote.tcptype is TcpType.PASSIVE:
+            self._dial(local, remote, now)
+        else:
+            self._waiting[local.component] = choice
+
+    def _enter(self, local: Candidate, remote: Candidate, flow: FlowId, now: float) -> None:
+        pair = self._valid.find(flow, remote.address)
+        if pair is None:
+            pair = self._valid.add(local, remote, flow, self._roles.role, now)
+        self._valid.nominate(pair, now)
+        self._nominated(pair, now)
+
+    def chosen(self, components: int) -> tuple[Pair, ...]:
+        """The pairs in use, and those that are dialled, by component."""
+        pairs = (
+            self._valid.nominated(number) or self._dials.get(number) for number in range(1, components + 1)
+        )
+        return tuple(pair for pair in pairs if pair is not None)
+
+    # --- agreeing (RFC 8839 §4.4.1.3, §4.4.2.2) -------------------------------------------------------------
+
+    def take(self, chosen: Sequence[Selection], now: float) -> str:
+        """The peer has chosen; gives why that cannot be done, empty where it can."""
+        choices: dict[int, _Choice] = {}
+        for item in chosen:
+            choice = self._choice_of(item, now)
+            if choice is None:
+                return f"the peer selected {item.local}, which is none of our candidates"
+            choices[item.component] = choice
+        self.agreed = True
+        for item in chosen:
+            choice = choices[item.component]
+            (local, flow), remote = choice
+            self._waiting.pop(item.component, None)
+            if item.transport is Transport.UDP and flow is not None:
+                self._give_up(item.component, None, now)
+                self._enter(local, remote, flow, now)
+            elif item.we_dial:
+                self._give_up(item.component, None, now)
+                self._dial(local, remote, now)
+            else:
+                self._await(choice, now)
+        return ""
+
+    def _choice_of(self, item: Selection, now: float) -> _Choice | None:
+        for local, flow in self._locals.usable(item.component, (item.component,)):
+            if local.transport is item.transport and local.address == item.local:
+                remote = next(
+                    (
+                        known
+                        for known in self._remotes.signalled
+                        if known.component == item.component
+                        and known.transport is item.transport
+                        and known.address == item.remote
+                    ),
+                    None,
+                ) or self._remotes.source_of(local, item.remote, local.priority, now)
+                return None if remote is None else ((local, flow), remote)
+        return None
+
+    def _await(self, choice: _Choice, now: float) -> None:
+        """The peer dials: the connection that came already stays if it fits, others go (RFC 6544 §6.1)."""
+        (local, _), remote = choice
+        fitting = [
+            connection
+            for connection in self._table.connections
+            if connection.candidate == local
+            and not connection.dialled
+            and connection.remote.host == remote.address.host
+            and remote.address.port in (ACTIVE_PORT, connection.remote.port)
+        ]
+        kept = min(fitting, key=lambda each: self._valid.find(each.flow, each.remote) is None, default=None)
+        self._give_up(local.component, kept, now)
+        if kept is None:
+            self._waiting[local.component] = choice
+        else:
+            self._adopt(kept, now)
+
+    def _give_up(self, component: int, kept: Connection | None, now: float) -> None:
+        """Close the connections of a component, all but one."""
+        self._dials.pop(component, None)
+        self._redial_at.pop(component, None)
+        reason = "another pair was agreed on"
+        for connection in self._table.connections:
+            if connection.component != component or connection is kept:
+                continue
+            pair = self._valid.find(connection.flow, connection.remote)
+            self._table.close(connection, reason, now)
+            if pair is not None:
+                self._valid.invalidate(pair, reason)
+
+    # --- connections ----------------------------------------------------------------------------------------
+
+    def _dial(self, local: Candidate, remote: Candidate, now: float) -> None:
+        active = replace(
+            local,
+            address=TransportAddress(host=local.address.host, port=ACTIVE_PORT),
+            tcptype=TcpType.ACTIVE,
+        )
+        self._redial(self._valid.add(active, remote, None, self._roles.role, now), now)
+
+    def _redial(self, pair: Pair, now: float) -> None:
+        self._dials[pair.component] = pair
+        self._redial_at.pop(pair.component, None)
+        pair.flow = self._table.dial(pair, now).flow
+
+    def opened(self, connection: Connection, local: TransportAddress, now: float) -> None:
+        """A connection that we dialled is there."""
+        pair = self._dials.get(connection.component)
+        if pair is None or pair.flow != connection.flow:
+            return
+        self._table.opened(connection, local, now)
+        self._redials.pop(pair.component, None)
+        pair.local = replace(pair.local, address=local)
+        self._taken(connection, pair, now)
+
+    def accepted(self, connection: Connection, now: float) -> None:
+        """A listener accepted a connection: it is the peer's where it comes from an address that it told."""
+        told = {candidate.address.host for candidate in self._remotes.signalled}
+        component = connection.component
+        current = self._valid.nominated(component)
+        if not self._tcp or connection.remote.host not in told or component in self._dials:
+            return
+        choice = self._waiting.get(component)
+        if self.agreed and choice is not None and choice[0][0] != connection.candidate:
+            return
+        if current is None:
+            self._adopt(connection, now)
+        elif not current.is_tcp:
+            # UDP is in use; the peer may be about to say that it prefers this connection.
+            self._table.prove(connection)
+
+    def _adopt(self, connection: Connection, now: float) -> None:
+        """Media takes a connection that the peer opened."""
+        pair = self._valid.find(connection.flow, connection.remote)
+        if pair is None:
+            source = self._remotes.source_of(connection.candidate, connection.remote, 1, now)
+            if source is None or self._valid.full:
+                return
+            pair = self._valid.add(connection.candidate, source, connection.flow, self._roles.role, now)
+        self._waiting.pop(connection.component, None)
+        self._taken(connection, pair, now)
+
+    def _taken(self, connection: Connection, pair: Pair, now: float) -> None:
+        self._table.prove(connection)
+        self._table.validate_source(connection.flow, connection.remote, connection.component)
+        self._valid.validate(pair, connection.flow, now)
+        self._valid.nominate(pair, now)
+        self._nominated(pair, now)
+
+    def lost(self, pair: Pair, now: float) -> None:
+        """The connection of a pair of ours could not be had, or ended: dial again, or wait for the peer."""
+        if pair.local.tcptype is not TcpType.ACTIVE:
+            flow = next((s.flow for s in self._table.sockets if s.candidate == pair.local), None)
+            self._waiting[pair.component] = ((pair.local, flow), pair.remote)
+        elif self._dials.get(pair.component) is pair:
+            tries = self._redials.get(pair.component, 0)
+            self._redials[pair.component] = tries + 1
+            self._redial_at[pair.component] = now + _REDIAL_DELAYS_S[min(tries, len(_REDIAL_DELAYS_S) - 1)]
+
+    @property
+    def next_timer(self) -> float | None:
+        """When `handle_timer` has something to do."""
+        return min(self._redial_at.values(), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Dial again what is due."""
+        for component, at in list(self._redial_at.items()):
+            if now >= at:
+                self._redial(self._dials[component], now)
+
+    def stop(self) -> None:
+        """Dial no more."""
+        self._dials.clear()
+        self._redial_at.clear()
+        self._waiting.clear()

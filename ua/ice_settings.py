@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ice.config import IceConfig, SimultaneousOpen
+from ice.config import IceConfig, PortMappingChoice, SimultaneousOpen
+from ice.upnp_http import MISSING, available
 from ua.errors import ConfigurationError
 from ua.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
 
@@ -37,6 +38,8 @@ class IceSettings:
         turn_password_env: environment variable that holds it.
         turn_ca_file: certificates to trust for turns: URIs instead of those of the system.
         turn_server_name: name in the certificates of the TURN servers where their URIs hold addresses.
+        port_mapping: ask the router to let calls in (PCP, NAT-PMP, UPnP; RFC 6544 §5.3): "auto" by what it
+            speaks. "off" unless a person wants it: it changes what the router lets in.
         relay_only: media by TURN alone; nobody is told an address of this host.
         required: refuse calls with phones that have no ICE (RFC 8839 §9.3).
         gather_timeout_ms: ms that servers are waited for before a call goes on without them, 50 to 30000.
@@ -60,6 +63,7 @@ class IceSettings:
     turn_password_env: str | None = None
     turn_ca_file: Path | None = None
     turn_server_name: str | None = None
+    port_mapping: PortMappingChoice = "off"
     relay_only: bool = False
     required: bool = False
     gather_timeout_ms: int = 500
@@ -94,6 +98,8 @@ def check_ice(ice: IceSettings) -> None:
             "ice.lite: a lite agent has addresses of its own only, and stun, turn or relay_only is set",
             hint="lite is for hosts with a public address; behind a NAT switch it off",
         )
+    if ice.port_mapping == "upnp" and not available():
+        raise ConfigurationError(f"ice.port_mapping: {MISSING}")
     if ice.relay_only and not ice.turn:
         raise ConfigurationError("ice.relay_only: there is no TURN server in ice.turn", hint=TURN_HINT)
 
@@ -122,6 +128,7 @@ def ice_config(ice: IceSettings, turn_password: str) -> IceConfig:
         pacing_ms=ice.pacing_ms,
         stun_servers=tuple(stun_server(uri) for uri in ice.stun),
         turn_servers=tuple(turn_servers),
+        port_mapping=ice.port_mapping,
         relay_only=ice.relay_only,
         gather_timeout_s=ice.gather_timeout_ms / 1000,
     )

@@ -101,6 +101,24 @@ async def test_servers_of_the_command_line_go_before_those_of_the_file(tmp_path:
         assert MediaPlan(path="tcp").ice_config(account.ice).turn_servers == ()
 
 
+@pytest.mark.req("ICETCP-3-7")
+async def test_the_router_is_asked_only_where_somebody_says_so(tmp_path: Path) -> None:
+    silent, wanting = tmp_path / "silent.toml", tmp_path / "wanting.toml"
+    silent.write_text("[ice]\n")
+    wanting.write_text('[ice]\nport_mapping = "pcp"\n')
+    for request, choice in (
+        (CallRequest(uri=URI, config=silent), "off"),
+        (CallRequest(uri=URI, config=silent, port_mapping="auto"), "auto"),
+        (CallRequest(uri=URI, config=wanting), "pcp"),
+        (CallRequest(uri=URI, config=wanting, port_mapping="off"), "off"),
+        (CallRequest(uri=URI, config=wanting, port_mapping="upnp"), "upnp"),
+    ):
+        script = Script()
+        assert await run_call(request, Screen(), Stop(), script.phone) is ResultCode.OK
+        (account,) = script.accounts
+        assert account.ice.port_mapping == choice
+
+
 @pytest.mark.parametrize(
     ("error", "code", "sip_code"),
     [

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ice.config import PortMappingChoice
 from ua.cli.live import LiveLine
 from ua.cli.options import checked_tone, one_of, readable_wav, writable
 from ua.cli.session import follow, load_account, need_account, need_relay, tell, with_password
@@ -41,6 +42,7 @@ class AnswerRequest:
     path: PathChoice = "auto"
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
+    port_mapping: PortMappingChoice | None = None
     calls: int | None = None
     listen: str | None = None
     register: bool = False
@@ -87,6 +89,7 @@ async def run_answer(
         listen=request.listen,
         stun=request.stun,
         turn=request.turn,
+        port_mapping=request.port_mapping,
     )
     need_relay(account, request.path)
     if request.register:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ice.config import PortMappingChoice
 from ua.cli.live import LiveLine
 from ua.cli.options import (
     checked_tone,
@@ -48,6 +49,7 @@ class CallRequest:
     path: PathChoice = "auto"
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
+    port_mapping: PortMappingChoice | None = None
     proxy: str | None = None
     listen: str | None = None
     report: Path | None = None
@@ -75,7 +77,12 @@ class CallRequest:
     def account(self) -> Account:
         """The account to call from."""
         account = load_account(
-            self.config, self.password_file, listen=self.listen, stun=self.stun, turn=self.turn
+            self.config,
+            self.password_file,
+            listen=self.listen,
+            stun=self.stun,
+            turn=self.turn,
+            port_mapping=self.port_mapping,
         )
         need_relay(account, self.path)
         if self.proxy is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -58,6 +58,12 @@ Turn = Annotated[
     list[str] | None,
     typer.Option(
         "--turn", help="TURN server, e.g. 'turn:192.0.2.1?transport=tcp'; may be repeated.", metavar="URI"
+    ),
+]
+PortMapping = Annotated[
+    Literal["auto", "pcp", "nat-pmp", "upnp", "off"] | None,
+    typer.Option(
+        "--port-mapping", help="Ask the router to let peers in; auto: however it can (default: off)."
     ),
 ]
 Record = Annotated[Path | None, typer.Option(help="Write what arrives to a WAV file.", metavar="FILE")]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rich.text import Text
 
+from ice.config import PortMappingChoice
 from ua.cli.tables import result_table
 from ua.config import Account, Settings, account_from
 from ua.config_file import find_config, load_settings
@@ -46,12 +47,16 @@ def load_account(
     listen: str | None = None,
     stun: Sequence[str] = (),
     turn: Sequence[str] = (),
+    port_mapping: PortMappingChoice | None = None,
 ) -> Account:
     """The account of the configuration file, with what the command line says on top."""
     from ua.cli.options import is_loopback
     from ua.config import split_listen
 
     settings = with_servers(load_settings(find_config(config, os.environ)), stun, turn)
+    if port_mapping is not None:
+        ice = dataclasses.replace(settings.ice, port_mapping=port_mapping)
+        settings = dataclasses.replace(settings, ice=ice)
     account = account_from(settings, environ=os.environ, password_file=password_file)
     if listen is not None:
         try:

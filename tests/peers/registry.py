@@ -64,6 +64,7 @@ PEERS: dict[str, Peer] = {
     "baresip": Peer(packages=("baresip-core",), present=_programs("baresip")),
     "chromium": Peer(packages=("chromium",), present=_programs("chromium")),
     "coturn": Peer(packages=("coturn",), present=_programs("turnserver")),
+    "janus": Peer(packages=("janus",), present=_programs("janus")),
     "kamailio": Peer(packages=("kamailio",), present=_programs("kamailio", "kamcmd")),
     "libnice": Peer(packages=("gir1.2-nice-0.1", "python3-gi"), present=_libnice_answers),
     "miniupnpd": Peer(packages=("miniupnpd-nftables",), present=_programs("miniupnpd")),

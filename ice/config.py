@@ -49,6 +49,7 @@ class IceConfig:
         turn_servers: asked for relayed candidates, best first.
         port_mapping: ask the gateway to map ports towards our sockets (RFC 6544 §5.3). It changes what a NAT
             or firewall lets in, so it is off unless a person wants it.
+        server_reflexive: learn from the servers how they see us, over UDP and TCP (RFC 8445 §5.1.1.2).
         relay_only: relayed candidates alone, and no address of this host in them (RFC 8839 §5.1).
         prefer: what counts more where UDP and TCP are both gathered: type or transport (RFC 6544 §4.2).
         prioritisation: policy of the application, in place of `prefer`.
@@ -85,6 +86,7 @@ class IceConfig:
     stun_servers: tuple[StunServer, ...] = ()
     turn_servers: tuple[TurnServer, ...] = ()
     port_mapping: PortMappingChoice = "off"
+    server_reflexive: bool = True
     relay_only: bool = False
     prefer: Prefer = "type"
     prioritisation: Prioritisation | None = None
@@ -113,4 +115,5 @@ class IceConfig:
 
     def priorities(self) -> Priorities:
         """Gives the candidates of one session their priorities."""
-        return Priorities(self.prefer, mixed=self.udp and self.tcp, policy=self.prioritisation)
+        mixed = self.udp and self.tcp and not self.lite
+        return Priorities(self.prefer, mixed=mixed, policy=self.prioritisation)

@@ -95,6 +95,8 @@ class ServerGathering:
 
     def _stun_servers(self) -> tuple[StunServer, ...]:
         """A TURN server answers Binding requests as well (RFC 8656 §1)."""
+        if not self._config.server_reflexive:
+            return ()
         asked = [server for server in self._config.stun_servers if server.transport == "udp"]
         asked += [
             StunServer(host=server.host, port=server.port)

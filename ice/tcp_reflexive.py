@@ -92,6 +92,8 @@ class TcpReflexive:
         self._turns, self._found = turns, found
         listeners = [item for item in bound if item.listener is not None]
         servers = stream_servers(self._config.stun_servers, self._config.turn_servers)
+        if not self._config.server_reflexive:
+            return
         if bound and not listeners:
             self.problems += [
                 f"STUN server {server}: over TCP it tells TCP addresses, and there is no TCP candidate"

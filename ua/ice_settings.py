@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ice.config import IceConfig, PortMappingChoice, SimultaneousOpen
+from ice.config import UNRELIABLE_INTERFACES, IceConfig, PortMappingChoice, SimultaneousOpen
+from ice.preference import Prefer
 from ice.upnp_http import MISSING, available
 from ua.errors import ConfigurationError
 from ua.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
@@ -30,6 +31,8 @@ class IceSettings:
         default_ipv6: IPv6 instead of IPv4 for peers without ICE, where this host has both.
         loopback: use loopback addresses too.
         interfaces: names of the interfaces to use; empty means all real ones.
+        unreliable_interfaces: beginnings of names of interfaces whose addresses are tried last.
+        prefer: what counts more between UDP and TCP, "type" (as in the RFC) or "transport": UDP before TCP.
         pacing_ms: ms between two checks (Ta, RFC 8445 §14.2), 5 to 1000.
         stun: URIs of STUN servers (RFC 7064), best first.
         turn: URIs of TURN servers (RFC 7065), best first.
@@ -42,7 +45,9 @@ class IceSettings:
             speaks. "off" unless a person wants it: it changes what the router lets in.
         relay_only: media by TURN alone; nobody is told an address of this host.
         required: refuse calls with phones that have no ICE (RFC 8839 §9.3).
+        server_reflexive: tell what STUN and TURN servers see of us; off, they are asked for relays alone.
         gather_timeout_ms: ms that servers are waited for before a call goes on without them, 50 to 30000.
+        patience_ms: ms until a call whose media has found no path fails, 500 to 39500, not earlier.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
@@ -55,6 +60,8 @@ class IceSettings:
     default_ipv6: bool = False
     loopback: bool = False
     interfaces: tuple[str, ...] = ()
+    unreliable_interfaces: tuple[str, ...] = UNRELIABLE_INTERFACES
+    prefer: Prefer = "type"
     pacing_ms: int = 10
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
@@ -66,7 +73,9 @@ class IceSettings:
     port_mapping: PortMappingChoice = "off"
     relay_only: bool = False
     required: bool = False
+    server_reflexive: bool = True
     gather_timeout_ms: int = 500
+    patience_ms: int = 39500
 
 
 def check_ice(ice: IceSettings) -> None:
@@ -74,6 +83,7 @@ def check_ice(ice: IceSettings) -> None:
     for key, value, low, high in (
         ("ice.pacing_ms", ice.pacing_ms, 5, 1000),
         ("ice.gather_timeout_ms", ice.gather_timeout_ms, 50, 30000),
+        ("ice.patience_ms", ice.patience_ms, 500, 39500),
     ):
         if not low <= value <= high:
             raise ConfigurationError(f"{key}: {value} is not between {low} and {high}")
@@ -125,10 +135,14 @@ def ice_config(ice: IceSettings, turn_password: str) -> IceConfig:
         default_ipv6=ice.default_ipv6,
         loopback=ice.loopback,
         interfaces=ice.interfaces,
+        unreliable_interfaces=ice.unreliable_interfaces,
+        prefer=ice.prefer,
         pacing_ms=ice.pacing_ms,
         stun_servers=tuple(stun_server(uri) for uri in ice.stun),
         turn_servers=tuple(turn_servers),
         port_mapping=ice.port_mapping,
         relay_only=ice.relay_only,
+        server_reflexive=ice.server_reflexive,
         gather_timeout_s=ice.gather_timeout_ms / 1000,
+        patience_s=ice.patience_ms / 1000,
     )

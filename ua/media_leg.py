@@ -73,6 +73,7 @@ class MediaLeg:
         )
         self._rate = codec_mapping.codec_of(self._wish.formats[0]).sample_rate
         self._audio = open_audio(plan, rate=self._rate)
+        self._pathless_hint = plan.pathless_hint
         self._unsubscribe = binding.session.subscribe(lambda event: log.record_event(party, "ice", event))
         for problem in binding.session.report().gathering_problems:
             log.record(clock.now(), party, "ice", "gathering_problem", reason=problem)
@@ -241,7 +242,7 @@ class MediaLeg:
         except IceFailed as error:
             raise NoMediaPath(
                 f"no media path: {error}",
-                hint="a firewall drops UDP and refuses TCP between the two hosts",
+                hint=self._pathless_hint,
             ) from error
         self._check_open()
         codec = codec_mapping.codec_of(negotiated.format)

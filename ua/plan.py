@@ -61,6 +61,19 @@ class MediaPlan:
     tail_s: float | None = None
     path: PathChoice = "auto"
 
+    @property
+    def pathless_hint(self) -> str:
+        """What may help where none of the ways of this plan can be had."""
+        match self.path:
+            case "auto":
+                return "a firewall drops UDP and refuses TCP between the two hosts"
+            case "relay":
+                return "only the relay was asked for (--path relay); the peer may not reach it"
+            case "udp" | "tcp":
+                return (
+                    f"only {self.path.upper()} was asked for (--path {self.path}); auto takes what there is"
+                )
+
     def ice_config(self, config: IceConfig) -> IceConfig:
         """`config` narrowed to the ways of this plan."""
         match self.path:

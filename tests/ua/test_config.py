@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ice.config import IceConfig
 from ice.servers import StunServer
 from ua.config import (
     ANONYMOUS_URI,
@@ -108,6 +109,7 @@ def test_the_value_of_a_password_is_not_repeated() -> None:
         ),
         (Settings(ice=IceSettings(relay_only=True)), "ice.relay_only"),
         (Settings(ice=IceSettings(gather_timeout_ms=1)), "ice.gather_timeout_ms"),
+        (Settings(ice=IceSettings(patience_ms=40000)), "ice.patience_ms"),
         (Settings(media=MediaSettings(ptime_ms=25)), "media.ptime_ms"),
         (Settings(media=MediaSettings(codecs=())), "media.codecs"),
         (Settings(media=MediaSettings(codecs=("PCMU", "PCMU"))), "media.codecs"),
@@ -205,6 +207,22 @@ def test_servers_of_the_file_come_with_our_account_there(tmp_path: Path) -> None
     assert {server.ca_file for server in ice.turn_servers} == {tmp_path / "ca.pem"}
     assert (ice.relay_only, ice.gather_timeout_s) == (True, 0.8)
     assert "open-sesame" not in repr(ice)
+
+
+def test_every_choice_about_candidates_reaches_ice(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(
+        '[ice]\ntcp = false\nprefer = "transport"\ninterfaces = ["eth0"]\nunreliable_interfaces = ["wlan"]\n'
+        'simultaneous_open = "off"\npacing_ms = 20\nserver_reflexive = false\npatience_ms = 2500\n'
+    )
+    ice = account_from(load_settings(file), environ={}).ice
+    assert (ice.udp, ice.tcp, ice.prefer, ice.simultaneous_open) == (True, False, "transport", "off")
+    assert (ice.interfaces, ice.unreliable_interfaces) == (("eth0",), ("wlan",))
+    assert (ice.pacing_ms, ice.server_reflexive, ice.patience_s) == (20, False, 2.5)
+    assert account_from(Settings(), environ={}).ice == IceConfig()
+    file.write_text('[ice]\nprefer = "pigeons"\n')
+    with pytest.raises(ConfigurationError, match=r"ice\.prefer"):
+        load_settings(file)
 
 
 @pytest.mark.req("STUN-41")

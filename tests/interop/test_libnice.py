@@ -49,6 +49,25 @@ async def test_all_candidates_at_once_choose_udp(programs: Programs, role: Role)
         await packets_both_ways(session, peer)
 
 
+@pytest.mark.parametrize(("udp", "dials"), [(True, "any"), (False, "we"), (False, "they")])
+async def test_it_nominates_with_its_first_checks(programs: Programs, udp: bool, dials: Dials) -> None:
+    """As agents of RFC 5245 may: whatever it nominates, both end on the same pair."""
+    async with (
+        libnice(programs, "controlling", udp=udp, nomination="aggressive") as peer,
+        our_session(Role.CONTROLLED, udp=udp, tcp=True) as session,
+    ):
+        exchange(session, peer, dials=dials)
+        await asyncio.wait_for(session.completed(), NOMINATED_S)
+        await peer.ready()
+        await packets_both_ways(session, peer)
+        pair = session.report().selected
+        assert pair is not None
+        assert pair.local.transport is (Transport.UDP if udp else Transport.TCP)
+        assert peer.pair is not None
+        if udp:
+            assert f" {pair.local.address.port} " in peer.pair[1]
+
+
 async def test_a_wrong_password_connects_nobody(programs: Programs) -> None:
     async with (
         libnice(programs, "controlled", udp=False) as peer,

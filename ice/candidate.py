@@ -160,6 +160,37 @@ class ServerCandidates:
             related=None if self._hide_related else mapped,
         )
 
+    def relayed_tcp(
+        self,
+        address: TransportAddress,
+        mapped: TransportAddress | None,
+        component: int,
+        server: str,
+        order: int,
+    ) -> tuple[Candidate, Candidate]:
+        """The passive and the active candidate of an allocation that relays TCP (RFC 6544 §5.5).
+
+        Both have the relayed address, the active one with port 9; their base is the allocation. The
+        arguments are those of `relayed`.
+        """
+
+        def make(tcptype: TcpType, place: TransportAddress) -> Candidate:
+            kind = CandidateType.RELAY
+            return Candidate(
+                foundation=self._foundations.of(kind, address.host, Transport.TCP, tcptype, server),
+                component=component,
+                transport=Transport.TCP,
+                priority=local_priority(kind, tcptype, order, component),
+                address=place,
+                type=kind,
+                tcptype=tcptype,
+                related=None if self._hide_related else mapped,
+                base=address,
+            )
+
+        placeholder = TransportAddress(host=address.host, port=ACTIVE_PORT)
+        return make(TcpType.PASSIVE, address), make(TcpType.ACTIVE, placeholder)
+
 
 def base_of(candidate: Candidate) -> TransportAddress:
     """The local address that checks of this candidate leave from (RFC 8445 §5.1.1.2)."""
@@ -190,18 +221,25 @@ def capped(candidates: Iterable[Candidate], limit: int) -> tuple[Candidate, ...]
     They are taken in rounds: the best of every component, transport, direction, type and address family
     comes before second ones. A description full of UDP candidates, of host candidates, or of one family,
     would be of no use behind a firewall that drops UDP, behind a NAT, or to a peer of the other family.
+    Second active ones come last of all: we connect from them whether they are told or not. So do those of
+    TCP relays, a round later than the others: what needs them is rare.
     """
     ranked = sorted(candidates, key=lambda c: -c.priority)
     groups: Counter[tuple[object, ...]] = Counter()
-    rounds: list[tuple[int, bool, int, Candidate]] = []
+    rounds: list[tuple[bool, int, bool, int, Candidate]] = []
     for candidate in ranked:
         kind = (candidate.component, candidate.transport, candidate.tcptype, candidate.type)
         family = (*kind, version(candidate.address.host))
-        rounds.append((groups[family], groups[kind] > 0, -candidate.priority, candidate))
+        again = groups[family] > 0
+        dials = candidate.tcptype is TcpType.ACTIVE
+        relayed = candidate.transport is Transport.TCP and candidate.type is CandidateType.RELAY
+        spare = dials and (again or relayed)
+        order = groups[family] + relayed
+        rounds.append((spare, order, groups[kind] > 0, -candidate.priority, candidate))
         groups[family] += 1
         groups[kind] += 1
-    rounds.sort(key=lambda item: item[:3])
-    return tuple(sorted((item[3] for item in rounds[:limit]), key=lambda c: -c.priority))
+    rounds.sort(key=lambda item: item[:4])
+    return tuple(sorted((item[4] for item in rounds[:limit]), key=lambda c: -c.priority))
 
 
 def default_candidate(candidates: Iterable[Candidate], component: int) -> Candidate | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ice.candidate import Foundations, base_of
 from ice.check_client import Check, CheckClient, CheckSucceeded
@@ -65,6 +66,9 @@ class CheckResults:
             if place == (ours.component, ours.transport, ours.tcptype, mapped):
                 return candidate
         base = base_of(ours)
+        if ours.type is CandidateType.RELAY and mapped == base:
+            # The relay's address is known; only its port stood nowhere in the active candidate.
+            return replace(ours, address=mapped)
         key = (ours.component, base, mapped)
         known = self._learned.get(key)
         if known is not None:

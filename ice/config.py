@@ -50,6 +50,8 @@ class IceConfig:
         port_mapping: ask the gateway to map ports towards our sockets (RFC 6544 §5.3). It changes what a NAT
             or firewall lets in, so it is off unless a person wants it.
         server_reflexive: learn from the servers how they see us, over UDP and TCP (RFC 8445 §5.1.1.2).
+        udp_relay: ask them to relay UDP.
+        tcp_relay: ask those that are reached over TCP or TLS to relay TCP too (RFC 6062).
         relay_only: relayed candidates alone, and no address of this host in them (RFC 8839 §5.1).
         prefer: what counts more where UDP and TCP are both gathered: type or transport (RFC 6544 §4.2).
         prioritisation: policy of the application, in place of `prefer`.
@@ -87,6 +89,8 @@ class IceConfig:
     turn_servers: tuple[TurnServer, ...] = ()
     port_mapping: PortMappingChoice = "off"
     server_reflexive: bool = True
+    udp_relay: bool = True
+    tcp_relay: bool = True
     relay_only: bool = False
     prefer: Prefer = "type"
     prioritisation: Prioritisation | None = None

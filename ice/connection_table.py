@@ -10,7 +10,7 @@ from ice.connection import Connection, ConnectionState, LocalSocket
 from ice.messages import CloseFlow, FlowClosed, FlowOpened, FlowOpening, OpenTcp
 from ice.outbox import Outbox
 from ice.pair import Pair
-from ice.types import Candidate, FlowId, TcpType, Transport, TransportAddress
+from ice.types import Candidate, CandidateType, FlowId, TcpType, Transport, TransportAddress
 
 
 class ConnectionTable:
@@ -23,6 +23,7 @@ class ConnectionTable:
         self._sockets: dict[FlowId, LocalSocket] = {}
         self._connections: dict[FlowId, Connection] = {}
         self._sources: dict[tuple[FlowId, TransportAddress], int] = {}
+        self._relays: dict[TransportAddress, FlowId] = {}
 
     def new_flow(self) -> FlowId:
         """A FlowId that was never used."""
@@ -70,6 +71,8 @@ class ConnectionTable:
         ):
             raise ValueError(f"flow {flow} is in use")
         self._sockets.setdefault(flow, LocalSocket(flow=flow, candidate=candidate))
+        if candidate.type is CandidateType.RELAY:
+            self._relays[base_of(candidate)] = flow
 
     def free_socket(self, flow: FlowId, reason: str) -> None:
         """Give a UDP socket or listener back to the shell, which closes it."""
@@ -83,10 +86,14 @@ class ConnectionTable:
         """Open a connection for a pair from its base address, any port (RFC 6544 §7.1).
 
         Raises:
-            ValueError: the local candidate is not active: only such ones connect (RFC 6544 §3).
+            ValueError: the local candidate is not active: only such ones connect (RFC 6544 §3); or it is a
+                relayed one without a listening one beside it.
         """
         if pair.local.tcptype is not TcpType.ACTIVE:
             raise ValueError("only an active candidate dials")
+        via = self._relays.get(base_of(pair.local))
+        if via is None and pair.local.type is CandidateType.RELAY:
+            raise ValueError("nobody dials from that relay")
         flow = self.new_flow()
         local = TransportAddress(host=base_of(pair.local).host, port=0)
         connection = Connection(
@@ -100,7 +107,7 @@ class ConnectionTable:
             deadline=None,
         )
         self._connections[flow] = connection
-        self._outbox.command(OpenTcp(flow=flow, local=local, remote=connection.remote))
+        self._outbox.command(OpenTcp(flow=flow, local=local, remote=connection.remote, via=via))
         self._outbox.event(FlowOpening(at=now, flow=flow, local=local, remote=connection.remote))
         return connection
 
@@ -191,6 +198,12 @@ class ConnectionTable:
         for connection in self.connections:
             if connection.deadline is not None and now >= connection.deadline:
                 yield connection
+
+    def listeners(self, candidate: Candidate) -> Iterator[FlowId]:
+        """The listeners, those at relays included, at the base of a TCP candidate."""
+        for socket in self._sockets.values():
+            if self.is_listener(socket) and base_of(socket.candidate) == base_of(candidate):
+                yield socket.flow
 
     @staticmethod
     def is_listener(socket: LocalSocket) -> bool:

@@ -11,8 +11,8 @@ from typing import Protocol, assert_never
 
 from ice.config import IceConfig
 from ice.demux import PacketKind, classify
-from ice.messages import CloseFlow, Command, OpenTcp, SendDatagram, SendFrame
-from ice.network import Network, TcpConnection, TcpListener, UdpSocket
+from ice.messages import CloseFlow, Command, OpenTcp, PermitPeer, SendDatagram, SendFrame
+from ice.network import Network, Relay, TcpConnection, TcpListener, TcpRelay, UdpSocket
 from ice.tcp_connection import describe_error
 from ice.types import FlowId, TransportAddress
 
@@ -54,6 +54,8 @@ class Flows:
         self._udp: dict[FlowId, UdpSocket] = {}
         self._listeners: dict[FlowId, TcpListener] = {}
         self._connections: dict[FlowId, TcpConnection] = {}
+        self._relays: dict[FlowId, Relay] = {}
+        self._diallers: dict[FlowId, TcpRelay] = {}
         self._dials: dict[FlowId, asyncio.Task[None]] = {}
         self._unknown_frames: dict[FlowId, int] = {}
         self._cancelled: set[asyncio.Task[None]] = set()
@@ -76,6 +78,12 @@ class Flows:
     def when_closed(self, flow: FlowId, call: Callable[[FlowId], None]) -> None:
         """Call `call` once the UDP socket or listener with this id is closed."""
         self._watchers[flow] = call
+
+    def add_relay(self, flow: FlowId, relay: Relay, dialler: TcpRelay | None) -> None:
+        """The socket or listener with this id is one of a relay; from a `dialler` one can dial."""
+        self._relays[flow] = relay
+        if dialler is not None:
+            self._diallers[flow] = dialler
 
     def udp(self, flow: FlowId) -> UdpSocket | None:
         """The UDP socket with this id."""
@@ -114,6 +122,10 @@ class Flows:
             case OpenTcp():
                 task = asyncio.get_running_loop().create_task(self._dial(command))
                 self._dials[command.flow] = task
+            case PermitPeer():
+                relay = self._relays.get(command.flow)
+                if relay is not None:
+                    relay.permit(command.host)
             case CloseFlow():
                 self.close_flow(command.flow)
             case _:
@@ -122,6 +134,8 @@ class Flows:
     def close_flow(self, flow: FlowId) -> None:
         """Close whatever has this id; nothing is reported for it."""
         self._unknown_frames.pop(flow, None)
+        self._relays.pop(flow, None)
+        self._diallers.pop(flow, None)
         task = self._dials.pop(flow, None)
         if task is not None:
             self._cancelled.add(task)
@@ -139,14 +153,15 @@ class Flows:
     async def close(self) -> None:
         """Close everything and wait for the dialling attempts to be given up."""
         self._open = False
-        for flow in (*self._udp, *self._listeners, *self._connections, *self._dials):
+        # Connections before the relays that they go through (RFC 6062 §4.6).
+        for flow in (*self._connections, *self._dials, *self._listeners, *self._udp):
             self.close_flow(flow)
         if self._cancelled:
             await asyncio.wait(tuple(self._cancelled))
 
     async def _dial(self, command: OpenTcp) -> None:
         try:
-            connection = await self._network.connect_tcp(command.local.host, command.remote)
+            connection = await self._connect(command)
         except OSError as error:
             if self._dials.pop(command.flow, None) is not None:
                 self._owner.failed(command.flow, describe_error(error))
@@ -156,6 +171,14 @@ class Flows:
             return
         self._take(command.flow, connection)
         self._owner.opened(command.flow, connection.local)
+
+    async def _connect(self, command: OpenTcp) -> TcpConnection:
+        if command.via is None:
+            return await self._network.connect_tcp(command.local.host, command.remote)
+        dialler = self._diallers.get(command.via)
+        if dialler is None:
+            raise ConnectionError("the relay is gone")
+        return await dialler.connect(command.remote)
 
     def _accept(self, listener: FlowId, connection: TcpConnection) -> None:
         if not self._open or listener not in self._listeners:

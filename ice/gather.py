@@ -10,7 +10,16 @@ from ice.candidate import HostCandidates
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
 from ice.lite_candidates import LiteCandidates, lite_hosts, unfit
-from ice.network import DatagramReceiver, HostAddress, Network, TcpConnection, TcpListener, UdpSocket
+from ice.network import (
+    DatagramReceiver,
+    HostAddress,
+    Network,
+    Relay,
+    TcpConnection,
+    TcpListener,
+    TcpRelay,
+    UdpSocket,
+)
 from ice.priority import interleaved
 from ice.servers import stream_servers
 from ice.tcp_connection import describe_error
@@ -39,12 +48,16 @@ class Gathered:
         flow: id of the socket; None for an active TCP candidate, which has none yet.
         udp: socket of a UDP candidate.
         listener: socket of a passive or simultaneous-open TCP candidate.
+        relay: the same socket, where it is one at a relay.
+        dialler: the same listener, where it is one at a relay.
     """
 
     candidate: Candidate
     flow: FlowId | None = None
     udp: UdpSocket | None = None
     listener: TcpListener | None = None
+    relay: Relay | None = None
+    dialler: TcpRelay | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

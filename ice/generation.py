@@ -25,6 +25,7 @@ from ice.outbox import Outbox
 from ice.pacing import Pacing
 from ice.packets import Packets
 from ice.paths import Paths
+from ice.peer_permissions import PeerPermissions
 from ice.remote_candidates import RemoteCandidates
 from ice.role import RoleKeeper
 from ice.types import (
@@ -77,6 +78,7 @@ class Generation:
         checks = self._checks = CheckList(role=roles.role, max_pairs=config.max_pairs, outbox=outbox)
         self._lists = CheckListSet((checks,))
         self._remotes = RemoteCandidates(config=config, outbox=outbox)
+        self._permissions = PeerPermissions(outbox)
         client = self._client = CheckClient(
             local=credentials, roles=roles, table=table, config=config, random=random, outbox=outbox
         )
@@ -242,6 +244,7 @@ class Generation:
         if self.state is not SessionState.RUNNING:
             return
         self._limit_to_peer(now)
+        self._permissions.update(self._locals.relays, self._remotes.signalled)
         wanted = [number for number in range(1, self.components + 1) if self._paths.pair(number) is None]
         usable = self._locals.usable(self.components, wanted)
         self._lists.activate(self._checks.form(usable, self._remotes.signalled, now), now)

@@ -8,7 +8,7 @@ from ice.candidate import capped, without_redundant
 from ice.connection_table import ConnectionTable
 from ice.messages import CandidateAdded
 from ice.outbox import Outbox
-from ice.types import Candidate, FlowId, TcpType
+from ice.types import Candidate, CandidateType, FlowId, TcpType
 
 
 class LocalCandidates:
@@ -42,12 +42,28 @@ class LocalCandidates:
         self._known.append((candidate, flow))
         self._outbox.event(CandidateAdded(at=now, local=True, candidate=candidate))
 
+    @property
+    def relays(self) -> tuple[tuple[Candidate, FlowId], ...]:
+        """Relayed candidates with the sockets that they have at the relay."""
+        return tuple(
+            (candidate, flow)
+            for candidate, flow in self._known
+            if flow is not None and candidate.type is CandidateType.RELAY
+        )
+
     def told(self, components: int) -> tuple[Candidate, ...]:
         """What the peer is told: the best of components 1 to `components`, highest priority first."""
         used = (candidate for candidate in self if candidate.component <= components)
         return capped(without_redundant(used), self._limit)
 
     def usable(self, components: int, wanted: Container[int]) -> list[tuple[Candidate, FlowId | None]]:
-        """Told candidates of the wanted components, with their sockets: nobody else may be paired."""
+        """Candidates of the wanted components that may be paired, with their sockets.
+
+        The told ones, and active TCP ones: what they connect to need not know of them (RFC 6544 §7.2).
+        """
         told = set(self.told(components))
-        return [item for item in self._known if item[0] in told and item[0].component in wanted]
+        return [
+            item
+            for item in self._known
+            if item[0].component in wanted and (item[0] in told or item[0].tcptype is TcpType.ACTIVE)
+        ]

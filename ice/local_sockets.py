@@ -33,6 +33,8 @@ class LocalSockets:
             self._flows.add_udp(item.flow, item.udp)
         elif item.listener is not None:
             self._flows.add_listener(item.flow, item.listener)
+        if item.relay is not None:
+            self._flows.add_relay(item.flow, item.relay, item.dialler)
 
     def tell(self, description: Description) -> None:
         """The peer is told this; nobody will ever hear of sockets without a candidate in it."""
@@ -42,6 +44,8 @@ class LocalSockets:
             item.flow
             for item in self._gathered
             if (item.candidate.component, item.candidate.transport, item.candidate.address) in told
+            # From a relay we dial whether its candidates are told or not.
+            or item.dialler is not None
         )
 
     def limit_components(self, count: int) -> None:

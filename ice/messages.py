@@ -32,11 +32,26 @@ class SendFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTcp:
-    """Dial `remote` from the interface address `local` (port 0: any); answer with opened or failed."""
+    """Dial `remote` from the interface address `local` (port 0: any); answer with opened or failed.
+
+    With `via` the connection goes out from that relay, whose address `local` is (RFC 6062 §4.3).
+    """
 
     flow: FlowId
     local: TransportAddress
     remote: TransportAddress
+    via: FlowId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermitPeer:
+    """Let `host` (an IP literal) reach the relayed address of `flow`: the peer may come from there.
+
+    RFC 8656 §9, RFC 6062 §5.3; the shell keeps the permission up.
+    """
+
+    flow: FlowId
+    host: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +62,7 @@ class CloseFlow:
     reason: str
 
 
-Command = SendDatagram | SendFrame | OpenTcp | CloseFlow
+Command = SendDatagram | SendFrame | OpenTcp | PermitPeer | CloseFlow
 
 # --- events -----------------------------------------------------------------------------------------------
 

@@ -101,6 +101,20 @@ class TcpListener(Protocol):
         """Stop listening; accepted connections stay."""
 
 
+class Relay(Protocol):
+    """A UDP socket or a TCP listener of a TURN server."""
+
+    def permit(self, host: str) -> None:
+        """Let what comes from this host pass (RFC 8656 §9)."""
+
+
+class TcpRelay(Relay, Protocol):
+    """A TCP listener of a TURN server, from where one can dial as well (RFC 6062)."""
+
+    async def connect(self, remote: TransportAddress) -> TcpConnection:
+        """Dial `remote` from the relayed address; raises OSError. Cancelling gives the attempt up."""
+
+
 class ByteStream(Protocol):
     """An established TCP or TLS connection to a server: bytes as they come, without RFC 4571 frames."""
 

@@ -19,6 +19,9 @@ PENDING = frozenset({PairState.FROZEN, PairState.WAITING, PairState.IN_PROGRESS}
 Foundation = tuple[str, str]
 """Foundations of the local and the remote candidate (RFC 8445 §6.1.2.6)."""
 
+_BELOW_TYPE = (1 << 24) - 1
+"""What stands below the type preference; that of a relay is 0 (RFC 8445 §5.1.2.2)."""
+
 _LEAST_REFLEXIVE = TYPE_PREFERENCE[CandidateType.SRFLX] << 24
 
 
@@ -147,17 +150,20 @@ class Pair:
 
         A connection that we dial becomes valid as a pair with a peer-reflexive candidate (RFC 6544 §7.1),
         so its place in the check list says too much. That is the type of every connection, NAT or not: it
-        would beat UDP through a NAT, which suits media better, hence counts a little less here.
+        would beat UDP through a NAT, which suits media better, hence counts a little less here. One from a
+        relay counts as what it is, whatever its PRIORITY says.
         """
         if self.valid is not None:
             local = self.valid.local.priority
-        elif self.local.tcptype is TcpType.ACTIVE:
+        elif self.local.tcptype is TcpType.ACTIVE and self.local.type is not CandidateType.RELAY:
             local = peer_reflexive_priority(self.local)
         else:
             local = self.local.priority
         remote = self.remote.priority
         if self.is_tcp:
             local, remote = _below_reflexive_udp(local), _below_reflexive_udp(remote)
+            if self.remote.type is CandidateType.RELAY:
+                remote &= _BELOW_TYPE
         return priority_of(local, remote, self._role) >> 1
 
     @property

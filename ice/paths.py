@@ -245,9 +245,8 @@ class Paths:
         for path in self._paths.values():
             if path.pair.flow is not None:
                 needed.add(path.pair.flow)
-            if path.pair.local.tcptype is TcpType.PASSIVE:
-                # The peer comes back to it when the connection is lost (RFC 6544 §11.1).
-                needed.update(
-                    socket.flow for socket in self._table.sockets if socket.candidate == path.pair.local
-                )
+            if path.pair.is_tcp:
+                # The peer comes back to the listener when the connection is lost (RFC 6544 §11.1); and what
+                # goes through a relay needs the relay (RFC 6544 §11.2).
+                needed.update(self._table.listeners(path.pair.local))
         return frozenset(needed)

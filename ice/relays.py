@@ -13,7 +13,7 @@ from ice.config import IceConfig
 from ice.gather import Gathered, Receivers
 from ice.network import Network
 from ice.servers import TurnServer
-from ice.turn_client import RelayedSocket, allocate
+from ice.turn_client import RelayedListener, RelayedSocket, allocate, listen
 from ice.turn_events import AllocationLost, TurnEvent
 
 ANY_ADDRESS = {4: "0.0.0.0", 6: "::"}  # noqa: S104  to send from, where the system knows the way best
@@ -42,11 +42,15 @@ class Relays:
         self._receivers = receivers
         self._on_problem = on_problem
         self._maker = ServerCandidates((), hide_related=config.relay_only)
-        self._sockets: list[RelayedSocket] = []
+        self._sockets: list[RelayedSocket | RelayedListener] = []
 
     def usable(self, server: TurnServer) -> bool:
-        """True where this session may use the server at all."""
-        return self._config.udp or server.transport != "udp"
+        """True where this session may ask the server to relay UDP."""
+        return self._config.udp_relay and (self._config.udp or server.transport != "udp")
+
+    def listens(self, server: TurnServer) -> bool:
+        """True where this session may ask the server to relay TCP (RFC 6062 §4.1)."""
+        return self._config.tcp and self._config.tcp_relay and server.transport != "udp"
 
     async def allocate(
         self, server: TurnServer, name: str, address: str, local_host: str, component: int, order: int
@@ -65,24 +69,53 @@ class Relays:
             TurnError: there is none; the text says why.
         """
         flow = self._receivers.new_flow()
-
-        def on_event(event: TurnEvent) -> None:
-            if isinstance(event, AllocationLost):
-                self._on_problem(f"{name}: the relay is lost: {event.reason}")
-
-        # Its certificate is that of the name, not of the address.
-        certified = server.server_name or server.host
         socket = await allocate(
-            dataclasses.replace(server, host=address, server_name=certified),
+            self._at(server, address),
             network=self._network,
             local_host=local_host,
             on_datagram=self._receivers.datagrams(flow),
             random=secrets.token_bytes,
-            on_event=on_event,
+            on_event=self._watcher(name),
         )
         self._sockets.append(socket)
         candidate = self._maker.relayed(socket.local, socket.mapped, component, address, order)
-        return Gathered(candidate=candidate, flow=flow, udp=socket)
+        return Gathered(candidate=candidate, flow=flow, udp=socket, relay=socket)
+
+    async def listen(
+        self, server: TurnServer, name: str, address: str, local_host: str, component: int, order: int
+    ) -> tuple[Gathered, Gathered]:
+        """Get the relayed TCP candidates of one component, passive and active; like `allocate`.
+
+        Raises:
+            TurnError: there are none; the text says why.
+        """
+        flow = self._receivers.new_flow()
+        listener = await listen(
+            self._at(server, address),
+            network=self._network,
+            local_host=local_host,
+            on_accept=self._receivers.connections(flow),
+            random=secrets.token_bytes,
+            on_event=self._watcher(name),
+        )
+        self._sockets.append(listener)
+        passive, active = self._maker.relayed_tcp(listener.local, listener.mapped, component, address, order)
+        return (
+            Gathered(candidate=passive, flow=flow, listener=listener, relay=listener, dialler=listener),
+            Gathered(candidate=active),
+        )
+
+    def _at(self, server: TurnServer, address: str) -> TurnServer:
+        # Its certificate is that of the name, not of the address.
+        certified = server.server_name or server.host
+        return dataclasses.replace(server, host=address, server_name=certified)
+
+    def _watcher(self, name: str) -> Callable[[TurnEvent], None]:
+        def on_event(event: TurnEvent) -> None:
+            if isinstance(event, AllocationLost):
+                self._on_problem(f"{name}: the relay is lost: {event.reason}")
+
+        return on_event
 
     async def close(self) -> None:
         """Give back all allocations, and wait until they are."""

@@ -84,12 +84,20 @@ class RemoteCandidates:
             transport=local.transport,
             priority=priority,
             address=remote,
-            type=CandidateType.PRFLX,
+            type=CandidateType.RELAY if self._is_relay(local, remote) else CandidateType.PRFLX,
             tcptype=None if local.transport is Transport.UDP else TcpType.ACTIVE,
         )
         self._learned[key] = learned
         self._outbox.event(CandidateAdded(at=now, local=False, candidate=learned))
         return learned
+
+    def _is_relay(self, local: Candidate, remote: TransportAddress) -> bool:
+        """True of a connection that came from the peer's relay: it dials for the peer (RFC 6062 §5.2).
+
+        It tells its own port, so its address is that of no signalled candidate; its host is.
+        """
+        hosts = {candidate.type for candidate in self._signalled if candidate.address.host == remote.host}
+        return local.transport is Transport.TCP and hosts == {CandidateType.RELAY}
 
     @property
     def _learned_udp(self) -> int:

@@ -23,6 +23,7 @@ from ice.resolve import addresses_of
 from ice.server_reflexive import Finding, Mapped, NotMapped, ServerReflexive
 from ice.servers import StunServer, TurnServer
 from ice.tcp_connection import describe_error
+from ice.turn_allocation import TRANSPORT_NOT_SUPPORTED
 from ice.types import FlowId, TransportAddress
 
 
@@ -89,6 +90,10 @@ class ServerGathering:
             for component in self._components if self._relays.usable(server) else ():
                 name = f"TURN server {server}"
                 yield Job(name=name, work=self._relay(server, name, component, order))
+        for order, server in enumerate(self._config.turn_servers):
+            for component in self._components if self._relays.listens(server) else ():
+                name = f"TURN server {server}"
+                yield Job(name=name, work=self._relay(server, name, component, order, tcp=True))
         for order, stun in enumerate(self._stun_servers() if sockets else ()):
             name = f"STUN server {stun}"
             yield Job(name=name, work=self._ask(stun, name, order, sockets))
@@ -107,8 +112,10 @@ class ServerGathering:
 
     # --- relayed candidates ---------------------------------------------------------------------------------
 
-    async def _relay(self, server: TurnServer, name: str, component: int, order: int) -> None:
-        """Get the relayed candidate of one component."""
+    async def _relay(
+        self, server: TurnServer, name: str, component: int, order: int, *, tcp: bool = False
+    ) -> None:
+        """Get the relayed candidate of one component, or the two where TCP is relayed."""
         try:
             addresses = await addresses_of(server.host)
         except OSError as error:
@@ -124,9 +131,15 @@ class ServerGathering:
             return
         await self._turns.take()
         try:
-            self._found(await self._relays.allocate(server, name, address, local_host, component, order))
+            if tcp:
+                for item in await self._relays.listen(server, name, address, local_host, component, order):
+                    self._found(item)
+            else:
+                self._found(await self._relays.allocate(server, name, address, local_host, component, order))
         except TurnError as error:
-            self._tell(str(error))
+            # Most servers relay no TCP: no trouble, and nothing that could be mended here.
+            if not (tcp and error.code == TRANSPORT_NOT_SUPPORTED):
+                self._tell(str(error))
 
     def _tell(self, problem: str) -> None:
         """The components of one server have their troubles together: told once."""

@@ -50,13 +50,14 @@ _LEAST_WAIT_S = 1.0
 TRY_ALTERNATE: Final = 300
 ALLOCATION_MISMATCH: Final = 437
 FAMILY_NOT_SUPPORTED: Final = 440
+TRANSPORT_NOT_SUPPORTED: Final = 442
 
 _ADVICE: Mapping[int, str] = {
     403: "the server forbids it",
     ALLOCATION_MISMATCH: "the server remembers another allocation of this port",
     FAMILY_NOT_SUPPORTED: "the server has no address of this family",
     441: "the allocation belongs to another user",
-    442: "the server does not relay this transport",
+    TRANSPORT_NOT_SUPPORTED: "the server does not relay this transport",
     486: "the user has too many allocations at this server",
     508: "the server has no port or bandwidth left",
 }

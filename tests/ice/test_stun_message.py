@@ -314,6 +314,7 @@ def test_numbers_of_the_attributes() -> None:
         0x0022: "ReservationToken",
         0x0024: "Priority",
         0x0025: "UseCandidate",
+        0x002A: "ConnectionId",
         0x8000: "AdditionalAddressFamily",
         0x8001: "AddressErrorCode",
         0x8002: "PasswordAlgorithms",

@@ -29,7 +29,8 @@ TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 
 
 def relaying(server: TurnServer, *, only: bool = False, base: IceConfig = CONFIG) -> IceConfig:
-    return replace(base, turn_servers=(server,), relay_only=only, gather_timeout_s=5.0)
+    """UDP by relay; what TCP by relay does stands in test_coturn_ice_tcp."""
+    return replace(base, turn_servers=(server,), tcp_relay=False, relay_only=only, gather_timeout_s=5.0)
 
 
 def relayed(description: Description) -> list[Candidate]:
@@ -100,7 +101,11 @@ async def test_without_udp_a_relay_is_reached_over_tcp_alone(programs: Programs)
         config = replace(CONFIG, udp=False, gather_timeout_s=5.0)
         config = replace(config, turn_servers=(server.server("udp"), server.server("tcp")))
         async with two(config=config, udp=False) as (left, _, policy):
-            assert len(relayed(left.description)) == 1
+            assert [c.transport for c in relayed(left.description)] == [
+                Transport.UDP,
+                Transport.TCP,
+                Transport.TCP,
+            ]
             assert policy.udp_dropped == 0
 
 
@@ -197,7 +202,7 @@ async def test_an_offer_by_relay_alone_tells_no_address_of_this_host(programs: P
     async with coturn(programs, place=LOOPBACK.at("127.0.0.2")) as server:
         binding = await IceBinding.gather(
             network=HostNetwork(),
-            config=relaying(server.server("tcp"), only=True),
+            config=replace(relaying(server.server("tcp"), only=True), tcp_relay=True),
             role=Role.CONTROLLING,
             session_id=1,
         )
@@ -207,5 +212,7 @@ async def test_an_offer_by_relay_alone_tells_no_address_of_this_host(programs: P
     assert "o=- 1 0 IN IP4 127.0.0.2\r\n" in text
     assert "c=IN IP4 127.0.0.2\r\n" in text
     candidates = [line for line in text.splitlines() if line.startswith("a=candidate:")]
-    assert len(candidates) == 2
-    assert all(line.endswith(" typ relay raddr 0.0.0.0 rport 9") for line in candidates)
+    hidden = " typ relay raddr 0.0.0.0 rport 9"
+    ends = [line.partition(hidden)[2] for line in candidates if hidden in line]
+    assert ends == ["", "", " tcptype active", " tcptype active", " tcptype passive", " tcptype passive"]
+    assert len(candidates) == len(ends)

@@ -9,7 +9,7 @@ from ice.agent import Agent
 from ice.candidate import HostCandidates, ServerCandidates
 from ice.config import IceConfig
 from ice.demux import PacketKind, classify
-from ice.messages import CloseFlow, Command, Event, OpenTcp, PathSelected, SendDatagram, SendFrame
+from ice.messages import CloseFlow, Command, Event, OpenTcp, PathSelected, PermitPeer, SendDatagram, SendFrame
 from ice.priority import interleaved
 from ice.types import (
     Candidate,
@@ -201,6 +201,8 @@ class IceHost:
                     connection.send(command.data)
             case OpenTcp():
                 self._dial(command.flow, command.local.host, command.remote)
+            case PermitPeer():
+                raise AssertionError("no relays here yet")
             case CloseFlow():
                 self._close(command.flow)
             case _:

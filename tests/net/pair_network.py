@@ -16,7 +16,7 @@ from ice.agent import Agent
 from ice.candidate import HostCandidates
 from ice.config import IceConfig
 from ice.lite_candidates import LiteCandidates
-from ice.messages import CloseFlow, Command, Event, OpenTcp, SendDatagram, SendFrame
+from ice.messages import CloseFlow, Command, Event, OpenTcp, PermitPeer, SendDatagram, SendFrame
 from ice.priority import interleaved
 from ice.types import (
     Candidate,
@@ -269,6 +269,9 @@ class PairNetwork:
                 self._send_frame(side, command)
             case OpenTcp():
                 self._dial(side, command)
+            case PermitPeer():
+                # Nothing is relayed here; it stands among the commands.
+                pass
             case CloseFlow():
                 self._close(side, command.flow)
             case _:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ice.agent import Agent
 from ice.driver import Driver
 from ice.lite_peer import Selection
-from ice.types import PairView
+from ice.types import Candidate
 
 
 class BothLite:
@@ -27,8 +27,8 @@ class BothLite:
         return self._agent.lite is not None and self._agent.lite.update_due
 
     @property
-    def chosen(self) -> tuple[PairView, ...]:
-        """The pairs that a lite agent uses, or dials, in the order of their components."""
+    def chosen(self) -> tuple[tuple[Candidate, Candidate], ...]:
+        """Our candidate and the peer's of each component, in order; their connection may be still to come."""
         return () if self._agent.lite is None else self._agent.lite.chosen
 
     def update_answered(self) -> None:

@@ -72,11 +72,11 @@ class LiteConclusion:
 
     def nominated(self, pair: Pair, now: float) -> None:
         """A pair is valid and the one of its component."""
-        if self.state is SessionState.COMPLETED and pair.component <= self.components:
+        if self.state is not SessionState.COMPLETED:
+            self.complete(now)
+        elif pair.component <= self.components and not self._paths.carries(pair):
             self._select(pair, now)
             self._release_later(now)
-        else:
-            self.complete(now)
 
     def complete(self, now: float) -> None:
         """Use the nominated pairs once every component has one (RFC 8445 §12.1.1), and conclude."""
@@ -87,7 +87,7 @@ class LiteConclusion:
         if len(pairs) < len(nominated):
             return
         for pair in pairs:
-            if not self._paths.is_selected(pair):
+            if not self._paths.carries(pair):
                 self._select(pair, now)
         if self._remote is not None and self._remote.lite and not self._agreed():
             # RFC 8445 §8.2: complete after and only after the updated exchange.

@@ -46,6 +46,7 @@ class LiteGeneration:
         config: policy.
         random: random(n) gives n unpredictable bytes.
         outbox: takes commands and events.
+        first_pair_id: number of its first pair.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class LiteGeneration:
         config: IceConfig,
         random: Callable[[int], bytes],
         outbox: Outbox,
+        first_pair_id: int = 1,
     ) -> None:
         self.credentials = credentials
         self.remote: Description | None = None
@@ -69,7 +71,7 @@ class LiteGeneration:
         self._updated = False
         self._locals = LocalCandidates(limit=config.max_candidates, table=table, outbox=outbox)
         self._remotes = RemoteCandidates(config=config, outbox=outbox)
-        valid = self._valid = ValidList(limit=config.max_pairs, outbox=outbox)
+        valid = self._valid = ValidList(limit=config.max_pairs, first_id=first_pair_id, outbox=outbox)
         paths = self._paths = LitePaths(table=table, config=config, random=random, outbox=outbox)
         conclusion = self._conclusion = LiteConclusion(
             components=components,
@@ -218,9 +220,12 @@ class LiteGeneration:
         self._conclusion.complete(now)
 
     @property
-    def chosen(self) -> tuple[PairView, ...]:
-        """The pairs that an updated description shows: those in use, and those that are dialled."""
-        return tuple(pair.view(selected=False) for pair in self._peer.chosen(self.components))
+    def chosen(self) -> tuple[tuple[Candidate, Candidate], ...]:
+        """What an updated description shows: our candidate and the peer's of each component, in order.
+
+        The connection of a TCP pair may be still to come.
+        """
+        return self._peer.chosen(self.components)
 
     def take_selection(self, chosen: Sequence[Selection], now: float) -> None:
         """The peer's offer tells which pairs it uses (a=remote-candidates).

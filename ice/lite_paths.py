@@ -63,6 +63,11 @@ class LitePaths:
         """True of a pair that carries its component's media."""
         return self.pair(pair.component) is pair
 
+    def carries(self, pair: Pair) -> bool:
+        """True of a selected pair that was not lost."""
+        path = self._paths.get(pair.component)
+        return path is not None and path.pair is pair and path.lost_at is None
+
     def forget(self, component: int) -> None:
         """The component is not used any more."""
         self._paths.pop(component, None)

@@ -169,12 +169,17 @@ class LitePeer:
         self._valid.nominate(pair, now)
         self._nominated(pair, now)
 
-    def chosen(self, components: int) -> tuple[Pair, ...]:
-        """The pairs in use, and those that are dialled, by component."""
-        pairs = (
-            self._valid.nominated(number) or self._dials.get(number) for number in range(1, components + 1)
-        )
-        return tuple(pair for pair in pairs if pair is not None)
+    def chosen(self, components: int) -> tuple[tuple[Candidate, Candidate], ...]:
+        """Our candidate and the peer's by component: of pairs in use, dialled, or waited for."""
+        found = []
+        for component in range(1, components + 1):
+            pair = self._valid.nominated(component) or self._dials.get(component)
+            if pair is not None:
+                found.append((pair.local, pair.remote))
+            elif component in self._waiting:
+                (local, _), remote = self._waiting[component]
+                found.append((local, remote))
+        return tuple(found)
 
     # --- agreeing (RFC 8839 §4.4.1.3, §4.4.2.2) -------------------------------------------------------------
 
@@ -186,7 +191,6 @@ class LitePeer:
             if choice is None:
                 return f"the peer selected {item.local}, which is none of our candidates"
             choices[item.component] = choice
-        self.agreed = True
         for item in chosen:
             choice = choices[item.component]
             (local, flow), remote = choice
@@ -199,6 +203,7 @@ class LitePeer:
                 self._dial(local, remote, now)
             else:
                 self._await(choice, now)
+        self.agreed = True
         return ""
 
     def _choice_of(self, item: Selection, now: float) -> _Choice | None:
@@ -270,8 +275,7 @@ class LitePeer:
             return
         self._table.opened(connection, local, now)
         self._redials.pop(pair.component, None)
-        pair.local = replace(pair.local, address=local)
-        self._taken(connection, pair, now)
+        self._taken(connection, pair, now, replace(pair.local, address=local))
 
     def accepted(self, connection: Connection, now: float) -> None:
         """A listener accepted a connection: it is the peer's where it comes from an address that it told."""
@@ -300,10 +304,10 @@ class LitePeer:
         self._waiting.pop(connection.component, None)
         self._taken(connection, pair, now)
 
-    def _taken(self, connection: Connection, pair: Pair, now: float) -> None:
+    def _taken(self, connection: Connection, pair: Pair, now: float, local: Candidate | None = None) -> None:
         self._table.prove(connection)
         self._table.validate_source(connection.flow, connection.remote, connection.component)
-        self._valid.validate(pair, connection.flow, now)
+        self._valid.validate(pair, connection.flow, now, local)
         self._valid.nominate(pair, now)
         self._nominated(pair, now)
 

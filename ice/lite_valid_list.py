@@ -15,11 +15,13 @@ class ValidList:
 
     Args:
         limit: most pairs that it may hold.
+        first_id: number of the first pair.
         outbox: takes the events.
     """
 
-    def __init__(self, *, limit: int, outbox: Outbox) -> None:
+    def __init__(self, *, limit: int, first_id: int, outbox: Outbox) -> None:
         self._limit = limit
+        self._first_id = first_id
         self._outbox = outbox
         self._pairs: list[Pair] = []
         self._nominated: dict[int, Pair] = {}
@@ -34,7 +36,8 @@ class ValidList:
 
     def add(self, local: Candidate, remote: Candidate, flow: FlowId | None, role: Role, now: float) -> Pair:
         """Enter a pair; without a flow it waits for its TCP connection and is not valid yet."""
-        pair = Pair(number=len(self._pairs) + 1, local=local, remote=remote, role=role, flow=None)
+        number = self._first_id + len(self._pairs)
+        pair = Pair(number=number, local=local, remote=remote, role=role, flow=None)
         self._pairs.append(pair)
         pair.state = PairState.IN_PROGRESS
         if flow is not None:
@@ -42,11 +45,12 @@ class ValidList:
         self._outbox.event(PairAdded(at=now, pair=pair.view(selected=False)))
         return pair
 
-    def validate(self, pair: Pair, flow: FlowId, now: float) -> None:
-        """Media of this pair takes `flow`."""
+    @staticmethod
+    def validate(pair: Pair, flow: FlowId, now: float, local: Candidate | None = None) -> None:
+        """Media of this pair takes `flow`; `local` is our candidate with the port of the connection."""
         pair.flow = flow
         pair.state = PairState.SUCCEEDED
-        pair.valid = ValidPair(local=pair.local, flow=flow, at=now)
+        pair.valid = ValidPair(local=local or pair.local, flow=flow, at=now)
 
     def invalidate(self, pair: Pair, reason: str) -> None:
         """The connection of this pair is gone."""

@@ -109,12 +109,12 @@ def selection(side: Side) -> list[Selection]:
     """What the other side is told of our choice."""
     return [
         Selection(
-            component=pair.component,
-            transport=pair.local.transport,
-            local=pair.remote.address,
-            remote=pair.local.address,
+            component=ours.component,
+            transport=ours.transport,
+            local=theirs.address,
+            remote=ours.address,
         )
-        for pair in side.session.both_lite.chosen
+        for ours, theirs in side.session.both_lite.chosen
     ]
 
 

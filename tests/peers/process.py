@@ -98,6 +98,12 @@ class Program:
             raise ValueError(f"{self.name} has no standard input")
         self._process.stdin.write(data)
 
+    def end_input(self) -> None:
+        """Let it read the end of its input; only where it was started with `stdin`."""
+        if self._process.stdin is None:
+            raise ValueError(f"{self.name} has no standard input")
+        self._process.stdin.close()
+
     async def wrote(self, text: str, timeout_s: float = 10.0) -> None:
         """Wait until `text` stands in its log; raises PeerError when it ends or takes too long."""
 

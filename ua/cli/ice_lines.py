@@ -54,9 +54,9 @@ class Lines:
             where = (
                 "on the other side run 'icephone ice pair --join' and paste" if kind == "offer" else "paste"
             )
-            self._output.note(f"{where} this line there:\n")
+            self._output.note(f"{where} this line there:")
             # Whole and without colours, also when quiet: nothing works without it.
-            sys.stderr.write(text + "\n\n")
+            sys.stderr.write(f"\n{text}\n\n")
             sys.stderr.flush()
         self._output.object({"event": "line", "kind": kind, "line": text})
 
@@ -172,7 +172,8 @@ def _pasting(descriptor: int) -> Iterator[None]:
         return
     before = termios.tcgetattr(descriptor)
     pasting = termios.tcgetattr(descriptor)
-    pasting[3] &= ~termios.ICANON
+    # Without ECHOCTL a line break is shown as one and not as ^J.
+    pasting[3] &= ~(termios.ICANON | termios.ECHOCTL)
     termios.tcsetattr(descriptor, termios.TCSANOW, pasting)
     try:
         yield

@@ -41,6 +41,8 @@ class IceSettings:
         turn_password_env: environment variable that holds it.
         turn_ca_file: certificates to trust for turns: URIs instead of those of the system.
         turn_server_name: name in the certificates of the TURN servers where their URIs hold addresses.
+        tcp_relay: ask the TURN servers that are reached over TCP or TLS to relay TCP too (RFC 6062): for
+            peers that nothing but TCP gets to.
         port_mapping: ask the router to let calls in (PCP, NAT-PMP, UPnP; RFC 6544 §5.3): "auto" by what it
             speaks. "off" unless a person wants it: it changes what the router lets in.
         relay_only: media by TURN alone; nobody is told an address of this host.
@@ -70,6 +72,7 @@ class IceSettings:
     turn_password_env: str | None = None
     turn_ca_file: Path | None = None
     turn_server_name: str | None = None
+    tcp_relay: bool = True
     port_mapping: PortMappingChoice = "off"
     relay_only: bool = False
     required: bool = False
@@ -140,6 +143,7 @@ def ice_config(ice: IceSettings, turn_password: str) -> IceConfig:
         pacing_ms=ice.pacing_ms,
         stun_servers=tuple(stun_server(uri) for uri in ice.stun),
         turn_servers=tuple(turn_servers),
+        tcp_relay=ice.tcp_relay,
         port_mapping=ice.port_mapping,
         relay_only=ice.relay_only,
         server_reflexive=ice.server_reflexive,

@@ -82,8 +82,8 @@ class MediaPlan:
             case "udp":
                 return dataclasses.replace(config, udp=True, tcp=False)
             case "tcp":
-                # What a relay sends on to the peer is UDP, however it is reached.
-                return dataclasses.replace(config, udp=False, tcp=True, turn_servers=())
+                # Relays send UDP on to the peer, however they are reached, unless they relay TCP (RFC 6062).
+                return dataclasses.replace(config, udp=False, tcp=True, udp_relay=False)
             case "relay":
                 return dataclasses.replace(config, relay_only=True)
 

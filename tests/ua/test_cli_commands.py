@@ -98,7 +98,8 @@ async def test_servers_of_the_command_line_go_before_those_of_the_file(tmp_path:
         plan = script.calls[0].plan
         assert plan is not None
         assert plan.ice_config(account.ice).relay_only is (request.path == "relay")
-        assert MediaPlan(path="tcp").ice_config(account.ice).turn_servers == ()
+        by_tcp = MediaPlan(path="tcp").ice_config(account.ice)
+        assert (by_tcp.udp, by_tcp.udp_relay, by_tcp.tcp_relay) == (False, False, True)
 
 
 @pytest.mark.req("ICETCP-3-7")

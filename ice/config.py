@@ -64,6 +64,7 @@ class IceConfig:
         max_dials_per_address: connection attempts outstanding to one address (RFC 6544 §12).
         refused_ports: TCP ports that are never dialled, whatever the peer's description says (RFC 6544 §12).
         max_unproved_connections: accepted connections per listener without a valid check.
+        max_unproved_in_all: the same over all listeners of a session.
         unproved_timeout_s: seconds such a connection may stay.
         unproved_bytes: bytes such a connection may send.
         check_timeout_s: Ti, seconds from dialling or sending to giving up (RFC 8489 §6.2.2).
@@ -103,6 +104,7 @@ class IceConfig:
     max_dials_per_address: int = 5
     refused_ports: tuple[int, ...] = SENSITIVE_PORTS
     max_unproved_connections: int = 16
+    max_unproved_in_all: int = 32
     unproved_timeout_s: float = 10.0
     unproved_bytes: int = 2048
     check_timeout_s: float = 39.5

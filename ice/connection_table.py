@@ -129,14 +129,12 @@ class ConnectionTable:
         now: float,
     ) -> Connection:
         """A listener accepted a connection; where too many prove nothing, the oldest of them makes room."""
-        unproved = [
-            connection
-            for connection in self._connections.values()
-            if connection.listener == listener.flow and not connection.proved
-        ]
-        if len(unproved) >= self._config.max_unproved_connections:
-            self._outbox.counters["unproved_evicted"] += 1
-            self.close(unproved[0], "too many connections without a valid check", now)
+        unproved = [c for c in self._connections.values() if c.listener is not None and not c.proved]
+        here = [connection for connection in unproved if connection.listener == listener.flow]
+        if len(here) >= self._config.max_unproved_connections:
+            self._evict(here[0], now)
+        elif len(unproved) >= self._config.max_unproved_in_all:
+            self._evict(unproved[0], now)
         connection = Connection(
             flow=flow,
             candidate=listener.candidate,
@@ -150,6 +148,10 @@ class ConnectionTable:
         self._connections[flow] = connection
         self._outbox.event(FlowOpened(at=now, flow=flow, local=local, remote=remote, accepted=True))
         return connection
+
+    def _evict(self, connection: Connection, now: float) -> None:
+        self._outbox.counters["unproved_evicted"] += 1
+        self.close(connection, "too many connections without a valid check", now)
 
     def turn_away(self, flow: FlowId) -> None:
         """Close a connection whose listener is not ours any more."""

@@ -96,6 +96,7 @@ class Single:
         self.commands: list[Command] = []
         self.events: list[Event] = []
         self.udp = self.listener = FlowId(0)
+        self.listeners: list[FlowId] = []
         lite = config is not None and config.lite
         make = LiteCandidates(hosts) if lite else HostCandidates(interleaved(hosts))
         for component in range(components, 0, -1):
@@ -106,6 +107,7 @@ class Single:
                     self.agent.add_local_candidate(make.udp(at, component), self.udp, self.now)
                 if tcp:
                     self.listener = self.agent.new_flow()
+                    self.listeners.append(self.listener)
                     at = TransportAddress(host=host, port=4001 + 10 * component)
                     self.agent.add_local_candidate(make.passive(at, component), self.listener, self.now)
                     if isinstance(make, HostCandidates):

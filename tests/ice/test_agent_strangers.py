@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ice.config import IceConfig
 from ice.messages import FlowClosed, FlowOpened, PacketRefused
 from ice.stun_binding import binding_indication
 from ice.types import FlowId, Role, SessionState, TransportAddress
@@ -82,6 +83,23 @@ def test_a_hundred_idle_connections_do_not_keep_the_peer_out() -> None:
     assert set(one.closed()) == set(idle[: 100 - 15])
     assert one.agent.counters["unproved_evicted"] == 85
     assert len(one.said(FlowOpened)) == 101
+
+
+@pytest.mark.req("ICETCP-7.2-7")
+def test_idle_connections_are_limited_over_all_listeners_too() -> None:
+    hosts = tuple(f"192.0.2.{number}" for number in range(1, 5))
+    one = Single(Role.CONTROLLED, hosts=hosts, config=IceConfig(max_candidates=20))
+    one.remote()
+    listeners = one.listeners
+    assert len(listeners) == 4
+    idle = [one.accept(stranger(n), listener=listeners[n % 4]) for n in range(60)]
+    assert set(one.closed()) == set(idle[: 60 - 32])
+    peer = one.accept(listener=listeners[3])
+    one.check(peer, DIALLER)
+    assert len(one.answers(peer)) == 1
+    late = [one.accept(stranger(100 + n), listener=listeners[n % 4]) for n in range(60)]
+    assert peer not in one.closed(), "who has proved himself stays"
+    assert len(set(late) - set(one.closed())) == 32
 
 
 @pytest.mark.req("ICETCP-7.2-7")

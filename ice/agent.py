@@ -18,6 +18,8 @@ from ice.config import IceConfig
 from ice.connection import LocalSocket
 from ice.connection_table import ConnectionTable
 from ice.generation import Generation
+from ice.generations import AnyGeneration, Generations
+from ice.lite_beside import LiteBeside
 from ice.lite_generation import LiteGeneration
 from ice.messages import Command, Event
 from ice.outbox import Outbox
@@ -70,17 +72,22 @@ class Agent:
         self._config = config
         self._pacing = pacing or Pacing(config.pacing_ms)
         self._random = random
-        self._generation = self._begin(credentials, components)
+        self._generations = Generations(
+            begin=self._begin, roles=self._roles, table=self._table, outbox=self._out
+        )
+        self._generations.start(credentials, components)
 
-    def _begin(self, credentials: Credentials, components: int) -> Generation | LiteGeneration:
+    def _begin(self, credentials: Credentials, components: int, first_pair_id: int) -> AnyGeneration:
         if self._config.lite:
-            return LiteGeneration(
+            return LiteBeside(
                 credentials=credentials,
                 components=components,
                 roles=self._roles,
                 table=self._table,
                 config=self._config,
                 random=self._random,
+                owner=self._generations,
+                first_pair_id=first_pair_id,
                 outbox=self._out,
             )
         return Generation(
@@ -91,6 +98,8 @@ class Agent:
             table=self._table,
             config=self._config,
             random=self._random,
+            owner=self._generations,
+            first_pair_id=first_pair_id,
             outbox=self._out,
         )
 
@@ -99,7 +108,7 @@ class Agent:
     @property
     def state(self) -> SessionState:
         """NEW until the peer's description is set, then RUNNING, COMPLETED or FAILED; CLOSED at the end."""
-        return self._generation.state
+        return self._generations.state
 
     @property
     def role(self) -> Role:
@@ -114,11 +123,11 @@ class Agent:
     @property
     def pairs(self) -> tuple[PairView, ...]:
         """All pairs that ever were in the check list, oldest first."""
-        return self._generation.pairs
+        return self._generations.pairs
 
     def selected(self, component: int) -> PairView | None:
         """The pair that carries the media of a component, None before there is one."""
-        return self._generation.selected(component)
+        return self._generations.selected(component)
 
     def accepts_data(self, flow: FlowId, remote: TransportAddress) -> int | None:
         """The component whose media may come from there: an authenticated check or answer did before."""
@@ -127,7 +136,8 @@ class Agent:
     @property
     def lite(self) -> LiteGeneration | None:
         """What only a lite agent can do, None of a full one."""
-        return self._generation if isinstance(self._generation, LiteGeneration) else None
+        current = self._generations.current
+        return current if isinstance(current, LiteGeneration) else None
 
     # --- candidates and descriptions ------------------------------------------------------------------------
 
@@ -146,16 +156,17 @@ class Agent:
         Raises:
             ValueError: a flow is missing, superfluous or taken; the component is not one of ours.
         """
-        if not 1 <= candidate.component <= self._generation.components:
+        current = self._generations.current
+        if not 1 <= candidate.component <= current.components:
             raise ValueError(f"component {candidate.component} is not in use")
-        self._generation.add_local_candidate(candidate, flow, now)
-        if self._generation.remote is not None:
+        current.add_local_candidate(candidate, flow, now)
+        if current.remote is not None:
             self._advance(now)
 
     @property
     def local_description(self) -> Description:
         """What the peer must be told: our credentials and best candidates, highest priority first."""
-        return self._generation.local_description
+        return self._generations.current.local_description
 
     def set_remote(self, description: Description, now: float) -> None:
         """Take the peer's description and start checking.
@@ -163,18 +174,54 @@ class Agent:
         A repeated description of the same generation adds what is new in it (RFC 8839 §4.4).
 
         Raises:
-            ValueError: its credentials are others than before, or it is lite now and was not, or the agent
-                is closed.
+            ValueError: its credentials are others than before, or it is lite now and was not: `restart` comes
+                first; or the agent is closed.
         """
-        known = self._generation.remote
+        known = self._generations.current.remote
         if known is not None and (
             known.credentials != description.credentials or known.lite is not description.lite
         ):
-            raise ValueError("that means an ICE restart (RFC 8445 §9), which this agent does not do")
+            raise ValueError("that means an ICE restart: restart() comes first (RFC 8445 §9)")
         if self.state is SessionState.CLOSED:
             raise ValueError("the agent is closed")
-        self._generation.set_remote(description, now)
+        self._generations.set_remote(description, now)
         self._advance(now)
+
+    def restart(self, credentials: Credentials, now: float, components: int | None = None) -> None:
+        """Begin a new generation (RFC 8445 §9): local candidates, descriptions and checks are wanted anew.
+
+        The role stays; media stays on its path until the new generation has one for every component.
+
+        Args:
+            credentials: new user name fragment and password.
+            now: monotonic seconds.
+            components: as many as now where None.
+
+        Raises:
+            ValueError: the credentials are not new, no component, or the agent is closed.
+        """
+        if self.state is SessionState.CLOSED:
+            raise ValueError("the agent is closed")
+        wanted = self._generations.current.components if components is None else components
+        if wanted < 1:
+            raise ValueError("a stream has at least one component")
+        self._generations.restart(credentials, wanted, now)
+        self._advance(now)
+
+    def abandon_restart(self, now: float) -> None:
+        """Forget a restart whose offer was refused; ValueError where none waits for a description."""
+        self._generations.abandon(now)
+        self._advance(now)
+
+    @property
+    def restarting(self) -> bool:
+        """True from the beginning of a restart to its end, good or bad."""
+        return self._generations.restarting
+
+    @property
+    def remote_description(self) -> Description | None:
+        """What the peer told last; of the generation before while a restart waits for it."""
+        return self._generations.remote
 
     def set_role(self, role: Role, now: float) -> None:
         """Take another role before the peer's description is known (the peer is lite, say).
@@ -182,11 +229,11 @@ class Agent:
         Raises:
             ValueError: the peer's description is known: only a conflict changes the role now.
         """
-        if self._generation.remote is not None:
+        if self._generations.current.remote is not None:
             raise ValueError("the role is fixed once the peer's description is known")
         if role is not self._roles.role:
             self._roles.role = role
-            self._generation.role_changed(now)
+            self._generations.role_changed(now)
 
     def add_remote_candidate(self, candidate: Candidate, now: float) -> None:
         """Take a candidate that came after the description (RFC 8838); ignored after the end of candidates.
@@ -194,19 +241,30 @@ class Agent:
         Raises:
             ValueError: there is no description yet.
         """
-        self._generation.add_remote_candidate(candidate, now)
+        self._generations.current.add_remote_candidate(candidate, now)
         self._advance(now)
 
     def end_of_candidates(self, now: float) -> None:
         """The peer has no more candidates (RFC 8838 §14); ValueError without its description."""
-        self._generation.end_of_candidates(now)
+        self._generations.current.end_of_candidates(now)
         self._advance(now)
+
+    def check_again(self, now: float) -> None:
+        """Check failed pairs once more where there is no path yet: the peer may have begun only now."""
+        if isinstance(generation := self._generations.current, Generation):
+            generation.check_again(now)
+        self._advance(now)
+
+    @property
+    def remote_description(self) -> Description | None:
+        """What the peer told last, None before."""
+        return self._generations.current.remote
 
     def limit_components(self, count: int, now: float) -> None:
         """Use components 1 to `count` only: rtcp-mux was agreed; ValueError under 1."""
         if count < 1:
             raise ValueError("a stream has at least one component")
-        self._generation.limit_components(count, now)
+        self._generations.current.limit_components(count, now)
         self._advance(now)
 
     # --- packets and connections ----------------------------------------------------------------------------
@@ -217,14 +275,14 @@ class Agent:
         Never raises for what is in it; what is refused becomes an event and a count.
         """
         if self.state is not SessionState.CLOSED:
-            self._generation.receive(flow, remote, data, now)
+            self._generations.receive(flow, remote, data, now)
             self._advance(now)
 
     def flow_opened(self, flow: FlowId, local: TransportAddress, now: float) -> None:
         """The connection that `OpenTcp` asked for is there; `local` is its address."""
         connection = self._table.connection(flow)
         if connection is not None:
-            self._generation.connection_opened(connection, local, now)
+            self._generations.connection_opened(connection, local, now)
         self._advance(now)
 
     def flow_failed(self, flow: FlowId, reason: str, now: float) -> None:
@@ -238,7 +296,7 @@ class Agent:
     def _ended(self, flow: FlowId, reason: str, now: float) -> None:
         connection = self._table.connection(flow)
         if connection is not None:
-            self._generation.connection_ended(connection, reason, now)
+            self._generations.connection_ended(connection, reason, now)
         self._advance(now)
 
     def flow_accepted(
@@ -253,9 +311,14 @@ class Agent:
         socket = self._table.find(listener)
         if isinstance(socket, LocalSocket) and self._table.is_listener(socket):
             connection = self._table.accept(flow, socket, local, remote, now)
-            self._generation.connection_accepted(connection, now)
+            self._generations.connection_accepted(connection, now)
         else:
             self._table.turn_away(flow)
+        self._advance(now)
+
+    def socket_lost(self, flow: FlowId, reason: str, now: float) -> None:
+        """A socket of ours is gone, say the relay behind it: its pairs fail, and media that took it stops."""
+        self._generations.socket_lost(flow, reason, now)
         self._advance(now)
 
     # --- time -----------------------------------------------------------------------------------------------
@@ -266,13 +329,13 @@ class Agent:
 
     def next_timer(self) -> float | None:
         """When `handle_timer` must be called next, monotonic seconds; None: not before something happens."""
-        times = (self._table.next_timer, self._generation.next_timer)
+        times = (self._table.next_timer, self._generations.next_timer)
         return min((at for at in times if at is not None), default=None)
 
     def _advance(self, now: float) -> None:
         for stranger in self._table.expired(now):
             self._table.close(stranger, "no valid check in time", now)
-        self._generation.advance(now)
+        self._generations.advance(now)
 
     def close(self, now: float) -> None:
         """End the session: all connections and sockets are given up, nothing is sent any more."""
@@ -282,7 +345,7 @@ class Agent:
             self._table.close(connection, "the session is closed", now)
         for socket in self._table.sockets:
             self._table.free_socket(socket.flow, "the session is closed")
-        self._generation.close(now)
+        self._generations.close(now)
 
     def take_commands(self) -> list[Command]:
         """Commands since the last call, to be carried out in order."""

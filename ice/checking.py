@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import assert_never
 
 from ice.check_client import CheckClient, CheckConflict, CheckFailed, CheckSucceeded, Outcome
@@ -11,8 +12,6 @@ from ice.checklist_set import CheckListSet
 from ice.conclusion import Conclusion
 from ice.connection import Connection, ConnectionState
 from ice.connection_table import ConnectionTable
-from ice.messages import RoleChanged
-from ice.outbox import Outbox
 from ice.pacing import Pacing
 from ice.pair import Pair
 from ice.paths import Paths
@@ -24,7 +23,12 @@ _CHECKING = (SessionState.RUNNING, SessionState.COMPLETED)
 
 
 class Checking:
-    """Passes the outcome of checks on to pairs, paths and conclusion, and starts the next ones."""
+    """Passes the outcome of checks on to pairs, paths and conclusion, and starts the next ones.
+
+    Attributes:
+        quiet: another generation has the pacing: what is out is finished, checks of the peer are answered by
+            one of ours, nothing else begins.
+    """
 
     def __init__(
         self,
@@ -38,8 +42,9 @@ class Checking:
         conclusion: Conclusion,
         roles: RoleKeeper,
         pacing: Pacing,
-        outbox: Outbox,
+        on_role_change: Callable[[float], None],
     ) -> None:
+        self.quiet = False
         self._lists = lists
         self._checks = checks
         self._client = client
@@ -49,14 +54,15 @@ class Checking:
         self._conclusion = conclusion
         self._roles = roles
         self._pacing = pacing
-        self._outbox = outbox
+        self._on_role_change = on_role_change
 
     # --- starting -------------------------------------------------------------------------------------------
 
     def advance(self, now: float) -> None:
         """Do all that is due: retransmit, give up, keep paths alive, nominate, check, conclude."""
         if self._conclusion.state not in _CHECKING:
-            self._pacing.pass_on()
+            if not self.quiet:
+                self._pacing.pass_on()
             return
         for outcome in self._client.handle_timer(now):
             self.conclude(outcome, now)
@@ -110,7 +116,7 @@ class Checking:
             self._client.next_timer,
             self._paths.next_timer,
             self._conclusion.next_timer,
-            self._pacing.next_timer,
+            None if self.quiet else self._pacing.next_timer,
         )
         return min((at for at in times if at is not None), default=None)
 
@@ -125,7 +131,7 @@ class Checking:
                 self._failed(outcome, now)
             case CheckConflict():
                 if self._roles.lost(outcome.check.role):
-                    self.role_changed(now)
+                    self._on_role_change(now)
                 pair = outcome.check.pair
                 if pair in self._checks and not self._paths.is_selected(pair):
                     self._checks.trigger(pair, now)
@@ -152,7 +158,7 @@ class Checking:
             # One more check of a proved pair; the peer may have had enough of them.
             return
         connection = self._table.connection(pair.flow)
-        if connection is not None and connection.dialled:
+        if connection is not None and connection.dialled and connection.pair is pair:
             self._table.close(connection, outcome.reason, now)
         if self._paths.is_selected(pair):
             self._paths.connection_lost(pair, outcome.reason, now)
@@ -162,9 +168,8 @@ class Checking:
         pair.nominating = False
         self._results.failed(pair, outcome.reason, now)
 
-    def role_changed(self, now: float) -> None:
+    def role_changed(self) -> None:
         """Our role is another one: priorities and nominations follow it."""
-        self._outbox.event(RoleChanged(at=now, role=self._roles.role))
         self._conclusion.role_changed()
         self._checks.take_role(self._roles.role)
 
@@ -178,12 +183,13 @@ class Checking:
 
     def connection_ended(self, connection: Connection, reason: str, now: float) -> None:
         """A connection could not be had, or ended: at once its pair has failed (RFC 6544 §7.1)."""
-        pair = connection.pair
-        carried = pair is not None and pair.flow == connection.flow
+        # One that a restart took over serves a pair of each generation.
+        pair = next((pair for pair in self._checks.history if pair.flow == connection.flow), None)
         self._table.gone(connection, reason, now)
         outcomes = self._client.lost(connection, reason)
-        if pair is None or not carried:
+        if pair is None:
             return
+        pair.flow = None
         if self._paths.is_selected(pair):
             pair.valid = None
             if self._conclusion.state in _CHECKING:
@@ -203,5 +209,5 @@ class Checking:
         for pair in self._results.wrong_host(connection.remote, reason, now):
             pair.nominating = False
             other = self._table.connection(pair.flow)
-            if other is not None:
+            if other is not None and other.pair is pair:
                 self._table.close(other, reason, now)

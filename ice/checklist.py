@@ -24,10 +24,11 @@ class CheckList:
     Args:
         role: ours, for the priorities.
         max_pairs: most pairs it may hold (RFC 8445 §6.1.2.5).
+        first_id: number of its first pair.
         outbox: takes the events.
     """
 
-    def __init__(self, *, role: Role, max_pairs: int, outbox: Outbox) -> None:
+    def __init__(self, *, role: Role, max_pairs: int, outbox: Outbox, first_id: int = 1) -> None:
         self._role = role
         self.max_pairs = max_pairs
         """Most pairs from now on; the lists of one session share them (RFC 8445 §6.1.2.5)."""
@@ -35,7 +36,8 @@ class CheckList:
         self._pairs: list[Pair] = []
         self._dropped: list[Pair] = []
         self._triggered: deque[Pair] = deque()
-        self._next_id = 1
+        self.next_id = first_id
+        """Number of the next pair."""
 
     def __iter__(self) -> Iterator[Pair]:
         return iter(self._pairs)
@@ -131,8 +133,8 @@ class CheckList:
         return kept[0] if kept else None
 
     def _make(self, local: Candidate, remote: Candidate, flow: FlowId | None) -> Pair:
-        pair = Pair(number=self._next_id, local=local, remote=remote, role=self._role, flow=flow)
-        self._next_id += 1
+        pair = Pair(number=self.next_id, local=local, remote=remote, role=self._role, flow=flow)
+        self.next_id += 1
         return pair
 
     def _sort(self) -> None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from ice.check_client import Check, CheckClient
 from ice.checklist import CheckList
 from ice.config import IceConfig
 from ice.connection import ConnectionState
 from ice.connection_table import ConnectionTable
-from ice.messages import PairNominated, StateChanged
+from ice.local_candidates import LocalCandidates
+from ice.messages import PairNominated
 from ice.nomination import decide, passed_over
 from ice.outbox import Outbox
 from ice.pair import Foundation, Pair
 from ice.paths import Paths
 from ice.reasons import why_failed
 from ice.role import RoleKeeper
-from ice.types import Description, PairState, SessionState
+from ice.types import Description, FlowId, PairState, SessionState
 
 
 class Conclusion:
@@ -31,6 +32,9 @@ class Conclusion:
         roles: who nominates.
         config: limits and times.
         inbound: how many checks of the peer were answered, for the sentence of a failure.
+        told: hears of every new state and why: state, reason, monotonic seconds.
+        needed_elsewhere: what other generations use and must not be freed.
+        locals_: our candidates, whose sockets are freed.
         outbox: takes the events.
     """
 
@@ -45,6 +49,9 @@ class Conclusion:
         roles: RoleKeeper,
         config: IceConfig,
         inbound: Callable[[], int],
+        told: Callable[[SessionState, str, float], None],
+        needed_elsewhere: Callable[[], Container[FlowId]],
+        locals_: LocalCandidates,
         outbox: Outbox,
     ) -> None:
         self.state = SessionState.NEW
@@ -56,6 +63,9 @@ class Conclusion:
         self._roles = roles
         self._config = config
         self._inbound = inbound
+        self._told = told
+        self._needed_elsewhere = needed_elsewhere
+        self._locals = locals_
         self._outbox = outbox
         self._lite = False
         self._aggressive = False
@@ -70,7 +80,7 @@ class Conclusion:
         """Move to a state and tell so."""
         if state is not self.state:
             self.state = state
-            self._outbox.event(StateChanged(at=now, state=state, reason=reason))
+            self._told(state, reason, now)
 
     def start(self, remote: Description, now: float) -> None:
         """Checks begin; patience runs from here (RFC 8863 §4)."""
@@ -243,17 +253,33 @@ class Conclusion:
 
     def release(self, now: float) -> None:
         """Close the connections and sockets that no selected path needs, some seconds after completion."""
-        if self._release_at is None or now < self._release_at:
-            return
-        self._release_at = None
-        needed = self._paths.flows
-        reason = "not needed: ICE is completed"
-        for connection in self._table.connections:
-            if connection.flow not in needed:
+        if self._release_at is not None and now >= self._release_at:
+            self._release_at = None
+            self.free("not needed: ICE is completed", now, keep=self._paths.flows)
+
+    def free(self, reason: str, now: float, *, keep: Container[FlowId] = ()) -> None:
+        """Close what belongs to this generation, but what it keeps and what another one needs."""
+        needed = self._needed_elsewhere()
+        for flow in self.own_flows:
+            if flow in keep or flow in needed:
+                continue
+            connection = self._table.connection(flow)
+            if connection is not None:
                 self._table.close(connection, reason, now)
-        for socket in self._table.sockets:
-            if socket.flow not in needed:
-                self._table.free_socket(socket.flow, reason)
+            elif self._table.find(flow) is not None:
+                self._table.free_socket(flow, reason)
+
+    @property
+    def own_flows(self) -> tuple[FlowId, ...]:
+        """Sockets of our candidates, and the connections that these accepted or our pairs dialled."""
+        sockets = self._locals.flows
+        dialled = set(self._checks.history)
+        connections = (
+            connection.flow
+            for connection in self._table.connections
+            if connection.listener in sockets or connection.pair in dialled
+        )
+        return *sockets, *connections
 
     @property
     def next_timer(self) -> float | None:

@@ -164,7 +164,9 @@ class ConnectionTable:
         self.gone(connection, reason, now)
 
     def gone(self, connection: Connection, reason: str, now: float) -> None:
-        """A connection ended: forget it."""
+        """A connection ended: forget it; once is enough."""
+        if connection.state is ConnectionState.CLOSED:
+            return
         connection.state = ConnectionState.CLOSED
         self._connections.pop(connection.flow, None)
         self._sources.pop((connection.flow, connection.remote), None)
@@ -182,6 +184,14 @@ class ConnectionTable:
     def validate_source(self, flow: FlowId, remote: TransportAddress, component: int) -> None:
         """Media is taken from there from now on: an authenticated check or answer came from it."""
         self._sources[flow, remote] = component
+
+    def withdraw_source(self, flow: FlowId, remote: TransportAddress, now: float) -> None:
+        """Media is taken from there no longer: it was not the peer, and a connection has proved nothing."""
+        self._sources.pop((flow, remote), None)
+        connection = self._connections.get(flow)
+        if connection is not None and not connection.dialled:
+            connection.proved = False
+            connection.deadline = now + self._config.unproved_timeout_s
 
     def accepts_data(self, flow: FlowId, remote: TransportAddress) -> int | None:
         """The component whose media may come from there, else None (RFC 6544 §3)."""

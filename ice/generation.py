@@ -1,7 +1,7 @@
 """One generation of ICE: everything that belongs to one pair of credentials (RFC 8445 §9, RFC 8839 §4.4).
 
 It wires the parts that own the rules: check list, client and server side of checks, nomination, paths. A
-restart begins another one; sockets, connections, role and pacing outlive it and belong to the agent.
+restart begins another one (`ice.generations`); connections, role and pacing outlive it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ice.conclusion import Conclusion
 from ice.config import IceConfig
 from ice.connection import Connection
 from ice.connection_table import ConnectionTable
+from ice.generation_owner import GenerationOwner
 from ice.inbound import InboundChecks
 from ice.local_candidates import LocalCandidates
 from ice.outbox import Outbox
@@ -33,6 +34,7 @@ from ice.types import (
     Credentials,
     Description,
     FlowId,
+    PairState,
     PairView,
     Role,
     SessionState,
@@ -51,6 +53,8 @@ class Generation:
         table: sockets and connections of the agent.
         config: policy.
         random: random(n) gives n unpredictable bytes.
+        owner: keeps it.
+        first_pair_id: the id of its first pair.
         outbox: takes commands and events.
     """
 
@@ -64,6 +68,8 @@ class Generation:
         table: ConnectionTable,
         config: IceConfig,
         random: Callable[[int], bytes],
+        owner: GenerationOwner,
+        first_pair_id: int,
         outbox: Outbox,
     ) -> None:
         self.credentials = credentials
@@ -73,9 +79,13 @@ class Generation:
         self._roles = roles
         self._pacing = pacing
         self._table = table
+        self._owner = owner
         self._outbox = outbox
+        self._retired_until: float | None = None
         self._locals = LocalCandidates(limit=config.max_candidates, table=table, outbox=outbox)
-        checks = self._checks = CheckList(role=roles.role, max_pairs=config.max_pairs, outbox=outbox)
+        checks = self._checks = CheckList(
+            role=roles.role, max_pairs=config.max_pairs, first_id=first_pair_id, outbox=outbox
+        )
         self._lists = CheckListSet((checks,))
         self._remotes = RemoteCandidates(config=config, outbox=outbox)
         self._permissions = PeerPermissions(outbox)
@@ -89,10 +99,13 @@ class Generation:
             roles=roles,
             config=config,
             random=random,
+            speaks=lambda component: owner.speaks(self, component),
+            advise=lambda reason, now: owner.advise_restart(self, reason, now),
             outbox=outbox,
         )
         inbound = self._inbound = InboundChecks(
             table=table,
+            locals_=self._locals,
             remotes=self._remotes,
             checks=checks,
             client=client,
@@ -117,6 +130,9 @@ class Generation:
             roles=roles,
             config=config,
             inbound=lambda: inbound.answered,
+            told=lambda state, reason, now: owner.state_changed(self, state, reason, now),
+            needed_elsewhere=lambda: owner.needed_beside(self),
+            locals_=self._locals,
             outbox=outbox,
         )
         checking = self._checking = Checking(
@@ -129,7 +145,7 @@ class Generation:
             conclusion=conclusion,
             roles=roles,
             pacing=pacing,
-            outbox=outbox,
+            on_role_change=owner.role_changed,
         )
         self._packets = Packets(
             config=config,
@@ -140,6 +156,7 @@ class Generation:
             paths=paths,
             checking=checking,
             conclusion=conclusion,
+            on_role_change=owner.role_changed,
             outbox=outbox,
         )
 
@@ -204,15 +221,15 @@ class Generation:
         if description.lite and not self._roles.controlling:
             # RFC 8445 §6.1.1: towards a lite peer the full agent controls, whoever began.
             self._roles.role = Role.CONTROLLING
-            self.role_changed(now)
+            self._owner.role_changed(now)
         self._pacing.agree(description.pacing_ms)
         self._client.set_remote(description.credentials)
         self._paths.set_remote(description.credentials, now)
         self._conclusion.start(description, now)
 
-    def role_changed(self, now: float) -> None:
+    def take_role(self) -> None:
         """The role of the agent is another one."""
-        self._checking.role_changed(now)
+        self._checking.role_changed()
 
     def add_remote_candidate(self, candidate: Candidate, now: float) -> None:
         """Take a candidate that came after the description; ignored after the end of candidates."""
@@ -230,6 +247,12 @@ class Generation:
         self.remote = replace(self.remote, end_of_candidates=True)
         self._conclusion.end_of_candidates()
         self._limit_to_peer(now)
+
+    def check_again(self, now: float) -> None:
+        """Failed pairs get another check while there is no path."""
+        for pair in tuple(self._checks) if self.state is SessionState.RUNNING else ():
+            if pair.state is PairState.FAILED:
+                self._checks.trigger(pair, now)
 
     def limit_components(self, count: int, now: float) -> None:
         """Use components 1 to `count` only."""
@@ -251,6 +274,14 @@ class Generation:
 
     # --- packets and connections ----------------------------------------------------------------------------
 
+    def expects(self, transaction_id: bytes) -> bool:
+        """True where a check or consent check of ours waits for this answer."""
+        return self._client.expects(transaction_id) or self._paths.expects(transaction_id)
+
+    def owns(self, flow: FlowId) -> bool:
+        """True of sockets of our candidates, connections that they accepted and that our pairs dialled."""
+        return flow in self._conclusion.own_flows
+
     def receive(self, flow: FlowId, remote: TransportAddress, data: bytes, now: float) -> None:
         """A datagram or the content of one frame."""
         self._packets.receive(flow, remote, data, now)
@@ -266,18 +297,88 @@ class Generation:
         """A connection could not be had, or ended."""
         self._checking.connection_ended(connection, reason, now)
 
+    def socket_lost(self, flow: FlowId, reason: str, now: float) -> bool:
+        """A socket is gone, say the relay behind it: fail its pairs; True where it carried media."""
+        for pair in tuple(self._checks):
+            if pair.flow == flow and not self._paths.is_selected(pair) and pair.state is not PairState.FAILED:
+                self._conclusion.drop(pair, reason, now)
+        return self._paths.socket_lost(flow, reason, now)
+
+    # --- beside other generations (ice.generations) ---------------------------------------------------------
+
+    @property
+    def quiet(self) -> bool:
+        """True while another generation has the pacing."""
+        return self._checking.quiet
+
+    @quiet.setter
+    def quiet(self, quiet: bool) -> None:
+        self._checking.quiet = quiet
+
+    @property
+    def retired(self) -> bool:
+        """True once the media has moved on: only checks of the peer are answered still."""
+        return self._retired_until is not None
+
+    def retire(self, now: float) -> None:
+        """The media is elsewhere: send nothing, answer a peer that is not there yet, then free everything."""
+        self._client.stop()
+        self._packets.deaf = True
+        self._retired_until = now + self._config.release_after_s
+
+    def alive(self, component: int) -> bool:
+        """True while media can be sent on our path."""
+        return not self.retired and self._paths.alive(component)
+
+    @property
+    def has_path(self) -> bool:
+        """True while a component can send."""
+        return any(self.alive(component) for component in range(1, self.components + 1))
+
+    @property
+    def can_carry(self) -> bool:
+        """True while every component can send."""
+        return all(self.alive(component) for component in range(1, self.components + 1))
+
+    def told(self, component: int) -> bool:
+        """True where the application was told that media takes our path."""
+        return self._paths.told(component)
+
+    def announce(self, now: float) -> None:
+        """Tell of paths that were kept back until now."""
+        if not self.retired:
+            self._paths.announce(now)
+
+    @property
+    def needs(self) -> frozenset[FlowId]:
+        """Sockets and connections that nobody else may free."""
+        if self.state is SessionState.COMPLETED or self.retired:
+            return self._paths.flows if not self.retired else frozenset()
+        return frozenset(self._conclusion.own_flows)
+
+    @property
+    def next_pair_id(self) -> int:
+        """An id that no pair of ours has."""
+        return self._checks.next_id
+
     # --- time -----------------------------------------------------------------------------------------------
 
     def advance(self, now: float) -> None:
         """Do what is due."""
-        self._checking.advance(now)
+        if self._retired_until is None:
+            self._checking.advance(now)
+        elif now >= self._retired_until:
+            self.close("not needed: the media is on the path of the restart", now)
 
     @property
     def next_timer(self) -> float | None:
         """When `advance` has something to do, monotonic seconds."""
-        return self._checking.next_timer
+        if self.state is SessionState.CLOSED:
+            return None
+        return self._checking.next_timer if self._retired_until is None else self._retired_until
 
-    def close(self, now: float) -> None:
-        """End it: nothing is sent any more. Sockets and connections are the agent's matter."""
+    def close(self, reason: str, now: float) -> None:
+        """End it: nothing is sent any more, and all that no other generation needs is freed."""
         self._client.stop()
+        self._conclusion.free(reason, now)
         self._conclusion.set_state(SessionState.CLOSED, now)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from ice.check_client import CheckClient
 from ice.check_server import InboundCheck
 from ice.checklist import CheckList
-from ice.connection import Connection
+from ice.connection import Connection, LocalSocket
 from ice.connection_table import ConnectionTable
+from ice.local_candidates import LocalCandidates
 from ice.messages import CheckReceived
 from ice.outbox import Outbox
 from ice.pair import Pair
@@ -35,6 +36,7 @@ class InboundChecks:
         self,
         *,
         table: ConnectionTable,
+        locals_: LocalCandidates,
         remotes: RemoteCandidates,
         checks: CheckList,
         client: CheckClient,
@@ -43,6 +45,7 @@ class InboundChecks:
         outbox: Outbox,
     ) -> None:
         self._table = table
+        self._locals = locals_
         self._remotes = remotes
         self._checks = checks
         self._client = client
@@ -67,11 +70,22 @@ class InboundChecks:
         self._aggressive = aggressive
         early, self._early = self._early, {}
         for inbound in early.values():
+            if inbound.ufrag != remote.ufrag:
+                self._table.withdraw_source(inbound.flow, inbound.remote, now)
+                self._refuse_stranger(inbound, now)
+                continue
             # None of them is nominated by that: no check of ours has succeeded yet.
             self._act(inbound, now)
 
     def receive(self, inbound: InboundCheck, component: int, now: float) -> Pair | None:
-        """A check was answered; gives the pair that is nominated by it, if any."""
+        """A check was answered; gives the pair that is nominated by it, if any.
+
+        One that names another peer than the one whose description we have proves nothing: that peer has
+        our password and not our description, and no media is taken from it (RFC 8445 §7.3).
+        """
+        if self._remote is not None and inbound.ufrag != self._remote.ufrag:
+            self._refuse_stranger(inbound, now)
+            return None
         self.answered += 1
         self._table.validate_source(inbound.flow, inbound.remote, component)
         connection = self._table.connection(inbound.flow)
@@ -99,18 +113,20 @@ class InboundChecks:
             self._outbox.refuse(inbound.flow, inbound.remote, "early_checks_over_limit", reason, now)
         return None
 
+    def _refuse_stranger(self, inbound: InboundCheck, now: float) -> None:
+        reason = f"check of another peer: ufrag {inbound.ufrag!r}"
+        self._outbox.refuse(inbound.flow, inbound.remote, "unknown_peers", reason, now)
+
     def _act(self, inbound: InboundCheck, now: float) -> Pair | None:
         flow, remote = inbound.flow, inbound.remote
         socket = self._table.find(flow)
         if socket is None:
             return None
-        if self._remote is not None and inbound.ufrag != self._remote.ufrag:
-            reason = f"check of another peer: ufrag {inbound.ufrag!r}"
-            self._outbox.refuse(flow, remote, "unknown_peers", reason, now)
-            return None
         nominates = inbound.use_candidate and not self._roles.controlling
         connection = socket if isinstance(socket, Connection) else None
-        pair = self._checks.find(flow, remote) if connection is None else connection.pair
+        pair = None if connection is None else connection.pair
+        if pair is None or pair not in self._checks.history:
+            pair = self._checks.find(flow, remote)
         selected = self._paths.pair(socket.component)
         replaces = connection is not None and self._paths.replaced_by(connection, nominates=nominates)
         concluded = selected is not None and pair is not selected
@@ -119,6 +135,10 @@ class InboundChecks:
             # several pairs, and a lost connection may come back.
             return None
         if pair is None or pair not in self._checks:
+            if not self._is_ours(socket):
+                # Sent to a socket of another generation; that one answers what its own peer sends there.
+                self._outbox.counters["checks_across_generations"] += 1
+                return None
             pair = self._new_pair(inbound, socket.candidate, pair, now)
             if pair is None:
                 return None
@@ -130,6 +150,11 @@ class InboundChecks:
         if pair is selected:
             return None
         return self._trigger(pair, now)
+
+    def _is_ours(self, socket: LocalSocket | Connection) -> bool:
+        if not isinstance(socket, Connection):
+            return socket.flow in self._locals.flows
+        return socket.listener in self._locals.flows or socket.pair in self._checks.history
 
     def _new_pair(
         self, inbound: InboundCheck, local: Candidate, known: Pair | None, now: float

@@ -43,6 +43,11 @@ class LocalCandidates:
         self._outbox.event(CandidateAdded(at=now, local=True, candidate=candidate))
 
     @property
+    def flows(self) -> tuple[FlowId, ...]:
+        """Our UDP sockets and listeners, also those that are freed by now; each once."""
+        return tuple(dict.fromkeys(flow for _, flow in self._known if flow is not None))
+
+    @property
     def relays(self) -> tuple[tuple[Candidate, FlowId], ...]:
         """Relayed candidates with the sockets that they have at the relay."""
         return tuple(

@@ -180,6 +180,37 @@ class PathLost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestartAdvised:
+    """Only a restart can bring the path back, or keep it (RFC 6544 §11.1, §11.2); told once per loss.
+
+    The controlling agent is told; of a lost relay the one that had it, whatever its role.
+    """
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartFailed:
+    """No path was found under the new credentials; media goes on where it went before the restart."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdatedDescriptionAdvised:
+    """What ICE selected is not what the descriptions name as default (RFC 8839 §4.3.4).
+
+    Told to the controlling agent at the conclusion. Middleboxes on the way of the signalling may want to
+    know; the using protocol decides whether to tell. `pairs` are the selected ones, lowest component first.
+    """
+
+    at: float
+    pairs: tuple[PairView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowOpening:
     """A TCP connection is being dialled."""
 
@@ -241,6 +272,9 @@ Event = (
     | PairNominated
     | PathSelected
     | PathLost
+    | RestartAdvised
+    | RestartFailed
+    | UpdatedDescriptionAdvised
     | FlowOpening
     | FlowOpened
     | FlowClosed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ice.check_client import CheckClient
 from ice.check_server import CheckServer
 from ice.checking import Checking
@@ -36,6 +38,7 @@ class Packets:
         paths: Paths,
         checking: Checking,
         conclusion: Conclusion,
+        on_role_change: Callable[[float], None],
         outbox: Outbox,
     ) -> None:
         self._config = config
@@ -46,7 +49,10 @@ class Packets:
         self._paths = paths
         self._checking = checking
         self._conclusion = conclusion
+        self._on_role_change = on_role_change
         self._outbox = outbox
+        self.deaf = False
+        """The media is elsewhere: checks are answered and change nothing."""
 
     def receive(self, flow: FlowId, remote: TransportAddress, data: bytes, now: float) -> None:
         """A datagram or the content of one frame."""
@@ -90,7 +96,9 @@ class Packets:
         if inbound is None:
             return
         if inbound.switched:
-            self._checking.role_changed(now)
+            self._on_role_change(now)
+        if self.deaf:
+            return
         nominated = self._inbound.receive(inbound, socket.component, now)
         if nominated is not None and self._conclusion.state is not SessionState.FAILED:
             self._conclusion.nominated(nominated, now)

@@ -21,11 +21,17 @@ from ice.types import Credentials, FlowId, TcpType, TransportAddress
 # Seconds until a lost connection is dialled again: at once, then with growing patience.
 _REDIAL_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0)
 
+_FUTILE_REDIALS = 3
+"""So many dials of a lost connection failed: the way is closed, or its NAT has another mapping now."""
+
+_FUTILE_WAIT_S = 3.0
+"""So long a lost connection has not come back: who dials has tried thrice, or does not know of the loss."""
+
 
 class Path:
     """What one component sends its media on."""
 
-    __slots__ = ("consent", "lost", "pair", "redial_at", "redials", "selected_at")
+    __slots__ = ("consent", "futile_at", "lost", "pair", "redial_at", "redials", "selected_at", "told")
 
     def __init__(self, pair: Pair, consent: Consent, now: float) -> None:
         self.pair = pair
@@ -35,6 +41,10 @@ class Path:
         """Its TCP connection is gone; the consent timer runs on (RFC 7675 §5.2)."""
         self.redial_at: float | None = None
         self.redials = 0
+        self.futile_at: float | None = None
+        """When the lost connection is despaired of and a restart is advised; redialling goes on."""
+        self.told = False
+        """The application knows that its media takes this path."""
 
 
 class Paths:
@@ -47,6 +57,8 @@ class Paths:
         roles: role and tie-breaker.
         config: intervals.
         random: random(n) gives n unpredictable bytes.
+        speaks: false of a component whose media is on the path of another generation.
+        advise: hears why a restart would help, in words, and when.
         outbox: takes commands and events.
     """
 
@@ -59,6 +71,8 @@ class Paths:
         roles: RoleKeeper,
         config: IceConfig,
         random: Callable[[int], bytes],
+        speaks: Callable[[int], bool],
+        advise: Callable[[str, float], None],
         outbox: Outbox,
     ) -> None:
         self._local = local
@@ -67,6 +81,8 @@ class Paths:
         self._roles = roles
         self._config = config
         self._random = random
+        self._speaks = speaks
+        self._advise = advise
         self._outbox = outbox
         self._remote: Credentials | None = None
         self._started_at = 0.0
@@ -89,6 +105,16 @@ class Paths:
     def is_lost(self, pair: Pair) -> bool:
         """True of a selected pair without its connection."""
         return self.is_selected(pair) and self._paths[pair.component].lost
+
+    def told(self, component: int) -> bool:
+        """True once the application knows that media takes our path."""
+        path = self._paths.get(component)
+        return path is not None and path.told
+
+    def alive(self, component: int) -> bool:
+        """True while media can be sent on our path."""
+        path = self._paths.get(component)
+        return path is not None and not path.lost
 
     def forget(self, component: int) -> None:
         """The component is not used any more."""
@@ -114,10 +140,20 @@ class Paths:
         reason = why_selected(pair, ours, elapsed_s=now - self._started_at)
         self._tell(pair, "the peer opened the TCP connection again" if pair.replaces else reason, now)
 
+    def announce(self, now: float) -> None:
+        """Tell of the paths that were kept back while the generation before carried the media."""
+        for path in self._paths.values():
+            if not path.told and not path.lost:
+                self._tell(path.pair, path.pair.reason, now)
+
     def _tell(self, pair: Pair, reason: str, now: float) -> None:
         if pair.valid is None:
             raise ValueError("the path is not proved")
         pair.reason = reason
+        path = self._paths[pair.component]
+        path.told = self._speaks(pair.component)
+        if not path.told:
+            return
         self._outbox.event(
             PathSelected(
                 at=now,
@@ -150,19 +186,49 @@ class Paths:
         """The connection of a selected pair is gone: tell, and dial again where it was us who dialled."""
         path = self._paths[pair.component]
         if not path.lost:
-            self._outbox.event(PathLost(at=now, component=pair.component, reason=reason))
-        path.lost = True
-        if pair.local.tcptype is TcpType.ACTIVE:
+            self._lose(path, reason, now)
+            path.futile_at = now + _FUTILE_WAIT_S
+        if pair.local.tcptype in (TcpType.ACTIVE, TcpType.SO):
             delay = _REDIAL_DELAYS_S[min(path.redials, len(_REDIAL_DELAYS_S) - 1)]
             path.redial_at = now + delay
             path.redials += 1
+            if path.redials > _FUTILE_REDIALS:
+                self._despair(path, now)
+
+    def socket_lost(self, flow: FlowId, reason: str, now: float) -> bool:
+        """The socket under a path is gone and nothing brings it back; True where there was one.
+
+        The consent timer runs on: nobody has revoked anything.
+        """
+        lost = [path for path in self._paths.values() if path.pair.flow == flow]
+        for path in lost:
+            path.pair.flow = path.pair.valid = None
+            if not path.lost:
+                self._lose(path, reason, now)
+        return bool(lost)
+
+    def _lose(self, path: Path, reason: str, now: float) -> None:
+        path.lost = True
+        if path.told and self._speaks(path.pair.component):
+            self._outbox.event(PathLost(at=now, component=path.pair.component, reason=reason))
+
+    def _despair(self, path: Path, now: float) -> None:
+        if path.futile_at is None:
+            return
+        path.futile_at = None
+        dials = path.pair.local.tcptype in (TcpType.ACTIVE, TcpType.SO)
+        self._advise(
+            f"the TCP connection to {path.pair.remote.address} cannot be opened again"
+            if dials
+            else "the peer does not open the TCP connection again",
+            now,
+        )
 
     def end(self, reason: str, now: float) -> None:
         """The session failed: no component may send any more (RFC 8445 §12.1, RFC 7675 §5.1)."""
-        for component, path in self._paths.items():
+        for path in self._paths.values():
             if not path.lost:
-                path.lost = True
-                self._outbox.event(PathLost(at=now, component=component, reason=reason))
+                self._lose(path, reason, now)
 
     def found_again(self, pair: Pair, now: float) -> None:
         """A check on the selected pair succeeded: a lost path may carry media again (RFC 6544 §11.1)."""
@@ -171,7 +237,7 @@ class Paths:
         if path.lost:
             path.lost = False
             path.redials = 0
-            path.redial_at = None
+            path.redial_at = path.futile_at = None
             self._tell(pair, "the TCP connection was lost and opened again", now)
 
     def redials(self, now: float) -> list[Pair]:
@@ -184,6 +250,10 @@ class Paths:
         return due
 
     # --- consent (RFC 7675) ---------------------------------------------------------------------------------
+
+    def expects(self, transaction_id: bytes) -> bool:
+        """True where this answers one of our consent checks."""
+        return any(path.consent.expects(transaction_id) for path in self._paths.values())
 
     def handle_response(
         self, message: StunMessage, flow: FlowId, remote: TransportAddress, now: float
@@ -215,16 +285,19 @@ class Paths:
         times: list[float] = []
         for path in self._paths.values():
             times.append(path.consent.expires_at if path.lost else path.consent.next_timer)
-            if path.redial_at is not None:
-                times.append(path.redial_at)
+            times += [at for at in (path.redial_at, path.futile_at) if at is not None]
         return min(times, default=None)
 
     def handle_timer(self, now: float) -> str:
         """Send consent checks and keepalives; gives why the session ends where a consent ran out."""
         for path in self._paths.values():
+            if path.futile_at is not None and now >= path.futile_at:
+                self._despair(path, now)
             if path.consent.expired(now):
                 silence = f"no answer of the peer for {self._config.consent_timeout_s:.0f} s"
-                return f"the connection was lost and {silence}" if path.lost else silence
+                reason = f"the connection was lost and {silence}" if path.lost else silence
+                self._advise(reason, now)
+                return reason
             flow = path.pair.flow
             if path.lost or flow is None:
                 continue

@@ -377,11 +377,12 @@ def test_nothing_in_the_interface_changes_how_checks_work() -> None:
     """Input, output and what is known: a using protocol constrains inputs and nothing else."""
     public = {name for name in dir(Agent) if not name.startswith("_")}
     descriptions = {"local_description", "set_remote", "add_remote_candidate", "end_of_candidates"}
+    restarts = {"restart", "abandon_restart", "restarting", "remote_description"}
     choices = {"add_local_candidate", "limit_components", "set_role", "new_flow", "close"}
-    sockets = {"receive", "flow_opened", "flow_failed", "flow_closed", "flow_accepted"}
+    sockets = {"receive", "flow_opened", "flow_failed", "flow_closed", "flow_accepted", "socket_lost"}
     time = {"handle_timer", "next_timer", "take_commands", "take_events"}
     known = {"state", "role", "pairs", "selected", "accepts_data", "counters", "lite"}
-    assert public == descriptions | choices | sockets | time | known
+    assert public == descriptions | restarts | choices | sockets | time | known
 
 
 def test_flow_ids_are_never_used_twice() -> None:

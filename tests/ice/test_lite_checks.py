@@ -83,7 +83,7 @@ def test_it_never_asks_and_never_dials() -> None:
     assert one.state() is SessionState.COMPLETED
     assert one.requests() == [], "no check, and no consent check (RFC 7675 §1)"
     assert one.dials() == []
-    assert not hasattr(one.agent._generation, "_lists")
+    assert not hasattr(one.agent.lite, "_lists")
 
 
 @pytest.mark.req("ICE-12.1-3", "ICE-8.2-1")

@@ -1,0 +1,201 @@
+"""A lite generation beside others: what a restart asks of it (RFC 8839 §4.4.3.2).
+
+A restart may make a lite agent of a full one and the other way round (RFC 8445 §9), so `ice.generations`
+treats both alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ice.config import IceConfig
+from ice.connection_table import ConnectionTable
+from ice.generation_owner import GenerationOwner
+from ice.lite_generation import LiteGeneration
+from ice.messages import Event, PathLost, PathSelected, RoleChanged, StateChanged
+from ice.outbox import Outbox
+from ice.role import RoleKeeper
+from ice.types import Credentials, FlowId, SessionState
+
+
+class _Gate(Outbox):
+    """Holds back what the application must not hear while the media is on another generation's path."""
+
+    def __init__(self, outbox: Outbox, which: LiteBeside, owner: GenerationOwner) -> None:
+        super().__init__()
+        self.counters = outbox.counters
+        self.command = outbox.command  # type: ignore[method-assign]
+        self._out = outbox
+        self._which = which
+        self._owner = owner
+        self._held: dict[int, PathSelected] = {}
+        self.told: dict[int, bool] = {}
+
+    def event(self, event: Event) -> None:
+        """Pass an event on, or to the owner, or keep it."""
+        match event:
+            case StateChanged():
+                self._owner.state_changed(self._which, event.state, event.reason, event.at)
+            case RoleChanged():
+                self._owner.role_changed(event.at)
+            case PathSelected():
+                self._held[event.component] = event
+                self.announce()
+            case PathLost():
+                self._held.pop(event.component, None)
+                if self.told.pop(event.component, False):
+                    self._out.event(event)
+            case _:
+                self._out.event(event)
+
+    def announce(self) -> None:
+        """Tell of what may be told now."""
+        for component, event in tuple(self._held.items()):
+            if self._owner.speaks(self._which, component):
+                del self._held[component]
+                self.told[component] = True
+                self._out.event(event)
+
+
+class LiteBeside(LiteGeneration):
+    """A `LiteGeneration` with the parts that `ice.generations` asks for.
+
+    Args:
+        credentials: our user name fragment and password.
+        components: 1, or 2 with RTCP beside RTP.
+        roles: role of the agent.
+        table: sockets and connections of the agent.
+        config: policy.
+        random: random(n) gives n unpredictable bytes.
+        owner: keeps it.
+        first_pair_id: the id of its first pair.
+        outbox: takes commands and events.
+    """
+
+    def __init__(
+        self,
+        *,
+        credentials: Credentials,
+        components: int,
+        roles: RoleKeeper,
+        table: ConnectionTable,
+        config: IceConfig,
+        random: Callable[[int], bytes],
+        owner: GenerationOwner,
+        first_pair_id: int,
+        outbox: Outbox,
+    ) -> None:
+        self._owner = owner
+        self._gate = _Gate(outbox, self, owner)
+        self._first_pair_id = first_pair_id
+        self._retired_until: float | None = None
+        self._release_after_s = config.release_after_s
+        self.quiet = False
+        super().__init__(
+            credentials=credentials,
+            components=components,
+            roles=roles,
+            table=table,
+            config=config,
+            random=random,
+            outbox=self._gate,
+        )
+
+    def take_role(self) -> None:
+        """The role of the agent is another one; a lite agent has nothing that depends on it."""
+
+    # --- beside other generations (ice.generations) ---------------------------------------------------------
+
+    def expects(self, _transaction_id: bytes) -> bool:
+        """Never: a lite agent asks nothing."""
+        return False
+
+    @property
+    def _flows(self) -> frozenset[FlowId]:
+        sockets = self._locals.flows
+        accepted = (one.flow for one in self._table.connections if one.listener in sockets)
+        return frozenset((*sockets, *accepted, *(pair.flow for pair in self._valid if pair.flow is not None)))
+
+    def owns(self, flow: FlowId) -> bool:
+        """True of a socket of our candidates and of a connection that serves a pair of ours."""
+        return flow in self._flows
+
+    @property
+    def retired(self) -> bool:
+        """True once the media has moved on: only checks of the peer are answered still."""
+        return self._retired_until is not None
+
+    def retire(self, now: float) -> None:
+        """The media is elsewhere: answer a peer that is not there yet, then free everything."""
+        self._peer.stop()
+        self._retired_until = now + self._release_after_s
+
+    def alive(self, component: int) -> bool:
+        """True while media can be sent on our path."""
+        pair = self._paths.pair(component)
+        return not self.retired and pair is not None and pair.valid is not None
+
+    @property
+    def has_path(self) -> bool:
+        """True while a component can send."""
+        return any(self.alive(component) for component in range(1, self.components + 1))
+
+    @property
+    def can_carry(self) -> bool:
+        """True while every component can send."""
+        return all(self.alive(component) for component in range(1, self.components + 1))
+
+    def told(self, component: int) -> bool:
+        """True where the application was told that media takes our path."""
+        return self._gate.told.get(component, False)
+
+    def announce(self, _now: float) -> None:
+        """Tell of paths that were kept back until now."""
+        if not self.retired:
+            self._gate.announce()
+
+    @property
+    def needs(self) -> frozenset[FlowId]:
+        """Sockets and connections that nobody else may free."""
+        if self.retired:
+            return frozenset()
+        return self._paths.flows if self.state is SessionState.COMPLETED else self._flows
+
+    @property
+    def next_pair_id(self) -> int:
+        """An id that no pair of ours has."""
+        return self._first_pair_id + len(self.pairs)
+
+    def socket_lost(self, flow: FlowId, reason: str, now: float) -> bool:
+        """A socket is gone; True where it carried media."""
+        lost = [pair for pair in self._valid if pair.flow == flow]
+        for pair in lost:
+            self._valid.invalidate(pair, reason)
+            if self._paths.is_selected(pair):
+                self._paths.lost(pair, reason, now)
+        return any(self._paths.is_selected(pair) for pair in lost)
+
+    def advance(self, now: float) -> None:
+        """Do what is due."""
+        if self._retired_until is None:
+            super().advance(now)
+        elif now >= self._retired_until:
+            self.close("not needed: the media is on the path of the restart", now)
+
+    @property
+    def next_timer(self) -> float | None:
+        """When `advance` has something to do, monotonic seconds."""
+        if self.state is SessionState.CLOSED:
+            return None
+        return super().next_timer if self._retired_until is None else self._retired_until
+
+    def close(self, reason: str, now: float) -> None:  # type: ignore[override]
+        """End it, and free all that no other generation needs."""
+        needed = self._owner.needed_beside(self)
+        for flow in self._flows - needed:
+            connection = self._table.connection(flow)
+            if connection is not None:
+                self._table.close(connection, reason, now)
+            elif self._table.find(flow) is not None:
+                self._table.free_socket(flow, reason)
+        super().close(now)

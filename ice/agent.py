@@ -255,11 +255,6 @@ class Agent:
             generation.check_again(now)
         self._advance(now)
 
-    @property
-    def remote_description(self) -> Description | None:
-        """What the peer told last, None before."""
-        return self._generations.current.remote
-
     def limit_components(self, count: int, now: float) -> None:
         """Use components 1 to `count` only: rtcp-mux was agreed; ValueError under 1."""
         if count < 1:

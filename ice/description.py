@@ -1,7 +1,8 @@
 """JSON form of descriptions and candidates, so that any rendezvous can carry them (RFC 8445 §5.3).
 
-The reader is strict: an unknown key, a wrong type or a value outside its RFC range raises DescriptionError
-with the path of the culprit. The base of a candidate is local knowledge and never written.
+The reader is strict: a missing key, a wrong type or a value outside its RFC range raises DescriptionError
+with the path of the culprit. Unknown keys are ignored, so that a later form may add some. The base of a
+candidate is local knowledge and never written. docs/ice.md tells what each key means.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar, cast
 
 from ice.errors import DescriptionError
+from ice.trickle import CandidateMessage
 from ice.types import (
     Candidate,
     CandidateType,
@@ -83,9 +85,8 @@ def description_to_json(description: Description) -> dict[str, Any]:
 def description_from_json(value: object) -> Description:
     """Read plain JSON values; raises DescriptionError."""
     entry = _Object(value, "description")
-    if entry.take("schema", _integer(0, 2**31)) != SCHEMA:
-        raise DescriptionError(f"description.schema: only schema {SCHEMA} is known")
-    description = Description(
+    _known_schema(entry)
+    return Description(
         credentials=Credentials(
             ufrag=entry.take("ufrag", _matching(_UFRAG)),
             password=entry.take("password", _password),
@@ -97,8 +98,29 @@ def description_from_json(value: object) -> Description:
         mismatch=entry.take("mismatch", _boolean, False),
         end_of_candidates=entry.take("end_of_candidates", _boolean, True),
     )
-    entry.finish()
-    return description
+
+
+def message_to_json(message: CandidateMessage) -> dict[str, Any]:
+    """Plain JSON values of trickled candidates."""
+    return {
+        "schema": SCHEMA,
+        "ufrag": message.ufrag,
+        "number": message.number,
+        "candidates": [candidate_to_json(candidate) for candidate in message.candidates],
+        "end_of_candidates": message.end_of_candidates,
+    }
+
+
+def message_from_json(value: object) -> CandidateMessage:
+    """Read trickled candidates; raises DescriptionError."""
+    entry = _Object(value, "message")
+    _known_schema(entry)
+    return CandidateMessage(
+        ufrag=entry.take("ufrag", _matching(_UFRAG)),
+        number=entry.take("number", _integer(1, 2**31)),
+        candidates=entry.take("candidates", _list(candidate_from_json, MAX_CANDIDATES), ()),
+        end_of_candidates=entry.take("end_of_candidates", _boolean, False),
+    )
 
 
 def candidate_to_json(candidate: Candidate) -> dict[str, Any]:
@@ -132,7 +154,6 @@ def candidate_from_json(value: object, path: str = "candidate") -> Candidate:
             "extensions", _list(_extension, MAX_CANDIDATES), tuple[tuple[str, str], ...]()
         ),
     }
-    entry.finish()
     try:
         return Candidate(**cast("dict[str, Any]", fields))
     except ValueError as error:
@@ -146,24 +167,25 @@ _MISSING: Any = object()
 
 
 class _Object:
-    """A JSON object whose keys are taken one by one; what is left over at the end is refused."""
+    """A JSON object whose keys are taken one by one."""
 
     def __init__(self, value: object, path: str) -> None:
         if not isinstance(value, Mapping):
             _refuse(path, "an object", value)
-        self._left = dict(value)
+        self._value = value
         self._path = path
 
     def take(self, key: str, read: _Reader[_T], default: _T = _MISSING) -> _T:
-        if key not in self._left:
+        if key not in self._value:
             if default is _MISSING:
                 raise DescriptionError(f"{self._path}.{key} is missing")
             return default
-        return read(self._left.pop(key), f"{self._path}.{key}")
+        return read(self._value[key], f"{self._path}.{key}")
 
-    def finish(self) -> None:
-        if self._left:
-            raise DescriptionError(f"{self._path}: unknown key {str(min(map(str, self._left)))[:64]!r}")
+
+def _known_schema(entry: _Object) -> None:
+    if entry.take("schema", _integer(0, 2**31)) != SCHEMA:
+        raise DescriptionError(f"only schema {SCHEMA} is known")
 
 
 def _refuse(path: str, expected: str, value: object) -> NoReturn:
@@ -245,7 +267,6 @@ def _address(value: object, path: str) -> TransportAddress:
     entry = _Object(value, path)
     host = _text(entry.take("host", _text), f"{path}.host")
     port = entry.take("port", _integer(0, _MAX_PORT))
-    entry.finish()
     try:
         literal = ipaddress.ip_address(host)
     except ValueError:

@@ -42,6 +42,7 @@ from ice.network import Network
 from ice.pacing import Pacing
 from ice.path import SelectedPath
 from ice.plain import PlainSource
+from ice.remote_trickle import RemoteTrickle
 from ice.report import SessionReport
 from ice.types import (
     Description,
@@ -63,6 +64,7 @@ class Session:
 
     Attributes:
         both_lite: what two lite agents must agree on.
+        trickle: takes the candidates that the peer finds after its description (RFC 8838).
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Session:
             intercept=lambda *arrived: self._sources.intercept(*arrived),
         )
         self.both_lite = BothLite(self._agent, self._driver)
+        self.trickle = RemoteTrickle(self._agent, self._driver)
         self._flows = self._driver.flows
         self._sockets = LocalSockets(self._flows, ipv6=config.default_ipv6)
         self._receivers = Receivers(
@@ -227,6 +230,10 @@ class Session:
             raise RuntimeError("set_remote comes once, after gather and before close")
         self._remote_at = self._driver.now()
         self._driver.feed(lambda now: self._agent.set_remote(description, now))
+
+    def check_again(self) -> None:
+        """Check failed pairs once more where there is no path yet: the peer may have begun only now."""
+        self._driver.feed(self._agent.check_again)
 
     def limit_components(self, count: int) -> None:
         """Use only components 1 to `count` from now on: RTP and RTCP share one (RFC 5761 §5.1.3)."""

@@ -49,6 +49,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "plain",
         "port_sharing",
         "relays",
+        "remote_trickle",
         "resolve",
         "server_gathering",
         "session",

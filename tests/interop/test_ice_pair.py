@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import signal
@@ -118,6 +119,27 @@ async def test_from_behind_one_nat_to_behind_another_by_udp(
     assert ours["ice"]["transport"] == "udp"
     assert ours["ice"]["remote"].startswith("198.51.100.2:")
     assert theirs["ice"]["remote"].startswith("192.0.2.2:")
+
+
+@pytest.mark.peer("netns", "coturn")
+@pytest.mark.root
+async def test_a_person_may_take_his_time_with_the_second_line(
+    two: Two, tmp_path: Path, programs: Programs
+) -> None:
+    """Both NATs forget after 3 s; the answer is pasted when every check of the joining side has failed."""
+    late = tmp_path / "late.txt"
+    async with two_nats() as nets, coturn(programs, place=nets.public) as server:
+        await nets.drop_tcp()
+        await nets.forget_after(3)
+        stun = ("--stun", f"stun:{nets.public.host}:{server.port}")
+        lines = ("--local", two.offer, "--remote", late)
+        starting = await pair_side(programs, *lines, *stun, given=two.nothing, prefix=nets.left.prefix)
+        joining = await two.join(*stun, given=two.nothing, prefix=nets.right.prefix)
+        await until(two.answer.exists, "there is an answer", 20)
+        await asyncio.sleep(13)
+        late.write_bytes(two.answer.read_bytes())
+        ours, _ = await starting.result(), await joining.result()
+    assert ours["ice"]["remote"].startswith("198.51.100.2:")
 
 
 @pytest.mark.peer("netns")

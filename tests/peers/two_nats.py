@@ -57,6 +57,13 @@ class TwoNats:
         for nat in self.nats:
             await run(*nat.prefix, find_program("nft") or "nft", "-f", "-", text=_NO_TCP)
 
+    async def forget_after(self, seconds: int) -> None:
+        """Let both NATs forget UDP mappings that were not used for so long."""
+        for nat in self.nats:
+            for key in ("udp_timeout", "udp_timeout_stream"):
+                path = f"/proc/sys/net/netfilter/nf_conntrack_{key}"
+                await run(*nat.prefix, "sh", "-c", f"echo {seconds} >{path}")
+
 
 @asynccontextmanager
 async def two_nats() -> AsyncIterator[TwoNats]:

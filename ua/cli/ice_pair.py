@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 STDIN, STDOUT = 0, 1
 
+AGAIN_S = 8.0
+"""Seconds that a check of the side that joins may take, and then comes another one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairRequest:
@@ -119,11 +122,12 @@ class _Run:
         account = load_account(request.config, None, stun=request.stun, turn=request.turn)
         need_relay(account, request.path)
         config = MediaPlan(path=request.path).ice_config(account.ice)
-        # A person takes his time between the two lines; only then the deadline counts (RFC 8863 §4).
-        patience_s = request.timeout_s + (request.wait_s if request.join else 0.0)
+        config = dataclasses.replace(config, patience_s=self._patience_s)
+        if request.join:
+            config = dataclasses.replace(config, check_timeout_s=AGAIN_S)
         session = Session(
             network=self._network,
-            config=dataclasses.replace(config, patience_s=patience_s),
+            config=config,
             role=Role.CONTROLLED if request.join else Role.CONTROLLING,
         )
         try:
@@ -200,16 +204,29 @@ class _Run:
         self._output.object({"result": ResultCode.OK.value, "error": None, "seen": None, "hint": None})
 
     async def _connect(self, session: Session, theirs: Description) -> None:
-        request = self._request
-        patience_s = request.timeout_s + (request.wait_s if request.join else 0.0)
         session.set_remote(theirs)
+        again = asyncio.ensure_future(self._check_again(session)) if self._request.join else None
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(self._patience_s):
                 await session.completed()
         except TimeoutError:
-            raise NoMediaPath(f"no path within {patience_s:g} s", hint=_NO_PATH_HINT) from None
+            raise NoMediaPath(f"no path within {self._patience_s:g} s", hint=_NO_PATH_HINT) from None
         except IceFailed as error:
             raise NoMediaPath(f"no path: {error}", hint=_NO_PATH_HINT) from error
+        finally:
+            if again is not None:
+                again.cancel()
+
+    @property
+    def _patience_s(self) -> float:
+        """Seconds for a path; on the side that joins those too in which our answer is copied."""
+        return self._request.timeout_s + (self._request.wait_s if self._request.join else 0.0)
+
+    async def _check_again(self, session: Session) -> None:
+        """Keep the NAT in front of us open until the other side has our answer and checks as well."""
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            session.check_again()
 
     # --- what is told ---------------------------------------------------------------------------------------
 

@@ -27,6 +27,11 @@ class BothLite:
         return self._agent.lite is not None and self._agent.lite.update_due
 
     @property
+    def agreed(self) -> bool:
+        """True where both sides know which pairs are used."""
+        return self._agent.lite is not None and self._agent.lite.agreed
+
+    @property
     def chosen(self) -> tuple[tuple[Candidate, Candidate], ...]:
         """Our candidate and the peer's of each component, in order; their connection may be still to come."""
         return () if self._agent.lite is None else self._agent.lite.chosen

@@ -29,7 +29,7 @@ class IceConfig:
     """Policy of one ICE session.
 
     Raises:
-        ValueError: a lite agent with servers or `relay_only`.
+        ValueError: a lite agent with servers, port mapping or `relay_only`.
 
     Attributes:
         udp: gather UDP candidates; without it UDP relays are reached over TCP and TLS only.
@@ -116,8 +116,9 @@ class IceConfig:
     queue_ms: int = 200
 
     def __post_init__(self) -> None:
-        if self.lite and (self.stun_servers or self.turn_servers or self.relay_only):
-            raise ValueError("a lite agent asks no servers: it has host candidates alone (RFC 8445 §5.2)")
+        asks = self.stun_servers or self.turn_servers or self.relay_only or self.port_mapping != "off"
+        if self.lite and asks:
+            raise ValueError("a lite agent asks nobody: it has host candidates alone (RFC 8445 §5.2)")
 
     def priorities(self) -> Priorities:
         """Gives the candidates of one session their priorities."""

@@ -220,6 +220,11 @@ class LiteGeneration:
         self._conclusion.complete(now)
 
     @property
+    def agreed(self) -> bool:
+        """True where both sides know which pairs are used: one pair each, or an updated exchange."""
+        return self._peer.agreed
+
+    @property
     def chosen(self) -> tuple[tuple[Candidate, Candidate], ...]:
         """What an updated description shows: our candidate and the peer's of each component, in order.
 
@@ -237,11 +242,11 @@ class LiteGeneration:
         """
         if self.remote is None:
             raise ValueError("there is no description yet")
-        if self.state not in (SessionState.RUNNING, SessionState.COMPLETED):
+        if not chosen or self.state not in (SessionState.RUNNING, SessionState.COMPLETED):
             return
         if self._roles.controlling:
             self._take_role(Role.CONTROLLED, now)
-        refused = self._peer.take(chosen, now)
+        refused = self._peer.take(chosen, now, lite=self.remote.lite)
         if refused:
             self._outbox.counters["selections_refused"] += 1
             if self.remote.lite:

@@ -73,6 +73,19 @@ def best(choices: Iterable[_Choice]) -> _Choice:
     )
 
 
+def _is_that(pair: Pair, selection: Selection) -> bool:
+    """True where the peer means a pair that is in use; active candidates have no port of their own."""
+    if pair.local.transport is not selection.transport:
+        return False
+    return _same(pair.local, selection.local) and _same(pair.remote, selection.remote)
+
+
+def _same(candidate: Candidate, address: TransportAddress) -> bool:
+    if candidate.tcptype is TcpType.ACTIVE and ACTIVE_PORT in (candidate.address.port, address.port):
+        return candidate.address.host == address.host
+    return candidate.address == address
+
+
 class LitePeer:
     """The pairs with a lite peer.
 
@@ -183,8 +196,8 @@ class LitePeer:
 
     # --- agreeing (RFC 8839 §4.4.1.3, §4.4.2.2) -------------------------------------------------------------
 
-    def take(self, chosen: Sequence[Selection], now: float) -> str:
-        """The peer has chosen; gives why that cannot be done, empty where it can."""
+    def take(self, chosen: Sequence[Selection], now: float, *, lite: bool) -> str:
+        """The peer, lite or full, has chosen; gives why that cannot be done, empty where it can."""
         choices: dict[int, _Choice] = {}
         for item in chosen:
             choice = self._choice_of(item, now)
@@ -193,18 +206,41 @@ class LitePeer:
             choices[item.component] = choice
         for item in chosen:
             choice = choices[item.component]
-            (local, flow), remote = choice
-            self._waiting.pop(item.component, None)
-            if item.transport is Transport.UDP and flow is not None:
-                self._give_up(item.component, None, now)
-                self._enter(local, remote, flow, now)
-            elif item.we_dial:
-                self._give_up(item.component, None, now)
-                self._dial(local, remote, now)
+            if lite:
+                self._agree(item, choice, now)
             else:
-                self._await(choice, now)
+                self._trust(choice, now)
         self.agreed = True
         return ""
+
+    def _agree(self, item: Selection, choice: _Choice, now: float) -> None:
+        """Use what the lite peer uses, and give up the rest of the component."""
+        (local, flow), remote = choice
+        current = self._valid.nominated(item.component)
+        if current is not None and _is_that(current, item):
+            return
+        self._waiting.pop(item.component, None)
+        if item.transport is Transport.TCP and not item.we_dial:
+            self._await(choice, now)
+            return
+        self._give_up(item.component, None, now)
+        if flow is not None and item.transport is Transport.UDP:
+            self._enter(local, remote, flow, now)
+        else:
+            self._dial(local, remote, now)
+
+    def _trust(self, choice: _Choice, now: float) -> None:
+        """Use what the full peer has selected, where its nominating check has not come yet."""
+        (local, flow), remote = choice
+        if self._valid.nominated(local.component) is not None:
+            # What a check has proved stays, whatever address the offer shows.
+            return
+        if local.transport is Transport.UDP and flow is not None:
+            self._enter(local, remote, flow, now)
+        else:
+            connection = self._fitting(choice)
+            if connection is not None:
+                self._adopt(connection, now)
 
     def _choice_of(self, item: Selection, now: float) -> _Choice | None:
         for local, flow in self._locals.usable(item.component, (item.component,)):
@@ -224,6 +260,16 @@ class LitePeer:
 
     def _await(self, choice: _Choice, now: float) -> None:
         """The peer dials: the connection that came already stays if it fits, others go (RFC 6544 §6.1)."""
+        (local, _), _ = choice
+        kept = self._fitting(choice)
+        self._give_up(local.component, kept, now)
+        if kept is None:
+            self._waiting[local.component] = choice
+        else:
+            self._adopt(kept, now)
+
+    def _fitting(self, choice: _Choice) -> Connection | None:
+        """The connection of the peer's to that candidate of ours; one in use before others."""
         (local, _), remote = choice
         fitting = [
             connection
@@ -233,12 +279,7 @@ class LitePeer:
             and connection.remote.host == remote.address.host
             and remote.address.port in (ACTIVE_PORT, connection.remote.port)
         ]
-        kept = min(fitting, key=lambda each: self._valid.find(each.flow, each.remote) is None, default=None)
-        self._give_up(local.component, kept, now)
-        if kept is None:
-            self._waiting[local.component] = choice
-        else:
-            self._adopt(kept, now)
+        return min(fitting, key=lambda each: self._valid.find(each.flow, each.remote) is None, default=None)
 
     def _give_up(self, component: int, kept: Connection | None, now: float) -> None:
         """Close the connections of a component, all but one."""

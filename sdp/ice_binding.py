@@ -15,7 +15,7 @@ from ice.network import Network
 from ice.path import SelectedPath
 from ice.session import Session
 from ice.types import Role, SessionState, Transport, TransportAddress
-from sdp import default_destination, remote_audio
+from sdp import default_destination, lite_selection, remote_audio
 from sdp.default_destination import Defaults
 from sdp.errors import ExchangeError, NegotiationError
 from sdp.exchange import MediaExchange
@@ -93,6 +93,8 @@ class IceBinding:
             NegotiationError: the answer leaves nothing to talk with; a running stream goes on as before.
         """
         negotiated = self.exchange.accept(answer)
+        if self._started is not None:
+            self.session.both_lite.update_answered()
         self._apply(negotiated)
         return negotiated
 
@@ -108,6 +110,9 @@ class IceBinding:
         Raises:
             ExchangeError: an offer of ours is open (491 is due).
         """
+        started = self._started
+        if started is not None and started.ice is not None and self.exchange.open_offer is None:
+            self.session.both_lite.take(lite_selection.read(offer, started.index, muxed=started.rtcp_mux))
         return self.exchange.answer(offer, self._local(wish))
 
     def answer_sent(self) -> None:
@@ -150,8 +155,11 @@ class IceBinding:
         """True where the controlling side must tell an RFC 5245 peer what ICE selected (RFC 8839 §4.3.4).
 
         That is: ICE has completed, the peer does not list ice2, and a nominated pair differs from the
-        defaults of the descriptions in force.
+        defaults of the descriptions in force. Of two lite agents the controlling one tells its choice before
+        ICE is complete (RFC 8445 §8.2).
         """
+        if self.session.both_lite.update_due:
+            return True
         started, ours, theirs = self._started, self.exchange.local, self.exchange.remote
         if started is None or started.ice is None or started.peer_ice2 or ours is None or theirs is None:
             return False
@@ -180,6 +188,7 @@ class IceBinding:
             rtcp_address=self._udp_default(2),
             rtcp_mux=wish.rtcp_mux,
             selected=self._selected(),
+            connecting=self.session.both_lite.update_due,
             controlling=self.session.role is Role.CONTROLLING,
             ice_required=wish.ice_required,
         )
@@ -195,13 +204,28 @@ class IceBinding:
 
     def _selected(self) -> tuple[SelectedPair, ...]:
         started = self._started
-        if started is None or started.ice is None or self.session.state is not SessionState.COMPLETED:
+        if started is None or started.ice is None:
+            return ()
+        if started.ice.lite and self.session.local_description.lite:
+            return self._chosen()
+        if self.session.state is not SessionState.COMPLETED:
             return ()
         pairs = (self.session.path(component).pair for component in range(1, self._running() + 1))
         return tuple(
             SelectedPair(component=pair.component, local=pair.local, remote=pair.remote)
             for pair in pairs
             if pair is not None
+        )
+
+    def _chosen(self) -> tuple[SelectedPair, ...]:
+        """Pairs of two lite agents, whose choice is told before ICE is complete."""
+        lite = self.session.both_lite
+        if not (lite.agreed or lite.update_due):
+            # It is the peer's to say.
+            return ()
+        return tuple(
+            SelectedPair(component=ours.component, local=ours, remote=theirs)
+            for ours, theirs in lite.chosen[: self._running()]
         )
 
     def _running(self) -> int:

@@ -36,6 +36,7 @@ class LocalMedia:
         rtcp_mux: RTP and RTCP may share a port.
         selected: the nominated pairs once ICE has completed; they replace candidates and defaults in
             further offers and answers (RFC 8839 §4.4.1.2.2).
+        connecting: the TCP connection of the selected pair is still to be opened (RFC 6544 §6.1).
         controlling: our ICE role; the controlling side writes a=remote-candidates.
         ice_required: a stream without ICE is refused (RFC 8839 §9.3).
     """
@@ -48,6 +49,7 @@ class LocalMedia:
     rtcp_address: TransportAddress | None = None
     rtcp_mux: bool = True
     selected: tuple[SelectedPair, ...] = ()
+    connecting: bool = False
     controlling: bool = False
     ice_required: bool = False
 

@@ -149,12 +149,16 @@ def _remote_candidates(local: LocalMedia, plan: SectionPlan) -> tuple[RemoteCand
 
 
 def existing_connection(local: LocalMedia) -> TcpSetup | None:
-    """a=setup and a=connection for a nominated TCP pair: who opened it, and that it stays (RFC 6544 §9.1)."""
+    """a=setup and a=connection for a selected TCP pair: who opens it, and that it stays (RFC 6544 §9.1).
+
+    Between two lite agents it may be still to come (§6.1).
+    """
     pair = local.selected_for(1)
     if pair is None or pair.local.transport is not Transport.TCP:
         return None
     opened = pair.local.tcptype is TcpType.ACTIVE
-    return TcpSetup(setup=Setup.ACTIVE if opened else Setup.PASSIVE, connection=ConnectionUse.EXISTING)
+    use = ConnectionUse.NEW if local.connecting else ConnectionUse.EXISTING
+    return TcpSetup(setup=Setup.ACTIVE if opened else Setup.PASSIVE, connection=use)
 
 
 def refused(media: Media) -> Media:

@@ -182,12 +182,17 @@ class Call:
         media = self._media
         if media is None:
             raise RuntimeError("a call talks once it has media")
+        # Between two lite agents ICE is complete only after that (RFC 8445 §8.2).
+        await self._tell_selection(leg, media)
         await self._before_end(leg, media.start())
         self._enter(CallState.ESTABLISHED)
         self._established.set_result(None)
+        await self._tell_selection(leg, media)
+        await self._until_over(leg, _conversation(media, plan))
+
+    async def _tell_selection(self, leg: Leg, media: MediaLeg) -> None:
         if media.needs_updated_offer and self._offers is not None:
             await self._until_over(leg, self._offers.tell_selection())
-        await self._until_over(leg, _conversation(media, plan))
 
     async def _before_end(self, leg: Leg, work: Awaitable[None]) -> None:
         """Await `work` that media needs; raises Interrupted or NoMediaPath where the call ends first."""

@@ -106,9 +106,9 @@ def check_ice(ice: IceSettings) -> None:
         raise ConfigurationError(
             "ice.turn_password_env: turn_password_file is set as well", hint="keep one of the two"
         )
-    if ice.lite and (ice.stun or ice.turn or ice.relay_only):
+    if ice.lite and (ice.stun or ice.turn or ice.relay_only or ice.port_mapping != "off"):
         raise ConfigurationError(
-            "ice.lite: a lite agent has addresses of its own only, and stun, turn or relay_only is set",
+            "ice.lite: a lite agent asks nobody, and stun, turn, relay_only or port_mapping is set",
             hint="lite is for hosts with a public address; behind a NAT switch it off",
         )
     if ice.port_mapping == "upnp" and not available():

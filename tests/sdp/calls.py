@@ -77,12 +77,18 @@ class Call:
 
 @asynccontextmanager
 async def two(
-    *, udp: bool = True, config: IceConfig = CONFIG, network: Network | None = None
+    *,
+    udp: bool = True,
+    config: IceConfig = CONFIG,
+    answerer: IceConfig | None = None,
+    network: Network | None = None,
 ) -> AsyncIterator[Call]:
     policy = FirewallPolicy(udp="open" if udp else "blocked")
     network = FirewallNetwork(network or HostNetwork(), policy)
     alice = await IceBinding.gather(network=network, config=config, role=Role.CONTROLLING, session_id=1)
-    bob = await IceBinding.gather(network=network, config=config, role=Role.CONTROLLED, session_id=2)
+    bob = await IceBinding.gather(
+        network=network, config=answerer or config, role=Role.CONTROLLED, session_id=2
+    )
     try:
         yield Call(alice, bob, policy)
     finally:

@@ -1,4 +1,4 @@
-"""Out of a network from which only TCP to port 443 gets out, to a phone that knows neither ICE nor TURN.
+"""Out of a network from which only TCP to port 443 gets out, to a phone that knows no TURN, and ICE or not.
 
     icephone (192.0.2.2) -- firewall and NAT -- baresip (198.51.100.2), Kamailio (.3) and coturn (.4) on 443
 
@@ -43,8 +43,14 @@ def config_of(folder: Path, proxy: Kamailio, relay: Coturn, host: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize("reject", [False, True], ids=["dropped", "rejected"])
-async def test_a_plain_phone_outside_is_reached(programs: Programs, tmp_path: Path, reject: bool) -> None:
+@pytest.mark.parametrize(
+    ("reject", "ice"),
+    [(False, False), (True, False), (False, True)],
+    ids=["dropped", "rejected", "with-ice"],
+)
+async def test_a_phone_outside_is_reached(
+    programs: Programs, tmp_path: Path, reject: bool, ice: bool
+) -> None:
     ours = tmp_path / "ours.wav"
     tone = write_tone(tmp_path / "1000.wav", 1000)
     async with two_networks() as networks:
@@ -54,12 +60,20 @@ async def test_a_plain_phone_outside_is_reached(programs: Programs, tmp_path: Pa
         async with (
             kamailio(programs, place=for_sip, port=443) as proxy,
             coturn(programs, place=for_media, tls_port=443) as relay,
-            baresip(programs, "bob", source=tone, proxy=proxy, place=networks.callee) as bob,
+            baresip(
+                *(programs, "bob"),
+                source=tone,
+                proxy=proxy,
+                stun=f"stun:{relay.host}:{relay.port}" if ice else None,
+                place=networks.callee,
+            ) as bob,
         ):
             await only_443_is_open(networks, for_media)
             calling = await icephone(
                 programs,
                 *("call", proxy.uri("bob"), "--tone", "440", "--record", ours, "--for", f"{TALK_S:g}s"),
+                # It talks once its checks of all our candidates have ended: it is told of no hopeless one.
+                *(["--path", "relay"] if ice else []),
                 config=config_of(tmp_path, proxy, relay, networks.caller.host),
                 prefix=networks.caller.prefix,
             )
@@ -67,6 +81,7 @@ async def test_a_plain_phone_outside_is_reached(programs: Programs, tmp_path: Pa
             await bob.event("CALL_CLOSED")
             theirs = await bob.recording()
     heard_both_ways(call, ours, theirs)
+    assert call["ice"]["state"] == ("completed" if ice else "off")
     assert call["ice"]["local"].startswith(f"{for_media.host}:")
     assert call["ice"]["remote"].startswith(f"{networks.callee.host}:")
 

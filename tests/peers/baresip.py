@@ -125,6 +125,7 @@ async def baresip(
     transport: str = "udp",
     answers: bool = True,
     password: str = PASSWORD,
+    stun: str | None = None,
     place: Namespace = LOOPBACK,
 ) -> AsyncIterator[Baresip]:
     """Run a phone; with a `proxy`, it registers there and is ready once it has.
@@ -137,6 +138,7 @@ async def baresip(
         transport: of its SIP, "udp" or "tcp".
         answers: True to answer calls by itself.
         password: what it answers a challenge with.
+        stun: URI of a STUN server; with it, the phone uses ICE.
         place: where it runs.
     """
     host = place.host
@@ -168,6 +170,7 @@ async def baresip(
         f"answermode={'auto' if answers else 'manual'}",
         f"regint={300 if proxy else 0}",
         "audio_codecs=pcmu/8000/1,pcma/8000/1",
+        *([] if stun is None else ["medianat=ice", f"stunserver={stun}"]),
     ]
     (folder / "accounts").write_text(";".join(account) + "\n", encoding="utf-8")
     (folder / "contacts").touch()

@@ -17,7 +17,7 @@ _DEFAULT_ORDER = (CandidateType.RELAY, CandidateType.SRFLX, CandidateType.HOST, 
 
 
 class Foundations:
-    """Numbers the foundations of one session (RFC 8445 §5.1.1.3).
+    """Numbers the foundations of one session, of all its streams (RFC 8445 §5.1.1.3).
 
     Two candidates share one exactly where type, base IP address, server, transport and, for TCP, the
     direction are equal; the direction counts in the examples of RFC 6544 (appendix C).
@@ -45,11 +45,12 @@ class HostCandidates:
 
     Args:
         hosts: the IP addresses of this host that are used, best first (`ice.priority.interleaved`).
+        foundations: of the session; None where nobody else makes candidates.
     """
 
-    def __init__(self, hosts: Sequence[str]) -> None:
+    def __init__(self, hosts: Sequence[str], foundations: Foundations | None = None) -> None:
         self._ranks = {host: rank for rank, host in enumerate(hosts)}
-        self._foundations = Foundations()
+        self._foundations = foundations or Foundations()
 
     def udp(self, address: TransportAddress, component: int) -> Candidate:
         """The candidate of a bound UDP socket; KeyError where its host is none of ours."""
@@ -86,13 +87,20 @@ class ServerCandidates:
 
     Args:
         hosts: the IP addresses of this host that are used, best first (`ice.priority.interleaved`).
+        foundations: of the session; None where nobody else makes candidates but `HostCandidates`.
         hide_related: leave raddr and rport out of relayed candidates (RFC 8839 §5.1).
     """
 
-    def __init__(self, hosts: Sequence[str], *, hide_related: bool = False) -> None:
+    def __init__(
+        self,
+        hosts: Sequence[str],
+        foundations: Foundations | None = None,
+        *,
+        hide_related: bool = False,
+    ) -> None:
         self._ranks = {host: rank for rank, host in enumerate(hosts)}
         self._hide_related = hide_related
-        self._foundations = Foundations("s")
+        self._foundations = foundations or Foundations("s")
 
     def reflexive(self, base: Candidate, mapped: TransportAddress, server: str, order: int) -> Candidate:
         """The candidate that a server saw.

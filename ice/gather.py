@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ice.candidate import HostCandidates
+from ice.candidate import Foundations, HostCandidates
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
 from ice.lite_candidates import LiteCandidates, lite_hosts, unfit
@@ -150,8 +150,14 @@ def _is_usable(address: HostAddress, config: IceConfig) -> bool:
     return not (isinstance(ip, ipaddress.IPv6Address) and any(ip in net for net in _IPV6_EXCLUDED))
 
 
-async def gather_hosts(network: Network, config: IceConfig, components: int, receivers: Receivers) -> Bound:
-    """Bind the sockets of all host candidates.
+async def gather_hosts(
+    network: Network,
+    config: IceConfig,
+    components: int,
+    receivers: Receivers,
+    foundations: Foundations | None = None,
+) -> Bound:
+    """Bind the sockets of all host candidates; `foundations` are those of the session.
 
     Per address and component: a UDP socket, a TCP listener (passive) and a placeholder (active); that one a
     lite agent has not. The listener listens before its candidate is known to anybody. Addresses beyond what
@@ -171,7 +177,7 @@ async def gather_hosts(network: Network, config: IceConfig, components: int, rec
         hosts = lite_hosts(hosts)
     per_host = components * (config.udp + 2 * config.tcp)
     hosts = within_limit(hosts, max(1, config.max_candidates // per_host))
-    gatherer = _Gatherer(network, config, _maker(hosts, config), components, receivers)
+    gatherer = _Gatherer(network, config, _maker(hosts, config, foundations), components, receivers)
     try:
         for host in hosts:
             if config.udp:
@@ -187,8 +193,10 @@ async def gather_hosts(network: Network, config: IceConfig, components: int, rec
     return Bound(gathered=tuple(gatherer.gathered), problems=problems)
 
 
-def _maker(hosts: Sequence[str], config: IceConfig) -> HostCandidates | LiteCandidates:
-    return LiteCandidates(hosts) if config.lite else HostCandidates(hosts)
+def _maker(
+    hosts: Sequence[str], config: IceConfig, foundations: Foundations | None
+) -> HostCandidates | LiteCandidates:
+    return LiteCandidates(hosts) if config.lite else HostCandidates(hosts, foundations)
 
 
 def release(gathered: Sequence[Gathered]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from ice.candidate import Foundations
 from ice.clock import LoopClock
 from ice.config import IceConfig
 from ice.flows import Flows
@@ -22,7 +23,12 @@ from ice.types import FlowId, TransportAddress
 
 
 def sources(
-    config: IceConfig, components: int, network: Network, flows: Flows, receivers: Receivers
+    config: IceConfig,
+    components: int,
+    network: Network,
+    flows: Flows,
+    receivers: Receivers,
+    foundations: Foundations,
 ) -> tuple[Gatherer, ...]:
     """Everybody who is asked, those first who take longest.
 
@@ -32,16 +38,22 @@ def sources(
         network: where sockets come from.
         flows: the sockets of the session.
         receivers: who takes what arrives on new ones.
+        foundations: of the session, of its host candidates too.
     """
     if config.lite:
         # A lite agent has host candidates alone (RFC 8445 §5.2).
         return ()
     return (
         ServerGathering(
-            config=config, components=components, network=network, flows=flows, receivers=receivers
+            config=config,
+            components=components,
+            network=network,
+            flows=flows,
+            receivers=receivers,
+            foundations=foundations,
         ),
-        TcpReflexive(config=config, network=network),
-        PortMappings(config=config, network=network, flows=flows),
+        TcpReflexive(config=config, network=network, foundations=foundations),
+        PortMappings(config=config, network=network, flows=flows, foundations=foundations),
     )
 
 

@@ -23,11 +23,12 @@ class MappedCandidates:
 
     Args:
         hosts: the IP addresses of this host that are used, best first within each family.
+        foundations: of the session; None where nobody else makes candidates but `HostCandidates`.
     """
 
-    def __init__(self, hosts: Sequence[str]) -> None:
+    def __init__(self, hosts: Sequence[str], foundations: Foundations | None = None) -> None:
         self._ranks = {host: rank for rank, host in enumerate(interleaved(hosts))}
-        self._foundations = Foundations("m")
+        self._foundations = foundations or Foundations("m")
 
     def mapped(self, base: Candidate, external: TransportAddress, gateway: str) -> Candidate:
         """The candidate of a mapping.

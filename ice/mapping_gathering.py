@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, assert_never
 
 from ice.address import is_private
+from ice.candidate import Foundations
 from ice.config import IceConfig, PortMappingChoice
 from ice.errors import PortMappingError
 from ice.flows import Flows
@@ -76,7 +77,10 @@ class PortMappings:
         problems: what could not be had, and what was lost later; for people.
     """
 
-    def __init__(self, *, config: IceConfig, network: Network, flows: Flows) -> None:
+    def __init__(
+        self, *, config: IceConfig, network: Network, flows: Flows, foundations: Foundations | None = None
+    ) -> None:
+        self._foundations = foundations
         self.problems: list[str] = []
         self._protocols = PROTOCOLS[config.port_mapping]
         self._network = network
@@ -95,7 +99,7 @@ class PortMappings:
             return
         interfaces = {address.host: address.interface for address in self._network.host_addresses()}
         hosts = tuple(dict.fromkeys(item.candidate.address.host for item in bound))
-        maker = MappedCandidates(hosts)
+        maker = MappedCandidates(hosts, self._foundations)
         for host in hosts:
             if ":" in host:
                 # Nothing translates IPv6.

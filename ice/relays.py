@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from ice.address import may_ask
-from ice.candidate import ServerCandidates
+from ice.candidate import Foundations, ServerCandidates
 from ice.config import IceConfig
 from ice.gather import Gathered, Receivers
 from ice.network import Network
@@ -26,6 +26,7 @@ class Relays:
         config: which interfaces may be used, and whether our addresses are told.
         network: where UDP sockets come from.
         receivers: who takes what peers send.
+        foundations: of the session.
         on_problem: hears of relays that are lost later.
     """
 
@@ -36,12 +37,13 @@ class Relays:
         network: Network,
         receivers: Receivers,
         on_problem: Callable[[str], None],
+        foundations: Foundations | None = None,
     ) -> None:
         self._config = config
         self._network = network
         self._receivers = receivers
         self._on_problem = on_problem
-        self._maker = ServerCandidates((), hide_related=config.relay_only)
+        self._maker = ServerCandidates((), foundations, hide_related=config.relay_only)
         self._sockets: list[RelayedSocket | RelayedListener] = []
 
     def usable(self, server: TurnServer) -> bool:

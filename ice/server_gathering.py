@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ice.address import may_ask
-from ice.candidate import ServerCandidates
+from ice.candidate import Foundations, ServerCandidates
 from ice.clock import CoreTimer, LoopClock
 from ice.config import IceConfig
 from ice.errors import TurnError
@@ -52,6 +52,7 @@ class ServerGathering:
         components: how many components the session has.
         network: where sockets towards TURN servers come from.
         flows: the sockets of the session.
+        foundations: of the session.
         receivers: who takes what peers send to relayed addresses.
 
     Attributes:
@@ -59,8 +60,16 @@ class ServerGathering:
     """
 
     def __init__(
-        self, *, config: IceConfig, components: int, network: Network, flows: Flows, receivers: Receivers
+        self,
+        *,
+        config: IceConfig,
+        components: int,
+        network: Network,
+        flows: Flows,
+        receivers: Receivers,
+        foundations: Foundations | None = None,
     ) -> None:
+        self._foundations = foundations
         self.problems: list[str] = []
         self._config = config
         self._components = range(1, components + 1)
@@ -73,7 +82,11 @@ class ServerGathering:
             ta_s=self._ta_s, keepalive_s=config.keepalive_s, random=secrets.token_bytes
         )
         self._relays = Relays(
-            config=config, network=network, receivers=receivers, on_problem=self.problems.append
+            config=config,
+            network=network,
+            receivers=receivers,
+            foundations=foundations,
+            on_problem=self.problems.append,
         )
         self._questions: dict[tuple[FlowId, TransportAddress], _Question] = {}
         self._timer = CoreTimer(self._clock, self._ring)
@@ -85,7 +98,8 @@ class ServerGathering:
         """One for each relayed candidate, then one for each STUN server."""
         self._turns, self._found = turns, found
         sockets = [item for item in bound if item.udp is not None]
-        self._maker = ServerCandidates(tuple(dict.fromkeys(item.candidate.address.host for item in bound)))
+        hosts = tuple(dict.fromkeys(item.candidate.address.host for item in bound))
+        self._maker = ServerCandidates(hosts, self._foundations)
         for order, server in enumerate(self._config.turn_servers):
             for component in self._components if self._relays.usable(server) else ():
                 name = f"TURN server {server}"

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from ice.agent import Agent
 from ice.both_lite import BothLite
+from ice.candidate import Foundations
 from ice.clock import PROCESS_FLOOR
 from ice.config import IceConfig
 from ice.driver import Driver
@@ -115,9 +116,9 @@ class Session:
             datagrams=self._flows.datagram_receiver,
             connections=self._flows.connection_receiver,
         )
-        self._sources = Gathering(
-            config, components, sources(config, components, network, self._flows, self._receivers), pacing
-        )
+        self._foundations = Foundations()
+        asked = sources(config, components, network, self._flows, self._receivers, self._foundations)
+        self._sources = Gathering(config, components, asked, pacing)
         self._priorities = config.priorities()
         self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
         self._gathering = False
@@ -166,7 +167,9 @@ class Session:
         return local
 
     async def _gather_hosts(self) -> tuple[Gathered, ...]:
-        found = await gather_hosts(self._network, self._config, self._components, self._receivers)
+        found = await gather_hosts(
+            self._network, self._config, self._components, self._receivers, self._foundations
+        )
         self._problems = found.problems
         self._adopt(found.gathered)
         return found.gathered

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ice.address import may_ask
-from ice.candidate import ServerCandidates
+from ice.candidate import Foundations, ServerCandidates
 from ice.clock import CoreTimer, LoopClock
 from ice.config import IceConfig
 from ice.gather import Gathered
@@ -69,7 +69,10 @@ class TcpReflexive:
         network: where the connections to them come from.
     """
 
-    def __init__(self, *, config: IceConfig, network: Network) -> None:
+    def __init__(
+        self, *, config: IceConfig, network: Network, foundations: Foundations | None = None
+    ) -> None:
+        self._foundations = foundations
         self.problems: list[str] = []
         self._config = config
         self._network = network
@@ -105,7 +108,8 @@ class TcpReflexive:
         if not self._network.shares_ports:
             self.problems.append("STUN over TCP: this system cannot connect from a port that is listened on")
             return
-        self._maker = ServerCandidates(tuple(dict.fromkeys(item.candidate.address.host for item in bound)))
+        hosts = tuple(dict.fromkeys(item.candidate.address.host for item in bound))
+        self._maker = ServerCandidates(hosts, self._foundations)
         for order, server in enumerate(servers):
             yield Job(name=f"STUN server {server}", work=self._ask(server, order, listeners))
 

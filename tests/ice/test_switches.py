@@ -47,7 +47,15 @@ def _removes(kind: Kind, switched: IceConfig, whole: IceConfig) -> bool:
     )
 
 
-@pytest.mark.req("ICETCP-3-7", "ICETCP-4.1-1", "ICE-5.1.1.2-5")
+def assert_foundations_tell_apart(candidates: Sequence[Candidate]) -> None:
+    """Candidates of one foundation are of one type, transport and direction."""
+    of: dict[str, set[Kind]] = {}
+    for candidate in candidates:
+        of.setdefault(candidate.foundation, set()).update(kinds([candidate]))
+    assert all(len(same) == 1 for same in of.values()), of
+
+
+@pytest.mark.req("ICE-5.1.1.3-1", "ICETCP-F-1", "ICETCP-3-7", "ICETCP-4.1-1", "ICE-5.1.1.2-5")
 async def test_each_switch_removes_its_own_candidates_and_no_others() -> None:
     async with (
         loopback_stun(sees(PUBLIC, port_offset=1)) as udp,
@@ -69,6 +77,7 @@ async def test_each_switch_removes_its_own_candidates_and_no_others() -> None:
             CandidateType.RELAY,
         }
         assert TcpType.SO in {tcptype for _, _, tcptype in all_kinds}
+        assert_foundations_tell_apart(await gathered(whole))
         for switched in (
             replace(whole, tcp=False),
             replace(whole, simultaneous_open="off"),

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ice.config import IceConfig
-from ice.connection import LocalSocket
+from ice.connection import DialFailure, LocalSocket
 from ice.connection_table import ConnectionTable
 from ice.generation import Generation
 from ice.generations import AnyGeneration, Generations
@@ -280,8 +280,13 @@ class Agent:
             self._generations.connection_opened(connection, local, now)
         self._advance(now)
 
-    def flow_failed(self, flow: FlowId, reason: str, now: float) -> None:
+    def flow_failed(
+        self, flow: FlowId, reason: str, now: float, failure: DialFailure = DialFailure.OTHER
+    ) -> None:
         """The connection that `OpenTcp` asked for could not be had."""
+        connection = self._table.connection(flow)
+        if connection is not None:
+            connection.failure = failure
         self._ended(flow, reason, now)
 
     def flow_closed(self, flow: FlowId, reason: str, now: float) -> None:

@@ -13,7 +13,7 @@ from ice.connection_table import ConnectionTable
 from ice.messages import CandidateAdded, CheckAnswered
 from ice.outbox import Outbox
 from ice.pair import Pair, ValidPair
-from ice.types import Candidate, CandidateType, PairState, TransportAddress
+from ice.types import Candidate, CandidateType, PairState, Transport, TransportAddress
 
 
 class CheckResults:
@@ -36,7 +36,7 @@ class CheckResults:
         self._table = table
         self._outbox = outbox
         self._foundations = Foundations("p")
-        self._learned: dict[tuple[int, TransportAddress, TransportAddress], Candidate] = {}
+        self._learned: dict[tuple[int, Transport, TransportAddress, TransportAddress], Candidate] = {}
 
     def succeeded(self, outcome: CheckSucceeded, now: float) -> bool:
         """Enter the valid pair (§7.2.5.3); False where its pair was dropped meanwhile."""
@@ -69,7 +69,7 @@ class CheckResults:
         if ours.type is CandidateType.RELAY and mapped == base:
             # The relay's address is known; only its port stood nowhere in the active candidate.
             return replace(ours, address=mapped)
-        key = (ours.component, base, mapped)
+        key = (ours.component, ours.transport, base, mapped)
         known = self._learned.get(key)
         if known is not None:
             return known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import assert_never
 
 from ice.check_client import CheckClient, CheckConflict, CheckFailed, CheckSucceeded, Outcome
@@ -16,7 +16,8 @@ from ice.pacing import Pacing
 from ice.pair import Pair
 from ice.paths import Paths
 from ice.role import RoleKeeper
-from ice.types import PairState, SessionState, TransportAddress
+from ice.simultaneous_open import SimultaneousOpen
+from ice.types import PairState, SessionState, TcpType, TransportAddress
 
 _CHECKING = (SessionState.RUNNING, SessionState.COMPLETED)
 """After completion only triggered checks are left: a later nomination, a connection that came back."""
@@ -55,6 +56,7 @@ class Checking:
         self._roles = roles
         self._pacing = pacing
         self._on_role_change = on_role_change
+        self._together = SimultaneousOpen(checks=checks, client=client, table=table)
 
     # --- starting -------------------------------------------------------------------------------------------
 
@@ -70,6 +72,7 @@ class Checking:
         if expired:
             self._conclusion.fail(expired, now)
             return
+        self._together.retry(now)
         for pair in self._paths.redials(now):
             # The peer may not have seen the loss: nominating again tells it which pair carries the media.
             self._begin(pair, nominating=self._roles.controlling, now=now)
@@ -116,6 +119,7 @@ class Checking:
             self._client.next_timer,
             self._paths.next_timer,
             self._conclusion.next_timer,
+            self._together.next_timer,
             None if self.quiet else self._pacing.next_timer,
         )
         return min((at for at in times if at is not None), default=None)
@@ -181,8 +185,20 @@ class Checking:
             self._table.opened(connection, local, now)
             self._client.opened(connection, now)
 
+    def pairs_formed(self, pairs: Iterable[Pair], now: float) -> None:
+        """New pairs are in the list."""
+        self._together.formed(pairs)
+        self._lists.activate(pairs, now)
+
+    def connection_accepted(self, connection: Connection, now: float) -> None:
+        """A listener accepted a connection: most mean something only with the peer's first check."""
+        if connection.candidate.tcptype is TcpType.SO:
+            self._together.accepted(connection, now)
+
     def connection_ended(self, connection: Connection, reason: str, now: float) -> None:
         """A connection could not be had, or ended: at once its pair has failed (RFC 6544 §7.1)."""
+        if self._together.goes_on(connection, now):
+            return
         # One that a restart took over serves a pair of each generation.
         pair = next((pair for pair in self._checks.history if pair.flow == connection.flow), None)
         self._table.gone(connection, reason, now)

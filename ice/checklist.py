@@ -99,7 +99,7 @@ class CheckList:
                 key = _key(local, remote)
                 # RFC 8838 §11: where a peer-reflexive candidate is signalled later, its pair and check go on.
                 if key not in known and key not in added:
-                    added[key] = self._make(local, remote, flow)
+                    added[key] = self._make(local, remote, None if local.tcptype is TcpType.SO else flow)
         return self._add(tuple(added.values()), now)
 
     def _add(self, added: tuple[Pair, ...], now: float, *, protected: bool = False) -> tuple[Pair, ...]:

@@ -83,19 +83,21 @@ class ConnectionTable:
     # --- connections ----------------------------------------------------------------------------------------
 
     def dial(self, pair: Pair, now: float) -> Connection:
-        """Open a connection for a pair from its base address, any port (RFC 6544 §7.1).
+        """Open a connection for a pair from its base, an active candidate from any port (RFC 6544 §7.1).
 
         Raises:
-            ValueError: the local candidate is not active: only such ones connect (RFC 6544 §3); or it is a
+            ValueError: the local candidate is passive: such ones never connect (RFC 6544 §3); or it is a
                 relayed one without a listening one beside it.
         """
-        if pair.local.tcptype is not TcpType.ACTIVE:
-            raise ValueError("only an active candidate dials")
+        if pair.local.tcptype not in (TcpType.ACTIVE, TcpType.SO):
+            raise ValueError("only an active or simultaneous-open candidate dials")
         via = self._relays.get(base_of(pair.local))
         if via is None and pair.local.type is CandidateType.RELAY:
             raise ValueError("nobody dials from that relay")
         flow = self.new_flow()
-        local = TransportAddress(host=base_of(pair.local).host, port=0)
+        base = base_of(pair.local)
+        # Simultaneous open: from exactly the port that is listened on (RFC 6544 §7.1).
+        local = base if pair.local.tcptype is TcpType.SO else TransportAddress(host=base.host, port=0)
         connection = Connection(
             flow=flow,
             candidate=pair.local,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from ice.agent import Agent
 from ice.clock import CoreTimer, LoopClock
 from ice.config import IceConfig
+from ice.connection import DialFailure
 from ice.demux import PacketKind, classify
 from ice.flows import Flows
 from ice.messages import Event
@@ -112,9 +113,9 @@ class Driver:
         self._agent.flow_opened(flow, local, self._clock.now())
         self.pump()
 
-    def failed(self, flow: FlowId, reason: str) -> None:
+    def failed(self, flow: FlowId, reason: str, failure: DialFailure) -> None:
         """Dialling failed."""
-        self._agent.flow_failed(flow, reason, self._clock.now())
+        self._agent.flow_failed(flow, reason, self._clock.now(), failure)
         self.pump()
 
     def accepted(

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from typing import Protocol, assert_never
 
 from ice.config import IceConfig
+from ice.connection import DialFailure
 from ice.demux import PacketKind, classify
 from ice.messages import CloseFlow, Command, OpenTcp, PermitPeer, SendDatagram, SendFrame
 from ice.network import Network, Relay, TcpConnection, TcpListener, TcpRelay, UdpSocket
+from ice.port_sharing import dial_failure
 from ice.tcp_connection import describe_error
 from ice.types import FlowId, TransportAddress
 
@@ -32,7 +34,7 @@ class FlowOwner(Protocol):
     def opened(self, flow: FlowId, local: TransportAddress) -> None:
         """Dialling succeeded."""
 
-    def failed(self, flow: FlowId, reason: str) -> None:
+    def failed(self, flow: FlowId, reason: str, failure: DialFailure) -> None:
         """Dialling failed."""
 
     def accepted(
@@ -164,7 +166,7 @@ class Flows:
             connection = await self._connect(command)
         except OSError as error:
             if self._dials.pop(command.flow, None) is not None:
-                self._owner.failed(command.flow, describe_error(error))
+                self._owner.failed(command.flow, describe_error(error), dial_failure(error))
             return
         if self._dials.pop(command.flow, None) is None:
             connection.close()
@@ -174,7 +176,8 @@ class Flows:
 
     async def _connect(self, command: OpenTcp) -> TcpConnection:
         if command.via is None:
-            return await self._network.connect_tcp(command.local.host, command.remote)
+            host, port = command.local.host, command.local.port
+            return await self._network.connect_tcp(host, command.remote, local_port=port)
         dialler = self._diallers.get(command.via)
         if dialler is None:
             raise ConnectionError("the relay is gone")

@@ -270,7 +270,7 @@ class Generation:
         self._permissions.update(self._locals.relays, self._remotes.signalled)
         wanted = [number for number in range(1, self.components + 1) if self._paths.pair(number) is None]
         usable = self._locals.usable(self.components, wanted)
-        self._lists.activate(self._checks.form(usable, self._remotes.signalled, now), now)
+        self._checking.pairs_formed(self._checks.form(usable, self._remotes.signalled, now), now)
 
     # --- packets and connections ----------------------------------------------------------------------------
 
@@ -287,7 +287,8 @@ class Generation:
         self._packets.receive(flow, remote, data, now)
 
     def connection_accepted(self, connection: Connection, now: float) -> None:
-        """A listener accepted a connection: it is nobody's until its first valid check."""
+        """A listener accepted a connection."""
+        self._checking.connection_accepted(connection, now)
 
     def connection_opened(self, connection: Connection, local: TransportAddress, now: float) -> None:
         """A connection that we dialled is there."""

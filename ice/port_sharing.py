@@ -10,11 +10,20 @@ import errno
 import functools
 import socket
 
+from ice.connection import DialFailure
+
 TIMEOUT_S = 1.0
 """For each step of the trial; on loopback all of them take less than a millisecond."""
 
 EXISTS = frozenset({errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EISCONN})
 """What connecting says where there is such a connection already: the peer's own, just accepted."""
+
+
+def dial_failure(error: OSError) -> DialFailure:
+    """What a failure to connect means."""
+    if error.errno == errno.ECONNREFUSED:
+        return DialFailure.REFUSED
+    return DialFailure.EXISTS if error.errno in EXISTS else DialFailure.OTHER
 
 
 def let_share(sock: socket.socket) -> None:

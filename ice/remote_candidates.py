@@ -14,6 +14,10 @@ _MAX_LEARNED_UDP = 64
 """So many addresses may the peer's checks over UDP reveal that nobody told us."""
 
 
+_OTHER_END: dict[TcpType | None, TcpType] = {TcpType.PASSIVE: TcpType.ACTIVE, TcpType.SO: TcpType.SO}
+"""What dialled a connection that one of ours accepted (RFC 6544 §7.2)."""
+
+
 class RemoteCandidates:
     """What the peer has; nobody but these is ever sent a check."""
 
@@ -60,17 +64,20 @@ class RemoteCandidates:
     ) -> Candidate | None:
         """Whose check came from `remote` to `local`: a known candidate, else a new peer-reflexive one.
 
-        An accepted connection never comes from a signalled active candidate, whose port means nothing.
+        An accepted connection never comes from a signalled active candidate, whose port means nothing; to a
+        simultaneous-open one it comes from such a candidate.
         None where the peer has shown too many addresses for UDP: between two NATs that give every
         destination a port of its own, each check of ours would reveal another one, without end.
         """
-        if local.transport is Transport.UDP:
+        if local.tcptype in (None, TcpType.SO):
+            place = (local.component, local.transport, local.tcptype, remote)
             for candidate in self._signalled:
-                if (candidate.component, candidate.transport, candidate.address) == (
-                    local.component,
-                    local.transport,
-                    remote,
-                ):
+                if (
+                    candidate.component,
+                    candidate.transport,
+                    candidate.tcptype,
+                    candidate.address,
+                ) == place:
                     return candidate
         key = (local.component, local.transport, remote)
         known = self._learned.get(key)
@@ -85,7 +92,7 @@ class RemoteCandidates:
             priority=priority,
             address=remote,
             type=CandidateType.RELAY if self._is_relay(local, remote) else CandidateType.PRFLX,
-            tcptype=None if local.transport is Transport.UDP else TcpType.ACTIVE,
+            tcptype=_OTHER_END.get(local.tcptype),
         )
         self._learned[key] = learned
         self._outbox.event(CandidateAdded(at=now, local=False, candidate=learned))

@@ -58,6 +58,9 @@ class SimultaneousOpen:
             if attempt is not None:
                 self._client.move(attempt, connection, now)
                 self._table.close(attempt, "the peer has opened the connection", now)
+            elif self._retries.pop(pair, None) is not None:
+                # Refused, and to be tried again: now there is what it was to open.
+                self._checks.trigger(pair, now)
             return
 
     def goes_on(self, connection: Connection, now: float) -> bool:
@@ -86,7 +89,7 @@ class SimultaneousOpen:
         for pair, at in tuple(self._retries.items()):
             if now >= at:
                 del self._retries[pair]
-                if pair in self._checks and pair.state is PairState.IN_PROGRESS and pair.flow is None:
+                if pair in self._checks and pair.state is PairState.IN_PROGRESS:
                     self._checks.trigger(pair, now)
 
     @property

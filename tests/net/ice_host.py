@@ -8,6 +8,7 @@ from typing import TypeVar, assert_never
 from ice.agent import Agent
 from ice.candidate import HostCandidates, ServerCandidates
 from ice.config import IceConfig
+from ice.connection import DialFailure
 from ice.demux import PacketKind, classify
 from ice.messages import CloseFlow, Command, Event, OpenTcp, PathSelected, PermitPeer, SendDatagram, SendFrame
 from ice.priority import interleaved
@@ -19,23 +20,35 @@ from ice.types import (
     PairView,
     Role,
     SessionState,
+    TcpType,
     TransportAddress,
 )
 from tests.net import stun_server
 from tests.net.clock import Timer
 from tests.net.host import Host
-from tests.net.tcp import Connection, Dial
+from tests.net.stream_asker import StreamAsker
+from tests.net.tcp import EXISTS, REFUSED, Connection, Dial
 
 _E = TypeVar("_E", bound=Event)
+
+_FAILURES = {REFUSED: DialFailure.REFUSED, EXISTS: DialFailure.EXISTS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathering:
-    """Which candidates a host gathers; `tcp_port` is where it listens for its first component."""
+    """Which candidates a host gathers.
+
+    Attributes:
+        so: TCP candidates that connect and listen at once.
+        reflexive_tcp: servers are asked over TCP about the ports that are listened on.
+        tcp_port: where it listens for its first component.
+    """
 
     udp: bool = True
     active: bool = True
     passive: bool = True
+    so: bool = False
+    reflexive_tcp: bool = False
     tcp_port: int | None = None
 
 
@@ -81,6 +94,8 @@ class IceHost:
         self._dials: dict[FlowId, Dial] = {}
         self._clock = host.internet.clock
         self._timer = Timer(self._clock, self._handle_timer)
+        self._make_reflexive = ServerCandidates(())
+        self._streams = StreamAsker(host, self._learned)
 
     # --- gathering ------------------------------------------------------------------------------------------
 
@@ -88,7 +103,7 @@ class IceHost:
         """Bind sockets on all addresses; server-reflexive candidates follow when the servers answer."""
         addresses = interleaved(list(self.host.interfaces))
         make = HostCandidates(addresses)
-        reflexive = ServerCandidates(addresses)
+        self._make_reflexive = ServerCandidates(addresses)
         for address in addresses:
             for component in range(1, self.components + 1):
                 if which.udp:
@@ -96,12 +111,15 @@ class IceHost:
                     flow = self._bind_udp(candidate)
                     for server in servers:
                         if (":" in server.host) is (":" in address):
-                            self._ask(reflexive, candidate, flow, server)
+                            self._ask(candidate, flow, server)
                 if which.passive:
                     place = self.host.fresh(address)
                     if which.tcp_port is not None and component == 1:
                         place = TransportAddress(host=address, port=which.tcp_port)
-                    self._listen(make.passive(place, component))
+                    self._listen(make.passive(place, component), servers if which.reflexive_tcp else ())
+                if which.so:
+                    place = self.host.fresh(address)
+                    self._listen(make.simultaneous(place, component), servers if which.reflexive_tcp else ())
                 if which.active:
                     self._add(make.active(address, component), None)
         self.pump()
@@ -117,23 +135,31 @@ class IceHost:
         self._add(candidate, flow)
         return flow
 
-    def _listen(self, candidate: Candidate) -> None:
+    def _listen(self, candidate: Candidate, servers: tuple[TransportAddress, ...]) -> None:
         listener = self.agent.new_flow()
         self._listeners[listener] = candidate.address
         self.host.listeners[candidate.address] = lambda connection: self._accept(listener, connection)
         self._add(candidate, listener)
+        for server in servers:
+            if (":" in server.host) is (":" in candidate.address.host):
+                self._streams.ask(listener, candidate.address, server)
 
-    def _ask(
-        self, make: ServerCandidates, candidate: Candidate, flow: FlowId, server: TransportAddress
-    ) -> None:
+    def _ask(self, candidate: Candidate, flow: FlowId, server: TransportAddress) -> None:
         def learned(mapped: TransportAddress) -> None:
-            if flow not in self._udp or mapped == candidate.address:
-                return
-            reflexive = make.reflexive(candidate, mapped, server.host, 0)
-            self._add(reflexive, flow)
-            self.pump()
+            self._learned(flow, server, mapped)
 
         stun_server.ask(self.host, candidate.address, server, learned)
+
+    def _learned(self, flow: FlowId, server: TransportAddress, mapped: TransportAddress) -> None:
+        """A server tells how it sees a socket; a listening one gives an active candidate besides."""
+        base = self._udp.get(flow) or self._listeners.get(flow)
+        if base is None or mapped == base:
+            return
+        candidate = next(c for c in self.gathered if c.address == base and c.base is None)
+        self._add(self._make_reflexive.reflexive(candidate, mapped, server.host, 0), flow)
+        if candidate.tcptype is TcpType.PASSIVE:
+            self._add(self._make_reflexive.reflexive_active(candidate, mapped, server.host, 0), None)
+        self.pump()
 
     # --- the session ----------------------------------------------------------------------------------------
 
@@ -167,13 +193,15 @@ class IceHost:
 
     def close(self) -> None:
         """End the session; nothing is left open."""
+        self._streams.stop()
         self.agent.close(self._clock.now)
         self.pump()
 
     @property
     def open_flows(self) -> int:
         """Sockets, connections and dialling attempts that are open."""
-        return len(self._udp) + len(self._listeners) + len(self._dials) + len(self.connections)
+        own = len(self._udp) + len(self._listeners) + len(self._dials) + len(self.connections)
+        return own + self._streams.open_streams
 
     # --- what the agent wants -------------------------------------------------------------------------------
 
@@ -182,6 +210,8 @@ class IceHost:
         for command in self.agent.take_commands():
             self._carry_out(command)
         self.events += self.agent.take_events()
+        if self.ended:
+            self._streams.stop()
         self._timer.set(self.agent.next_timer())
 
     def _handle_timer(self) -> None:
@@ -200,7 +230,7 @@ class IceHost:
                 if connection is not None:
                     connection.send(command.data)
             case OpenTcp():
-                self._dial(command.flow, command.local.host, command.remote)
+                self._dial(command.flow, command.local, command.remote)
             case PermitPeer():
                 raise AssertionError("no relays here yet")
             case CloseFlow():
@@ -218,7 +248,7 @@ class IceHost:
         if flow in self.connections:
             self.connections.pop(flow).close()
 
-    def _dial(self, flow: FlowId, address: str, remote: TransportAddress) -> None:
+    def _dial(self, flow: FlowId, local: TransportAddress, remote: TransportAddress) -> None:
         def opened(connection: Connection) -> None:
             del self._dials[flow]
             self._adopt(flow, connection)
@@ -226,11 +256,12 @@ class IceHost:
             self.pump()
 
         def failed(reason: str) -> None:
-            del self._dials[flow]
-            self.agent.flow_failed(flow, reason, self._clock.now)
-            self.pump()
+            if self._dials.pop(flow, None) is not None:
+                failure = _FAILURES.get(reason, DialFailure.OTHER)
+                self.agent.flow_failed(flow, reason, self._clock.now, failure)
+                self.pump()
 
-        self._dials[flow] = self.host.dial(address, remote, opened=opened, failed=failed)
+        self._dials[flow] = self.host.dial(local.host, remote, port=local.port, opened=opened, failed=failed)
 
     # --- what comes from the network ------------------------------------------------------------------------
 

@@ -167,6 +167,8 @@ class _Builder:
             udp=self.likely(0.93),
             active=self.likely(0.95),
             passive=self.likely(0.93),
+            so=self.likely(0.6),
+            reflexive_tcp=self.likely(0.7),
             tcp_port=443 if self.likely(0.15) else None,
         )
         notes.append(f"{which}")

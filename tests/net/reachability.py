@@ -2,7 +2,8 @@
 
 Both sides send from every socket to every address that they were told or that something came from, over and
 over, until nothing new arrives. Then a UDP path is where a datagram and its answer both arrive, and a TCP
-path where a connection attempt and its answer do.
+path where a connection attempt and its answer do. Ports that connect and listen at once are tried from both
+sides, over and over, before that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from ice.types import Transport, TransportAddress
 from tests.net.host import Host
 from tests.net.internet import Arrived, Internet
 from tests.net.packet import Kind, Packet
+
+_OPENING_ROUNDS = 3
+"""Attempts from both sides: one opens the filters, one meets what it opened, one more is for good measure."""
 
 _MAX_GENERATION = 4
 """Answers are sent to where something came from, and so on: two NATs with a mapping per destination never
@@ -28,15 +32,21 @@ class Reach:
         host: where it is.
         udp: its bound UDP sockets.
         listeners: its listening TCP sockets.
+        told_listeners: those as the other side is told, and what a STUN server sees of them.
         dials_from: addresses that it dials from.
         told: its addresses for UDP as the other side is told, sockets and what a STUN server sees.
+        so: its TCP sockets that connect and listen at once.
+        told_so: those as the other side is told.
     """
 
     host: Host
     udp: Sequence[TransportAddress]
     listeners: Sequence[TransportAddress]
+    told_listeners: Sequence[TransportAddress]
     dials_from: Sequence[str]
     told: Sequence[TransportAddress]
+    so: Sequence[TransportAddress] = ()
+    told_so: Sequence[TransportAddress] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +64,12 @@ class Way:
 
 def ways(internet: Internet, a: Reach, b: Reach) -> list[Way]:
     """All paths between two sides."""
-    return [*_udp_ways(internet, a, b), *_tcp_ways(internet, a, b), *_tcp_ways(internet, b, a)]
+    return [
+        *_udp_ways(internet, a, b),
+        *_tcp_ways(internet, a, b),
+        *_tcp_ways(internet, b, a),
+        *_so_ways(internet, a, b),
+    ]
 
 
 _Socket = tuple[Host, TransportAddress]
@@ -95,15 +110,40 @@ def _udp_ways(internet: Internet, a: Reach, b: Reach) -> list[Way]:
 
 
 def _tcp_ways(internet: Internet, dialler: Reach, listener: Reach) -> list[Way]:
-    found = []
-    for address in dialler.dials_from:
-        for target in listener.listeners:
-            if (":" in target.host) is not (":" in address):
-                continue
-            syn = internet.walk(Packet(Kind.SYN, dialler.host.fresh(address), target), dialler.host)
-            if not isinstance(syn, Arrived) or syn.host is not listener.host:
-                continue
-            answer = internet.walk(syn.packet.answer(Kind.SYN_ACK), syn.host)
-            if isinstance(answer, Arrived) and answer.host is dialler.host:
-                found.append(Way(transport=Transport.TCP, round_trip_s=syn.delay_s + answer.delay_s))
+    return [
+        way
+        for address in dialler.dials_from
+        for target in listener.told_listeners
+        for way in _connect(internet, dialler.host, dialler.host.fresh(address), target, listener)
+    ]
+
+
+def _so_ways(internet: Internet, a: Reach, b: Reach) -> list[Way]:
+    """Whoever is first opens the way for the other; who gets in meets the other's attempt or its listener."""
+    found: list[Way] = []
+    for _ in range(_OPENING_ROUNDS):
+        found = [
+            way
+            for dialler, listener in ((a, b), (b, a))
+            for port in dialler.so
+            for target in listener.told_so
+            for way in _connect(internet, dialler.host, port, target, listener)
+        ]
     return found
+
+
+def _connect(
+    internet: Internet, host: Host, port: TransportAddress, target: TransportAddress, listener: Reach
+) -> list[Way]:
+    """The way from a port to what the other side told, where an attempt and its answer arrive."""
+    if (":" in target.host) is not (":" in port.host):
+        return []
+    syn = internet.walk(Packet(Kind.SYN, port, target), host)
+    if not isinstance(syn, Arrived) or syn.host is not listener.host:
+        return []
+    if syn.packet.destination not in (*listener.listeners, *listener.so):
+        return []
+    answer = internet.walk(syn.packet.answer(Kind.SYN_ACK), syn.host)
+    if not isinstance(answer, Arrived) or answer.host is not host:
+        return []
+    return [Way(transport=Transport.TCP, round_trip_s=syn.delay_s + answer.delay_s)]

@@ -9,6 +9,7 @@ from ice.stun_attributes import XorMappedAddress
 from ice.stun_message import MessageClass, Method, StunMessage, parse, serialise
 from ice.types import TransportAddress
 from tests.net.host import Host
+from tests.net.tcp import Connection
 
 PORT = 3478
 
@@ -17,26 +18,35 @@ ASK_TIMES_S = (0.0, 0.5, 1.5)
 
 
 class StunServer:
-    """Answers Binding requests on every address of its host."""
+    """Answers Binding requests on every address of its host, over UDP and TCP."""
 
     def __init__(self, host: Host) -> None:
         self.addresses = tuple(TransportAddress(host=address, port=PORT) for address in host.interfaces)
         for address in self.addresses:
             host.udp[address] = _answerer(host, address)
+            host.listeners[address] = _serve
 
 
 def _answerer(host: Host, address: TransportAddress) -> Callable[[TransportAddress, bytes], None]:
     def answer(source: TransportAddress, data: bytes) -> None:
-        request = parse(data)
-        message = StunMessage(
-            method=request.method,
-            message_class=MessageClass.SUCCESS,
-            transaction_id=request.transaction_id,
-            attributes=(XorMappedAddress(address=source),),
-        )
-        host.send_datagram(address, source, serialise(message, integrity_key=None, fingerprint=False))
+        host.send_datagram(address, source, _mapped(data, source))
 
     return answer
+
+
+def _serve(connection: Connection) -> None:
+    connection.on_frame = lambda data: connection.send(_mapped(data, connection.remote))
+
+
+def _mapped(data: bytes, source: TransportAddress) -> bytes:
+    request = parse(data)
+    message = StunMessage(
+        method=request.method,
+        message_class=MessageClass.SUCCESS,
+        transaction_id=request.transaction_id,
+        attributes=(XorMappedAddress(address=source),),
+    )
+    return serialise(message, integrity_key=None, fingerprint=False)
 
 
 def ask(

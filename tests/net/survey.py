@@ -91,12 +91,19 @@ def reach_of(site: Site, agent: IceHost, component: int, *, told: bool) -> Reach
     chosen = agent.agent.local_description.candidates if told else agent.gathered
     candidates = [candidate for candidate in chosen if candidate.component == component]
     udp = [candidate for candidate in candidates if candidate.transport is Transport.UDP]
+    passive = [candidate for candidate in candidates if candidate.tcptype is TcpType.PASSIVE]
+    # It connects from those as well for which its description had no room.
+    active = [c for c in agent.gathered if c.component == component and c.tcptype is TcpType.ACTIVE]
+    so = [candidate for candidate in candidates if candidate.tcptype is TcpType.SO]
     return Reach(
         host=site.host,
         udp=list({base_of(candidate): None for candidate in udp}),
-        listeners=[c.address for c in candidates if c.tcptype is TcpType.PASSIVE],
-        dials_from=[c.address.host for c in candidates if c.tcptype is TcpType.ACTIVE],
+        listeners=list({base_of(candidate): None for candidate in passive}),
+        told_listeners=[candidate.address for candidate in passive],
+        dials_from=list({base_of(candidate).host: None for candidate in active}),
         told=[candidate.address for candidate in udp],
+        so=list({base_of(candidate): None for candidate in so}),
+        told_so=[candidate.address for candidate in so],
     )
 
 

@@ -1,7 +1,7 @@
-"""A TURN server as a core: no socket, no clock (RFC 8656, UDP relays; the server's side).
+"""A TURN server as a core: no socket, no clock (RFC 8656, the server's side).
 
 Messages of clients go in by `receive`, datagrams of peers by `relay`; what it sends comes out by
-`take_output` (to clients) and `take_relayed` (to peers).
+`take_output` (to clients) and `take_relayed` (to peers). TCP that it relays is the matter of `tcp`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from ice.errors import StunError
 from ice.stun_attributes import (
     AlternateServer,
     Attribute,
-    ErrorCode,
     UnknownAttributes,
     Username,
     XorMappedAddress,
@@ -41,20 +40,25 @@ from ice.turn_attributes import (
     IPV4,
     IPV6,
     LAST_CHANNEL,
+    TCP_PROTOCOL,
     UDP_PROTOCOL,
     ChannelNumber,
     Data,
     DontFragment,
+    EvenPort,
     Icmp,
     Lifetime,
     RequestedAddressFamily,
     RequestedTransport,
+    ReservationToken,
     XorPeerAddress,
     XorRelayedAddress,
 )
 from ice.turn_credentials import MD5, SHA256, long_term_key, user_hash
 from ice.turn_requests import TurnMethod
 from ice.types import TransportAddress
+from tests.net.turn_refusal import Refusal
+from tests.net.turn_tcp import TcpRelaying, Waiting
 
 DEFAULT_LIFETIME_S = 600
 PERMISSION_S = 300.0
@@ -62,15 +66,6 @@ CHANNEL_S = 600.0
 REUSE_S = 300.0
 MEMORY_S = 40.0
 _METHODS = frozenset((*TurnMethod, Method.BINDING))
-
-
-class Refusal(Exception):
-    """A request ends with an error answer."""
-
-    def __init__(self, code: int, reason: str = "", *more: Attribute, signed: bool = True) -> None:
-        super().__init__(f"{code} {reason}")
-        self.attributes = (ErrorCode(code=code, reason=reason), *more)
-        self.signed = signed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,6 +76,7 @@ class Relay:
     relayed: TransportAddress
     user: str
     expires_at: float
+    tcp: bool = False
     permissions: dict[str, float] = field(default_factory=dict)
     channels: dict[int, tuple[TransportAddress, float]] = field(default_factory=dict)
 
@@ -115,6 +111,7 @@ class TurnServer:
         quota: allocations per user.
         forbidden: peer hosts that it sends nothing to.
         alternate: where it sends everybody who allocates.
+        relays_tcp: its clients come over TCP or TLS, and it relays TCP for them (RFC 6062).
     """
 
     def __init__(
@@ -132,6 +129,7 @@ class TurnServer:
         quota: int = 10,
         forbidden: Collection[str] = (),
         alternate: TransportAddress | None = None,
+        relays_tcp: bool = False,
     ) -> None:
         self._random = random
         self._hosts = {IPV4: host, IPV6: host6}
@@ -148,6 +146,8 @@ class TurnServer:
         self.quota = quota
         self.forbidden = set(forbidden)
         self.alternate = alternate
+        self.relays_tcp = relays_tcp
+        self.tcp = TcpRelaying(self)
         self.lifetime_s = DEFAULT_LIFETIME_S
         self.reason = "told to fail"
         self.fail_with: dict[int, int] = {}
@@ -169,7 +169,8 @@ class TurnServer:
 
     def forget(self) -> None:
         """Lose all allocations and nonces, as a restart does."""
-        self.relays.clear()
+        for client in tuple(self.relays):
+            self.end(client)
         self._nonces.clear()
         self._answers.clear()
 
@@ -207,21 +208,12 @@ class TurnServer:
                 header = number.to_bytes(2, "big") + len(data).to_bytes(2, "big")
                 self._output.append((relay.client, header + data))
                 return
-        self._indicate(relay, XorPeerAddress(address=peer), Data(payload=data))
+        self.indicate(relay, TurnMethod.DATA, XorPeerAddress(address=peer), Data(payload=data))
 
     def report_icmp(self, relayed: TransportAddress, peer: TransportAddress, icmp: Icmp) -> None:
         """Tell the client of an ICMP error."""
         relay = next(r for r in self.relays.values() if r.relayed == relayed)
-        self._indicate(relay, XorPeerAddress(address=peer), icmp)
-
-    def _indicate(self, relay: Relay, *attributes: Attribute) -> None:
-        message = StunMessage(
-            method=TurnMethod.DATA,
-            message_class=MessageClass.INDICATION,
-            transaction_id=self._random(12),
-            attributes=attributes,
-        )
-        self._output.append((relay.client, serialise(message, integrity_key=None, fingerprint=False)))
+        self.indicate(relay, TurnMethod.DATA, XorPeerAddress(address=peer), icmp)
 
     # --- requests ---
 
@@ -234,25 +226,40 @@ class TurnServer:
             return
         key: bytes | None = None
         algorithm = message.integrity_algorithm or IntegrityAlgorithm.SHA1
-        code = 0
+        outcome: tuple[Attribute, ...] | Refusal
         try:
             if message.method == Method.BINDING:
-                attributes: tuple[Attribute, ...] = (XorMappedAddress(address=client),)
+                outcome = (XorMappedAddress(address=client),)
             else:
                 user, key = self._authenticate(client, message, now)
-                attributes = self._carry_out(client, user, message, now)
-            message_class = MessageClass.SUCCESS
+                outcome = self._carry_out(client, user, message, now)
+        except Waiting as waiting:
+            signed = key
+            waiting.stream.answer = lambda result, at: self._answer(
+                client, message, signed, algorithm, result, at
+            )
+            return
         except Refusal as refusal:
-            attributes, message_class = refusal.attributes, MessageClass.ERROR
+            outcome = refusal
             key = key if refusal.signed else None
-            error = refusal.attributes[0]
-            code = error.code if isinstance(error, ErrorCode) else 0
-        self.seen.append(Seen(now, client, message, code))
+        self._answer(client, message, key, algorithm, outcome, now)
+
+    def _answer(
+        self,
+        client: TransportAddress,
+        message: StunMessage,
+        key: bytes | None,
+        algorithm: IntegrityAlgorithm,
+        outcome: tuple[Attribute, ...] | Refusal,
+        now: float,
+    ) -> None:
+        refused = isinstance(outcome, Refusal)
+        self.seen.append(Seen(now, client, message, outcome.code if isinstance(outcome, Refusal) else 0))
         answer = StunMessage(
             method=message.method,
-            message_class=message_class,
+            message_class=MessageClass.ERROR if refused else MessageClass.SUCCESS,
             transaction_id=message.transaction_id,
-            attributes=attributes,
+            attributes=outcome.attributes if isinstance(outcome, Refusal) else outcome,
         )
         data = serialise(answer, integrity_key=key, fingerprint=False, algorithm=algorithm)
         self._answers[client, message.transaction_id] = (now, data)
@@ -301,7 +308,7 @@ class TurnServer:
         if message.integrity_algorithm is not algorithm or not message.verifies(key):
             raise self._challenge(401, client, now)
         known_nonce = self._nonces.get(nonce.value)
-        if known_nonce is None or known_nonce[0] != client or now >= known_nonce[1]:
+        if known_nonce is None or known_nonce[0].host != client.host or now >= known_nonce[1]:
             raise self._challenge(438, client, now)
         return user, key
 
@@ -316,6 +323,8 @@ class TurnServer:
         relay = self.relays.get(client)
         if message.method == TurnMethod.ALLOCATE:
             return self._allocate(client, user, relay, message, now)
+        if message.method == TurnMethod.CONNECTION_BIND:
+            return self.tcp.bind(client, user, message)
         if relay is None:
             raise Refusal(437, "Allocation Mismatch")
         if relay.user != user:
@@ -325,8 +334,10 @@ class TurnServer:
                 return self._refresh(relay, message, now)
             case TurnMethod.CREATE_PERMISSION:
                 return self._permit(relay, message, now)
-            case TurnMethod.CHANNEL_BIND:
+            case TurnMethod.CHANNEL_BIND if not relay.tcp:
                 return self._bind(relay, message, now)
+            case TurnMethod.CONNECT if relay.tcp:
+                return self.tcp.connect(relay, message, now)
             case _:
                 raise Refusal(400, "not a request")
 
@@ -339,8 +350,11 @@ class TurnServer:
         transport = message.get(RequestedTransport)
         if transport is None:
             raise Refusal(400, "no REQUESTED-TRANSPORT")
-        if transport.protocol != UDP_PROTOCOL:
+        tcp = transport.protocol == TCP_PROTOCOL and self.relays_tcp
+        if transport.protocol != UDP_PROTOCOL and not tcp:
             raise Refusal(442, "Unsupported Transport Protocol")
+        if tcp and any(message.get(kind) for kind in (EvenPort, ReservationToken, DontFragment)):
+            raise Refusal(400, "not for TCP")
         if message.get(DontFragment) is not None:
             raise Refusal(420, "", UnknownAttributes(types=(DontFragment.type,)))
         asked = message.get(RequestedAddressFamily)
@@ -358,7 +372,9 @@ class TurnServer:
             port = 49152 + (port - 49152 + 1) % 16384
         lifetime = self._granted(message)
         relayed = TransportAddress(host=host, port=port)
-        self.relays[client] = Relay(client=client, relayed=relayed, user=user, expires_at=now + lifetime)
+        self.relays[client] = Relay(
+            client=client, relayed=relayed, user=user, expires_at=now + lifetime, tcp=tcp
+        )
         return (
             XorRelayedAddress(address=relayed),
             Lifetime(seconds=lifetime),
@@ -373,13 +389,14 @@ class TurnServer:
     def _refresh(self, relay: Relay, message: StunMessage, now: float) -> tuple[Attribute, ...]:
         asked = message.get(Lifetime)
         if asked is not None and asked.seconds == 0:
-            del self.relays[relay.client]
+            self.end(relay.client)
             return (Lifetime(seconds=0),)
         lifetime = self._granted(message)
         relay.expires_at = now + lifetime
         return (Lifetime(seconds=lifetime),)
 
-    def _check_peer(self, relay: Relay, peer: TransportAddress) -> None:
+    def check_peer(self, relay: Relay, peer: TransportAddress) -> None:
+        """Refuse a peer that this allocation cannot have."""
         if version(peer.host) != version(relay.relayed.host):
             raise Refusal(443, "Peer Address Family Mismatch")
         if peer.host in self.forbidden:
@@ -390,7 +407,7 @@ class TurnServer:
         if not peers:
             raise Refusal(400, "no XOR-PEER-ADDRESS")
         for peer in peers:
-            self._check_peer(relay, peer)
+            self.check_peer(relay, peer)
         for peer in peers:
             relay.permissions[peer.host] = now + PERMISSION_S
         return ()
@@ -399,7 +416,7 @@ class TurnServer:
         channel, peer = message.get(ChannelNumber), message.get(XorPeerAddress)
         if channel is None or peer is None or not FIRST_CHANNEL <= channel.number <= LAST_CHANNEL:
             raise Refusal(400, "no channel or no peer")
-        self._check_peer(relay, peer.address)
+        self.check_peer(relay, peer.address)
         for number, (bound, expires_at) in relay.channels.items():
             same = (number == channel.number, bound == peer.address)
             if any(same) and not all(same) and now < expires_at + REUSE_S:
@@ -412,11 +429,27 @@ class TurnServer:
 
     def _send(self, client: TransportAddress, message: StunMessage, now: float) -> None:
         relay, peer, data = self.relays.get(client), message.get(XorPeerAddress), message.get(Data)
-        if relay is None or peer is None or data is None or not relay.permits(peer.address.host, now):
+        if (
+            relay is None
+            or relay.tcp
+            or peer is None
+            or data is None
+            or not relay.permits(peer.address.host, now)
+        ):
             self.counters["send-refused"] += 1
             return
         self.counters["indications"] += 1
         self._relayed.append((relay.relayed, peer.address, data.payload))
+
+    def indicate(self, relay: Relay, method: TurnMethod, *attributes: Attribute) -> None:
+        """Tell a client something on its control connection."""
+        message = StunMessage(
+            method=method,
+            message_class=MessageClass.INDICATION,
+            transaction_id=self._random(12),
+            attributes=attributes,
+        )
+        self._output.append((relay.client, serialise(message, integrity_key=None, fingerprint=False)))
 
     def _channel_data(self, client: TransportAddress, data: bytes, now: float) -> None:
         relay = self.relays.get(client)
@@ -431,4 +464,11 @@ class TurnServer:
     def _expire(self, now: float) -> None:
         for client, relay in tuple(self.relays.items()):
             if now >= relay.expires_at:
-                del self.relays[client]
+                self.end(client)
+        self.tcp.expire(now)
+
+    def end(self, client: TransportAddress) -> None:
+        """The allocation of a client ends, and the connections through it."""
+        relay = self.relays.pop(client, None)
+        if relay is not None:
+            self.tcp.drop(relay)

@@ -7,7 +7,7 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -229,3 +229,50 @@ def test_answers_arrive_on_other_connections_first() -> None:
     assert mirrored(network)
     assert network.now - 1000 < 0.25, "it costs no time"
     assert network.a.agent.counters["misplaced_answers"] > 0
+
+
+class Crossing:
+    """Two ways to one listener: what it says on the one comes out of the other."""
+
+    def __init__(self, target: TransportAddress) -> None:
+        self._target = target
+        self._out: list[asyncio.Future[asyncio.StreamWriter]] = [
+            asyncio.get_running_loop().create_future() for _ in range(2)
+        ]
+
+    async def serve(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection to way `number`."""
+        self._out[number].set_result(writer)
+        back, there = await asyncio.open_connection(self._target.host, self._target.port)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pass_on(reader, there))
+                both.create_task(self._pass_on(back, await asyncio.shield(self._out[1 - number])))
+        finally:
+            there.close()
+            writer.close()
+
+    @staticmethod
+    async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(4096):
+            target.write(data)
+
+
+@pytest.mark.req("ICETCP-7.1-8")
+async def test_answers_arrive_on_other_connections_only() -> None:
+    """Two candidates lead to the peer over connections whose answers are exchanged: neither is used."""
+    async with two(udp=False) as (left, right, _policy), AsyncExitStack() as stack:
+        crossing = Crossing(TransportAddress(host=HOST, port=listener_of(right)[1]))
+        lures = []
+        for number in range(2):
+            server = await asyncio.start_server(partial(crossing.serve, number), HOST, 0)
+            await stack.enter_async_context(server)
+            address = TransportAddress(host=HOST, port=server.sockets[0].getsockname()[1])
+            lures.append(replace(lure(Transport.TCP, address), foundation=f"lure{number}"))
+        offered = right.description
+        await call(left, right, left_gets=replace(offered, candidates=(*lures, *offered.candidates)))
+        refused = Counter(event.reason for event in left.of(PacketRefused))
+        assert refused["answer to a check of another connection"] >= 2
+        selected = left.session.report().selected
+        assert selected is not None
+        assert selected.remote.address not in {each.address for each in lures}

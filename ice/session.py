@@ -16,6 +16,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from ice.agent import Agent
 from ice.both_lite import BothLite
@@ -53,8 +54,7 @@ from ice.types import (
     TransportAddress,
 )
 
-_MAX_TOLD_SOURCES = 64
-"""So many sources of unvalidated packets become an event each; every packet is counted."""
+_MAX_TOLD_SOURCES = 64  # so many become an event each; every packet is counted
 
 
 class Session:
@@ -86,7 +86,6 @@ class Session:
             components: 2 makes room for RTCP beside RTP.
             floor: what all sessions of one machine share; that of the process unless it plays several.
         """
-        self._network = network
         self._config = config
         self._components = components
         pacing = Pacing(config.pacing_ms, floor)
@@ -116,8 +115,9 @@ class Session:
             datagrams=self._flows.datagram_receiver,
             connections=self._flows.connection_receiver,
         )
-        self._foundations = Foundations()
-        asked = sources(config, components, network, self._flows, self._receivers, self._foundations)
+        foundations = Foundations()
+        self._bind = partial(gather_hosts, network, config, components, self._receivers, foundations)
+        asked = sources(config, components, network, self._flows, self._receivers, foundations)
         self._sources = Gathering(config, components, asked, pacing)
         self._priorities = config.priorities()
         self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
@@ -135,8 +135,6 @@ class Session:
         self._nominated_at: float | None = None
         self._reasons: dict[int, str] = {}
         self._changes: list[PathSelected | PathLost] = []
-
-    # --- before checks ---
 
     async def gather(self) -> Description:
         """Bind the sockets and make our description (RFC 8445 §5.1).
@@ -167,9 +165,7 @@ class Session:
         return local
 
     async def _gather_hosts(self) -> tuple[Gathered, ...]:
-        found = await gather_hosts(
-            self._network, self._config, self._components, self._receivers, self._foundations
-        )
+        found = await self._bind()
         self._problems = found.problems
         self._adopt(found.gathered)
         return found.gathered

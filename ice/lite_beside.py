@@ -43,7 +43,7 @@ class _Gate(Outbox):
                 self.announce()
             case PathLost():
                 self._held.pop(event.component, None)
-                if self.told.pop(event.component, False):
+                if self.told.pop(event.component, False) and not self._which.retired:
                     self._out.event(event)
             case _:
                 self._out.event(event)
@@ -85,7 +85,6 @@ class LiteBeside(LiteGeneration):
         first_pair_id: int,
         outbox: Outbox,
     ) -> None:
-        self._owner = owner
         self._gate = _Gate(outbox, self, owner)
         self._first_pair_id = first_pair_id
         self._retired_until: float | None = None
@@ -99,6 +98,8 @@ class LiteBeside(LiteGeneration):
             config=config,
             random=random,
             outbox=self._gate,
+            first_pair_id=first_pair_id,
+            needed_elsewhere=lambda: owner.needed_beside(self),
         )
 
     def take_role(self) -> None:
@@ -110,15 +111,9 @@ class LiteBeside(LiteGeneration):
         """Never: a lite agent asks nothing."""
         return False
 
-    @property
-    def _flows(self) -> frozenset[FlowId]:
-        sockets = self._locals.flows
-        accepted = (one.flow for one in self._table.connections if one.listener in sockets)
-        return frozenset((*sockets, *accepted, *(pair.flow for pair in self._valid if pair.flow is not None)))
-
     def owns(self, flow: FlowId) -> bool:
         """True of a socket of our candidates and of a connection that serves a pair of ours."""
-        return flow in self._flows
+        return flow in self.own_flows
 
     @property
     def retired(self) -> bool:
@@ -159,7 +154,7 @@ class LiteBeside(LiteGeneration):
         """Sockets and connections that nobody else may free."""
         if self.retired:
             return frozenset()
-        return self._paths.flows if self.state is SessionState.COMPLETED else self._flows
+        return self._paths.flows if self.state is SessionState.COMPLETED else self.own_flows
 
     @property
     def next_pair_id(self) -> int:
@@ -191,11 +186,5 @@ class LiteBeside(LiteGeneration):
 
     def close(self, reason: str, now: float) -> None:  # type: ignore[override]
         """End it, and free all that no other generation needs."""
-        needed = self._owner.needed_beside(self)
-        for flow in self._flows - needed:
-            connection = self._table.connection(flow)
-            if connection is not None:
-                self._table.close(connection, reason, now)
-            elif self._table.find(flow) is not None:
-                self._table.free_socket(flow, reason)
+        self.free(reason, now)
         super().close(now)

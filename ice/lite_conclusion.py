@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ice.config import IceConfig
-from ice.connection_table import ConnectionTable
 from ice.lite_paths import LitePaths
 from ice.lite_valid_list import ValidList
 from ice.messages import StateChanged
@@ -22,12 +21,12 @@ class LiteConclusion:
 
     Args:
         components: how many components the stream has.
-        table: sockets and connections.
         valid: the valid list.
         paths: selected paths.
         config: times.
         checked: how many checks were answered, and when the last of them came.
         agreed: whether a lite peer knows which pairs are used.
+        free: gives back what is not needed, for a reason, now.
         outbox: takes the events.
     """
 
@@ -35,22 +34,22 @@ class LiteConclusion:
         self,
         *,
         components: int,
-        table: ConnectionTable,
         valid: ValidList,
         paths: LitePaths,
         config: IceConfig,
         checked: Callable[[], tuple[int, float | None]],
         agreed: Callable[[], bool],
+        free: Callable[[str, float], None],
         outbox: Outbox,
     ) -> None:
         self.state = SessionState.NEW
         self.components = components
-        self._table = table
         self._valid = valid
         self._paths = paths
         self._config = config
         self._checked = checked
         self._agreed = agreed
+        self._free = free
         self._outbox = outbox
         self._remote: Description | None = None
         self._started_at = 0.0
@@ -169,14 +168,7 @@ class LiteConclusion:
         if self._release_at is None or now < self._release_at:
             return
         self._release_at = None
-        needed = self._paths.flows
-        reason = "not needed: ICE is completed"
-        for connection in self._table.connections:
-            if connection.flow not in needed:
-                self._table.close(connection, reason, now)
-        for socket in self._table.sockets:
-            if socket.flow not in needed:
-                self._table.free_socket(socket.flow, reason)
+        self._free("not needed: ICE is completed", now)
 
     @property
     def next_timer(self) -> float | None:

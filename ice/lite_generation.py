@@ -6,7 +6,7 @@ its own here; where the peer is lite as well nobody checks at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from ice.config import IceConfig
 from ice.connection import Connection
@@ -47,6 +47,7 @@ class LiteGeneration:
         random: random(n) gives n unpredictable bytes.
         outbox: takes commands and events.
         first_pair_id: number of its first pair.
+        needed_elsewhere: what other generations use and must not be freed.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class LiteGeneration:
         random: Callable[[int], bytes],
         outbox: Outbox,
         first_pair_id: int = 1,
+        needed_elsewhere: Callable[[], Container[FlowId]] = frozenset,
     ) -> None:
         self.credentials = credentials
         self.remote: Description | None = None
@@ -67,20 +69,20 @@ class LiteGeneration:
         self._roles = roles
         self._table = table
         self._outbox = outbox
+        self._needed_elsewhere = needed_elsewhere
         self._told = False
-        self._updated = False
         self._locals = LocalCandidates(limit=config.max_candidates, table=table, outbox=outbox)
         self._remotes = RemoteCandidates(config=config, outbox=outbox)
         valid = self._valid = ValidList(limit=config.max_pairs, first_id=first_pair_id, outbox=outbox)
         paths = self._paths = LitePaths(table=table, config=config, random=random, outbox=outbox)
         conclusion = self._conclusion = LiteConclusion(
             components=components,
-            table=table,
             valid=valid,
             paths=paths,
             config=config,
             checked=lambda: (self._checks.answered, self._checks.last_at),
             agreed=lambda: self._peer.agreed,
+            free=lambda reason, at: self.free(reason, at, keep=self._paths.flows),
             outbox=outbox,
         )
         self._checks = LiteChecks(
@@ -100,6 +102,7 @@ class LiteGeneration:
             valid=valid,
             roles=roles,
             config=config,
+            own=lambda: self.own_flows,
             nominated=conclusion.nominated,
         )
 
@@ -282,6 +285,25 @@ class LiteGeneration:
                 self._paths.lost(pair, reason, now)
             if self.remote is not None and self.remote.lite:
                 self._peer.lost(pair, now)
+
+    @property
+    def own_flows(self) -> frozenset[FlowId]:
+        """Sockets of our candidates, and the connections that these accepted or our pairs dialled."""
+        sockets = self._locals.flows
+        accepted = (one.flow for one in self._table.connections if one.listener in sockets)
+        return frozenset((*sockets, *accepted, *(pair.flow for pair in self._valid if pair.flow is not None)))
+
+    def free(self, reason: str, now: float, *, keep: Container[FlowId] = ()) -> None:
+        """Close what belongs to this generation, but what it keeps and what another one needs."""
+        needed = self._needed_elsewhere()
+        for flow in self.own_flows:
+            if flow in keep or flow in needed:
+                continue
+            connection = self._table.connection(flow)
+            if connection is not None:
+                self._table.close(connection, reason, now)
+            elif self._table.find(flow) is not None:
+                self._table.free_socket(flow, reason)
 
     # --- time -----------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ pair it dials in parallel with it. The other agent takes the choice, or a connec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ice.address import can_reach
@@ -96,6 +96,7 @@ class LitePeer:
         valid: the valid list.
         roles: who chooses.
         config: whether TCP is allowed without proof.
+        own: sockets and connections of this generation.
         nominated: hears of a pair that is valid and chosen, and when.
     """
 
@@ -108,6 +109,7 @@ class LitePeer:
         valid: ValidList,
         roles: RoleKeeper,
         config: IceConfig,
+        own: Callable[[], Container[FlowId]],
         nominated: Callable[[Pair, float], None],
     ) -> None:
         self._locals = locals_
@@ -116,6 +118,7 @@ class LitePeer:
         self._valid = valid
         self._roles = roles
         self._tcp = config.lite_unproved_tcp
+        self._own = own
         self._nominated = nominated
         self._dials: dict[int, Pair] = {}
         self._redials: dict[int, int] = {}
@@ -286,8 +289,9 @@ class LitePeer:
         self._dials.pop(component, None)
         self._redial_at.pop(component, None)
         reason = "another pair was agreed on"
+        own = self._own()
         for connection in self._table.connections:
-            if connection.component != component or connection is kept:
+            if connection.component != component or connection is kept or connection.flow not in own:
                 continue
             pair = self._valid.find(connection.flow, connection.remote)
             self._table.close(connection, reason, now)

@@ -94,6 +94,17 @@ async def test_both_directions_at_once(two: Two, tmp_path: Path) -> None:
     assert sha256(starting.program.output) == sha256(there)
 
 
+async def test_files_of_a_run_before_do_no_harm(two: Two, tmp_path: Path) -> None:
+    sent = random_file(tmp_path / "sent", 1000)
+    await two.carry(sent, ice=ON_LOOPBACK)
+    starting = await two.start(given=sent, ice=ON_LOOPBACK)
+    before = two.offer.read_bytes()
+    await until(lambda: two.offer.read_bytes() != before, "a new offer", 20)
+    joining = await two.join(given=two.nothing, ice=ON_LOOPBACK)
+    await starting.result()
+    await joining.result()
+
+
 @pytest.mark.peer("netns")
 @pytest.mark.root
 async def test_it_goes_over_tcp_where_udp_is_dropped(two: Two, tmp_path: Path) -> None:

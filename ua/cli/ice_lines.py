@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ua.errors import UsageError
 from ua.pair.files import Input
-from ua.pair.line import MAX_LINE, Kind, Line, read_line, split_line
+from ua.pair.line import MAX_LINE, Kind, Line, OtherAnswer, read_line, split_line
 
 if TYPE_CHECKING:
     from ua.cli.output import Output
@@ -67,7 +67,7 @@ class Lines:
             UsageError: there is none, it is damaged or the wrong one.
         """
         if self._remote is not None and self._remote != STDIN:
-            return self._read(await self._from_file(self._remote), wanted)
+            return await self._from_file(self._remote, wanted)
         if self._remote is None and (terminal := _terminal(os.isatty(0))) is not None:
             descriptor, own = terminal
             try:
@@ -109,14 +109,16 @@ class Lines:
                 source.push_back(rest.encode("utf-8", "surrogateescape"))
                 return found[0]
 
-    async def _from_file(self, path: Path) -> str:
+    async def _from_file(self, path: Path, wanted: Kind) -> tuple[str, Line]:
         while True:
             with contextlib.suppress(FileNotFoundError):
                 text = await asyncio.to_thread(_read_file, path)
                 # Who writes it may not be done: only a whole line, or one that cannot become one, counts.
                 found = split_line(text, ended=False)
                 if found is not None:
-                    return found[0]
+                    # What a run before has left there will be replaced.
+                    with contextlib.suppress(OtherAnswer):
+                        return self._read(found[0], wanted)
             await asyncio.sleep(POLL_S)
 
 

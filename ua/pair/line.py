@@ -117,7 +117,7 @@ def read_line(text: str, *, wanted: Kind, own: str) -> Line:
         own: the line that this side wrote itself, empty where it wrote none yet.
 
     Raises:
-        UsageError: damaged, of the wrong kind, our own, or an answer to somebody else.
+        UsageError: damaged, of the wrong kind, our own, or an answer to somebody else (OtherAnswer).
     """
     found = _LINE.fullmatch(text)
     if found is None:
@@ -141,10 +141,14 @@ def read_line(text: str, *, wanted: Kind, own: str) -> Line:
     except (DescriptionError, ValueError) as error:
         raise UsageError(f"the line cannot be used: {error}", hint=_AGAIN) from None
     if wanted == "answer" and line.to != digits_of(own).lower():
-        raise UsageError(
+        raise OtherAnswer(
             "the line answers another offer", hint="the other side must join with the line of this run"
         )
     return line
+
+
+class OtherAnswer(UsageError):
+    """An answer to an offer that is not ours: of a run before, perhaps."""
 
 
 _WRONG_KIND = {

@@ -17,7 +17,7 @@ from ice.lite_paths import LitePaths
 from ice.lite_peer import LitePeer, Selection
 from ice.lite_valid_list import ValidList
 from ice.local_candidates import LocalCandidates
-from ice.messages import RoleChanged
+from ice.messages import RestartAdvised, RoleChanged
 from ice.outbox import Outbox
 from ice.remote_candidates import RemoteCandidates
 from ice.role import RoleKeeper
@@ -104,6 +104,7 @@ class LiteGeneration:
             config=config,
             own=lambda: self.own_flows,
             nominated=conclusion.nominated,
+            advise_restart=lambda why, at: outbox.event(RestartAdvised(at=at, reason=why)),
         )
 
     # --- what is known --------------------------------------------------------------------------------------

@@ -98,6 +98,7 @@ class LitePeer:
         config: whether TCP is allowed without proof.
         own: sockets and connections of this generation.
         nominated: hears of a pair that is valid and chosen, and when.
+        advise_restart: hears why ICE should be restarted, and when.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class LitePeer:
         config: IceConfig,
         own: Callable[[], Container[FlowId]],
         nominated: Callable[[Pair, float], None],
+        advise_restart: Callable[[str, float], None],
     ) -> None:
         self._locals = locals_
         self._remotes = remotes
@@ -120,6 +122,7 @@ class LitePeer:
         self._tcp = config.lite_unproved_tcp
         self._own = own
         self._nominated = nominated
+        self._advise_restart = advise_restart
         self._dials: dict[int, Pair] = {}
         self._redials: dict[int, int] = {}
         self._redial_at: dict[int, float] = {}
@@ -265,6 +268,10 @@ class LitePeer:
         """The peer dials: the connection that came already stays if it fits, others go (RFC 6544 §6.1)."""
         (local, _), _ = choice
         kept = self._fitting(choice)
+        current = self._valid.nominated(local.component)
+        if kept is None and current is not None and current.is_tcp:
+            reason = "the connection that the peer opened does not fit the pair that it offers"
+            self._advise_restart(f"{reason} (RFC 6544 §6.1)", now)
         self._give_up(local.component, kept, now)
         if kept is None:
             self._waiting[local.component] = choice

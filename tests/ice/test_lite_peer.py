@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 
 from ice.lite_peer import Selection
-from ice.messages import FlowOpened, OpenTcp, PathLost, PathSelected, RoleChanged, StateChanged
+from ice.messages import (
+    FlowOpened,
+    OpenTcp,
+    PathLost,
+    PathSelected,
+    RestartAdvised,
+    RoleChanged,
+    StateChanged,
+)
 from ice.types import Role, SessionState, TcpType, Transport, TransportAddress
 from tests.ice.lite import DONE, LITE, TRUSTING, V6, both, core, states, update
 from tests.ice.single import DIALLER, HOST, PEER, UDP_PEER, Single, remote_tcp, remote_udp
@@ -190,6 +198,8 @@ def test_a_connection_that_does_not_match_the_offer_is_closed() -> None:
     network.run(0.01)
     assert network.b.connections == {}
     assert network.b.agent.state is SessionState.RUNNING, "it waits for the right one"
+    (advice,) = network.b.said(RestartAdvised)
+    assert "does not fit the pair that it offers" in advice.reason
 
 
 @pytest.mark.req("ICETCP-6.1-1", "ICETCP-4.4-2")

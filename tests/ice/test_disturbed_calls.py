@@ -269,10 +269,20 @@ async def test_answers_arrive_on_other_connections_only() -> None:
             await stack.enter_async_context(server)
             address = TransportAddress(host=HOST, port=server.sockets[0].getsockname()[1])
             lures.append(replace(lure(Transport.TCP, address), foundation=f"lure{number}"))
-        offered = right.description
-        await call(left, right, left_gets=replace(offered, candidates=(*lures, *offered.candidates)))
-        refused = Counter(event.reason for event in left.of(PacketRefused))
-        assert refused["answer to a check of another connection"] >= 2
+        theirs = only(right.description, TcpType.ACTIVE)
+        left.session.set_remote(replace(theirs, candidates=(*lures, *theirs.candidates)))
+
+        def misplaced() -> int:
+            reasons = Counter(event.reason for event in left.of(PacketRefused))
+            return reasons["answer to a check of another connection"]
+
+        # The peer answers before it knows us; it dials once it does.
+        await until(lambda: misplaced() >= 2)
+        right.session.set_remote(only(left.description, TcpType.PASSIVE))
+        async with asyncio.timeout(NOMINATION_S):
+            await left.session.completed()
+            await right.session.completed()
+        await exchange_packets(left, right, 1)
         selected = left.session.report().selected
         assert selected is not None
         assert selected.remote.address not in {each.address for each in lures}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import functools
 import socket
+from collections.abc import Callable
 
 from ice.connection import DialFailure
 
@@ -46,8 +47,13 @@ def share_port(sock: socket.socket) -> None:
 @functools.cache
 def ports_are_shared() -> bool:
     """True where this system does what is needed; tried out at the first call."""
+    return holds(_try_out)
+
+
+def holds(trial: Callable[[], bool]) -> bool:
+    """What a trial says; where it cannot even be made, no."""
     try:
-        return _try_out()
+        return trial()
     except (OSError, AttributeError):
         # AttributeError: SO_REUSEPORT is unknown here.
         return False

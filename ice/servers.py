@@ -84,14 +84,13 @@ def parse_stun_uri(uri: str) -> StunServer:
         ServerUriError: it is none; the text says what is wrong.
     """
     scheme, host, port, query = _split(uri, ("stun", "stuns"))
-    asked = "udp" if query is None else _asked_transport(uri, query)
-    if asked not in ("udp", "tcp") or (scheme == "stuns" and query is not None):
-        raise ServerUriError(f"{uri!r}: behind 'stun:host?' stands transport=udp or transport=tcp")
+    over_tcp = query is not None and _asked_transport(uri, query) == "tcp" and scheme == "stun"
+    if query is not None and not over_tcp:
+        raise ServerUriError(f"{uri!r}: a {scheme}: URI has nothing behind '?', or stun: transport=tcp")
     if scheme == "stuns" and _is_address(host):
         # RFC 8489 §8.1: there is no name that its certificate could be compared with.
         raise ServerUriError(f"{uri!r}: stuns: needs a domain name, for the server's certificate")
-    over_stream: ServerTransport = "tls" if scheme == "stuns" else "tcp"
-    transport: ServerTransport = "udp" if scheme == "stun" and asked == "udp" else over_stream
+    transport: ServerTransport = "tls" if scheme == "stuns" else "tcp" if over_tcp else "udp"
     return StunServer(host=host, port=port or _default_port(transport), transport=transport)
 
 

@@ -49,6 +49,18 @@ async def test_trickled_candidates_lead_to_a_path() -> None:
         assert left.session.state is right.session.state is SessionState.COMPLETED
 
 
+@pytest.mark.req("TRI-5")
+async def test_of_a_foundation_the_lower_component_is_told_first() -> None:
+    async with two(components=2) as (left, _right, _):
+        told = left.description.candidates
+        components: dict[str, list[int]] = {}
+        for candidate in told:
+            components.setdefault(candidate.foundation, []).append(candidate.component)
+        assert len(components) > 1
+        assert all(order == sorted(order) for order in components.values())
+        assert {tuple(sorted(set(order))) for order in components.values()} == {(1, 2)}
+
+
 async def test_candidates_follow_their_description() -> None:
     async with two() as (left, right, _):
         with pytest.raises(ValueError, match="follow the description"):

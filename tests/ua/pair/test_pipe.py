@@ -72,6 +72,10 @@ class End:
         self.opened = asyncio.Event()
         self.descriptors: list[int] = []
 
+    def close(self) -> None:
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
     def pipe(self, proof: bytes, *, dials: bool) -> Pipe:
         reading = os.open(self.source, os.O_RDONLY)
         writing = os.open(self.sink, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -118,8 +122,8 @@ async def two_ends(folder: Path) -> AsyncIterator[Two]:
     try:
         yield two
     finally:
-        for descriptor in (*two.dials.descriptors, *two.answers.descriptors):
-            os.close(descriptor)
+        two.dials.close()
+        two.answers.close()
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.03])

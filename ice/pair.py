@@ -153,9 +153,11 @@ class Pair:
         would beat UDP through a NAT, which suits media better, hence counts a little less here. One from a
         relay counts as what it is, whatever its PRIORITY says.
         """
-        if self.valid is not None:
+        if self.local.type is CandidateType.RELAY:
+            local = self.local.priority
+        elif self.valid is not None:
             local = self.valid.local.priority
-        elif self.local.tcptype is TcpType.ACTIVE and self.local.type is not CandidateType.RELAY:
+        elif self.local.tcptype is TcpType.ACTIVE:
             local = peer_reflexive_priority(self.local)
         else:
             local = self.local.priority

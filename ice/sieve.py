@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ice.config import IceConfig
 from ice.connection import Connection, ConnectionState, LocalSocket
 from ice.connection_table import ConnectionTable
@@ -17,12 +19,27 @@ Socket = LocalSocket | Connection
 
 
 class Sieve:
-    """What is refused becomes an event and a count, never an exception; strangers are shown the door."""
+    """What is refused becomes an event and a count, never an exception; strangers are shown the door.
 
-    def __init__(self, *, config: IceConfig, table: ConnectionTable, outbox: Outbox) -> None:
+    Args:
+        config: what strangers may send.
+        table: sockets and connections.
+        outbox: takes events and counts.
+        on_wrong_host: hears of a connection of ours on which something else than STUN came first, and when.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: IceConfig,
+        table: ConnectionTable,
+        outbox: Outbox,
+        on_wrong_host: Callable[[Connection, float], None] | None = None,
+    ) -> None:
         self._config = config
         self._table = table
         self._outbox = outbox
+        self._on_wrong_host = on_wrong_host
 
     def read(
         self, flow: FlowId, remote: TransportAddress, data: bytes, now: float
@@ -39,6 +56,7 @@ class Sieve:
             message = parse(data)
         except StunError as error:
             self.refuse(socket, remote, "not_stun", f"no STUN message: {error}", now)
+            self._judge_host(socket, now)
             return None
         if not message.fingerprint:
             self.refuse(socket, remote, "no_fingerprint", "STUN without FINGERPRINT", now)
@@ -50,6 +68,13 @@ class Sieve:
         else:
             return socket, message
         return None
+
+    def _judge_host(self, socket: Socket, now: float) -> None:
+        """No STUN came: from a host that we dialled, as its first word, that tells who it is (RFC 6544 §7.1)."""
+        if isinstance(socket, LocalSocket) or self._on_wrong_host is None:
+            return
+        if socket.dialled and socket.frames == 1:
+            self._on_wrong_host(socket, now)
 
     def refuse(self, socket: Socket, remote: TransportAddress, kind: str, reason: str, now: float) -> None:
         """Drop what came in there; a connection has a limited number of them before it proved anything."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ice.agent import Agent
 from ice.driver import Driver
-from ice.lite_peer import Selection
+from ice.lite_choice import Selection
 from ice.types import Candidate
 
 

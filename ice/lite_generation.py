@@ -12,9 +12,10 @@ from ice.config import IceConfig
 from ice.connection import Connection
 from ice.connection_table import ConnectionTable
 from ice.lite_checks import LiteChecks
+from ice.lite_choice import Selection
 from ice.lite_conclusion import LiteConclusion
 from ice.lite_paths import LitePaths
-from ice.lite_peer import LitePeer, Selection
+from ice.lite_peer import LitePeer
 from ice.lite_valid_list import ValidList
 from ice.local_candidates import LocalCandidates
 from ice.messages import RestartAdvised, RoleChanged

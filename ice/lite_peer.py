@@ -6,15 +6,14 @@ pair it dials in parallel with it. The other agent takes the choice, or a connec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 
-from ice.address import can_reach
-from ice.address_selection import rank
 from ice.candidate import ACTIVE_PORT
 from ice.config import IceConfig
 from ice.connection import Connection
 from ice.connection_table import ConnectionTable
+from ice.lite_choice import Choice, Selection, best, fits, is_that
 from ice.lite_valid_list import ValidList
 from ice.local_candidates import LocalCandidates
 from ice.pair import Pair
@@ -24,66 +23,6 @@ from ice.types import Candidate, FlowId, TcpType, Transport, TransportAddress
 
 # Seconds until a connection that could not be had, or was lost, is dialled again.
 _REDIAL_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0)
-
-_Local = tuple[Candidate, FlowId | None]
-_Choice = tuple[_Local, Candidate]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """The pair that the peer says it uses for a component (a=remote-candidates, RFC 8839 §4.4.2.2).
-
-    Attributes:
-        component: 1 RTP, 2 RTCP.
-        transport: of the pair.
-        local: our address.
-        remote: the peer's address, its default destination; a port of 9 means that it dials.
-        we_dial: the TCP connection is ours to open (a=setup, RFC 4145).
-    """
-
-    component: int
-    transport: Transport
-    local: TransportAddress
-    remote: TransportAddress
-    we_dial: bool = False
-
-
-def fits(local: Candidate, remote: Candidate, *, tcp: bool) -> bool:
-    """True where two candidates of lite agents form a pair (RFC 8445 §8.2).
-
-    Two passive TCP candidates do: who dials is agreed by RFC 4145.
-    """
-    if local.component != remote.component or local.transport is not remote.transport:
-        return False
-    if local.transport is Transport.TCP and (not tcp or remote.tcptype is TcpType.SO):
-        return False
-    return can_reach(local.address.host, remote.address.host)
-
-
-def best(choices: Iterable[_Choice]) -> _Choice:
-    """The pair to use: UDP before TCP, which somebody would have to dial; then by RFC 6724."""
-    return min(
-        choices,
-        key=lambda choice: (
-            choice[0][0].transport is Transport.TCP,
-            rank(choice[0][0].address.host, choice[1].address.host),
-            choice[1].tcptype is TcpType.ACTIVE,
-            -choice[1].priority,
-        ),
-    )
-
-
-def _is_that(pair: Pair, selection: Selection) -> bool:
-    """True where the peer means a pair that is in use; active candidates have no port of their own."""
-    if pair.local.transport is not selection.transport:
-        return False
-    return _same(pair.local, selection.local) and _same(pair.remote, selection.remote)
-
-
-def _same(candidate: Candidate, address: TransportAddress) -> bool:
-    if candidate.tcptype is TcpType.ACTIVE and ACTIVE_PORT in (candidate.address.port, address.port):
-        return candidate.address.host == address.host
-    return candidate.address == address
 
 
 class LitePeer:
@@ -126,7 +65,7 @@ class LitePeer:
         self._dials: dict[int, Pair] = {}
         self._redials: dict[int, int] = {}
         self._redial_at: dict[int, float] = {}
-        self._waiting: dict[int, _Choice] = {}
+        self._waiting: dict[int, Choice] = {}
         self.agreed = False
         """Both sides know which pairs are used."""
 
@@ -134,7 +73,7 @@ class LitePeer:
 
     def start(self, components: int, now: float) -> str:
         """Pair the candidates; gives why that is impossible, empty where every component has a pair."""
-        chosen: dict[int, list[_Choice]] = {}
+        chosen: dict[int, list[Choice]] = {}
         for component in range(1, components + 1):
             choices = self._choices(component, components)
             if not choices:
@@ -151,7 +90,7 @@ class LitePeer:
             self._use(best(choices), now)
         return ""
 
-    def _choices(self, component: int, components: int) -> list[_Choice]:
+    def _choices(self, component: int, components: int) -> list[Choice]:
         return [
             (local, remote)
             for local in self._locals.usable(components, (component,))
@@ -172,7 +111,7 @@ class LitePeer:
             )
         return f"no path for {name}: both sides are ICE lite, and no candidate of the peer fits ours"
 
-    def _use(self, choice: _Choice, now: float) -> None:
+    def _use(self, choice: Choice, now: float) -> None:
         (local, flow), remote = choice
         if local.transport is Transport.UDP and flow is not None:
             self._enter(local, remote, flow, now)
@@ -204,7 +143,7 @@ class LitePeer:
 
     def take(self, chosen: Sequence[Selection], now: float, *, lite: bool) -> str:
         """The peer, lite or full, has chosen; gives why that cannot be done, empty where it can."""
-        choices: dict[int, _Choice] = {}
+        choices: dict[int, Choice] = {}
         for item in chosen:
             choice = self._choice_of(item, now)
             if choice is None:
@@ -219,11 +158,11 @@ class LitePeer:
         self.agreed = True
         return ""
 
-    def _agree(self, item: Selection, choice: _Choice, now: float) -> None:
+    def _agree(self, item: Selection, choice: Choice, now: float) -> None:
         """Use what the lite peer uses, and give up the rest of the component."""
         (local, flow), remote = choice
         current = self._valid.nominated(item.component)
-        if current is not None and _is_that(current, item):
+        if current is not None and is_that(current, item):
             return
         self._waiting.pop(item.component, None)
         if item.transport is Transport.TCP and not item.we_dial:
@@ -235,7 +174,7 @@ class LitePeer:
         else:
             self._dial(local, remote, now)
 
-    def _trust(self, choice: _Choice, now: float) -> None:
+    def _trust(self, choice: Choice, now: float) -> None:
         """Use what the full peer has selected, where its nominating check has not come yet."""
         (local, flow), remote = choice
         if self._valid.nominated(local.component) is not None:
@@ -248,7 +187,7 @@ class LitePeer:
             if connection is not None:
                 self._adopt(connection, now)
 
-    def _choice_of(self, item: Selection, now: float) -> _Choice | None:
+    def _choice_of(self, item: Selection, now: float) -> Choice | None:
         for local, flow in self._locals.usable(item.component, (item.component,)):
             if local.transport is item.transport and local.address == item.local:
                 remote = next(
@@ -264,7 +203,7 @@ class LitePeer:
                 return None if remote is None else ((local, flow), remote)
         return None
 
-    def _await(self, choice: _Choice, now: float) -> None:
+    def _await(self, choice: Choice, now: float) -> None:
         """The peer dials: the connection that came already stays if it fits, others go (RFC 6544 §6.1)."""
         (local, _), _ = choice
         kept = self._fitting(choice)
@@ -278,7 +217,7 @@ class LitePeer:
         else:
             self._adopt(kept, now)
 
-    def _fitting(self, choice: _Choice) -> Connection | None:
+    def _fitting(self, choice: Choice) -> Connection | None:
         """The connection of the peer's to that candidate of ours; one in use before others."""
         (local, _), remote = choice
         fitting = [

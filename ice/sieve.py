@@ -70,7 +70,7 @@ class Sieve:
         return None
 
     def _judge_host(self, socket: Socket, now: float) -> None:
-        """No STUN came: from a host that we dialled, as its first word, that tells who it is (RFC 6544 §7.1)."""
+        """No STUN came: as the first word of a host that we dialled it tells who that is (RFC 6544 §7.1)."""
         if isinstance(socket, LocalSocket) or self._on_wrong_host is None:
             return
         if socket.dialled and socket.frames == 1:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ice.config import IceConfig
+from ice.lite_choice import Selection
 from ice.lite_generation import LiteGeneration
-from ice.lite_peer import Selection
 from ice.types import SessionState
 from tests.ice.single import Single
 from tests.net.pair_network import PairNetwork, Side

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ice.lite_peer import Selection
+from ice.lite_choice import Selection
 from ice.messages import (
     FlowOpened,
     OpenTcp,

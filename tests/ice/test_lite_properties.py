@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ice.config import IceConfig
-from ice.lite_peer import Selection
+from ice.lite_choice import Selection
 from ice.messages import CheckReceived, PathSelected
 from ice.stun_binding import binding_request
 from ice.types import (

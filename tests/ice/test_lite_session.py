@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ice.errors import IceFailed
-from ice.lite_peer import Selection
+from ice.lite_choice import Selection
 from ice.messages import CheckSent, FlowOpened, FlowOpening, RoleChanged
 from ice.types import Description, Role, SessionState, TcpType, Transport
 from tests.ice.loopback import until

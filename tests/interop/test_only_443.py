@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.peers.coturn import PASSWORD, REALM, USER, Coturn, coturn
 from tests.peers.icephone import account_config, icephone
 from tests.peers.kamailio import Kamailio, kamailio
 from tests.peers.namespace import Namespace
-from tests.peers.netns import TwoNetworks, two_networks
+from tests.peers.netns import OPENING, TwoNetworks, filter_packets, two_networks
 from tests.peers.process import Programs
 from tests.peers.tones import seconds, tone_share, write_tone
 
@@ -84,6 +84,48 @@ async def test_a_phone_outside_is_reached(
     assert call["ice"]["state"] == ("completed" if ice else "off")
     assert call["ice"]["local"].startswith(f"{for_media.host}:")
     assert call["ice"]["remote"].startswith(f"{networks.callee.host}:")
+
+
+@pytest.mark.req("ICETCP-5.5-1", "ICETCP-5.5-2")
+@pytest.mark.parametrize("dials", ["relay", "callee"])
+async def test_where_the_other_network_drops_udp_as_well(
+    programs: Programs, tmp_path: Path, dials: Literal["relay", "callee"]
+) -> None:
+    """TCP by relay (RFC 6062), opened by the relay or to it; the other side is one of ours without TURN."""
+    ours, theirs = tmp_path / "ours.wav", tmp_path / "theirs.wav"
+    async with two_networks() as networks:
+        router, caller, callee = networks.router, networks.caller, networks.callee
+        await networks.masquerade()
+        await networks.only_tcp_443(reject=False)
+        await filter_packets(
+            callee,
+            # The proxy opens a connection for its INVITE.
+            arriving=["meta l4proto udp"] + [f"tcp dport != 5060 {OPENING}"] * (dials == "callee"),
+            leaving=[f"tcp dport != 443 {OPENING}"] * (dials == "relay"),
+        )
+        for_media = router.at("198.51.100.1")
+        async with (
+            kamailio(programs, place=router, port=443) as proxy,
+            coturn(programs, place=for_media, tls_port=443) as relay,
+        ):
+            answering = await icephone(
+                programs,
+                *("answer", "--register", "--tone", "1000", "--calls", "1", "--record", theirs),
+                config=account_config(tmp_path, "bob", proxy, transport="tcp", listen=f"{callee.host}:5060"),
+                prefix=callee.prefix,
+            )
+            await answering.noted("registered")
+            calling = await icephone(
+                programs,
+                *("call", proxy.uri("bob"), "--tone", "440", "--record", ours, "--for", f"{TALK_S:g}s"),
+                config=config_of(tmp_path, proxy, relay, caller.host),
+                prefix=caller.prefix,
+            )
+            call, answer = await calling.result(), await answering.result()
+    heard_both_ways(call, ours, theirs)
+    assert call["ice"]["transport"] == answer["ice"]["transport"] == "tcp"
+    assert call["ice"]["local_type"] == answer["ice"]["remote_type"] == "relay"
+    assert call["ice"]["tcptype"] == ("active" if dials == "relay" else "passive")
 
 
 async def only_443_is_open(networks: TwoNetworks, server: Namespace) -> None:

@@ -22,9 +22,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from tests.peers.namespace import Namespace
-from tests.peers.netns import run
+from tests.peers.netns import OPENING, filter_packets, run
 from tests.peers.process import PeerError
-from tests.peers.registry import find_program
 
 INTERFACE = "eth0"
 """The only interface of each namespace beside loopback."""
@@ -60,17 +59,8 @@ class DelayedLink:
             udp: UDP may.
             dials: TCP connections may be opened to it.
         """
-        rules = ["iifname lo accept"]
-        rules += ["meta l4proto udp drop"] * (not udp)
-        rules += ["tcp flags & (syn | ack) == syn drop"] * (not dials)
-        table = "table inet icephone_link"
-        chain = "\n".join(["type filter hook input priority filter", *rules])
-        text = f"{table}\ndelete {table}\n{table} {{\nchain arriving {{\n{chain}\n}}\n}}\n"
-        nft = find_program("nft") or "nft"
-        await run(*namespace.prefix, nft, "-f", "-", text=text)
-        listed = await run(*namespace.prefix, nft, "list", "table", "inet", "icephone_link")
-        if listed.count(" drop") != len(rules) - 1:
-            raise PeerError(f"the rules are not there: {listed}")
+        arriving = ["meta l4proto udp"] * (not udp) + [OPENING] * (not dials)
+        await filter_packets(namespace, arriving=arriving)
 
 
 class _Forwarder:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -95,6 +95,33 @@ async def run(*command: str, text: str = "") -> str:
     if process.returncode:
         raise PeerError(f"{' '.join(command)}: {error.decode(errors='replace').strip()}")
     return out.decode()
+
+
+OPENING = "tcp flags & (syn | ack) == syn"
+"""Matches the first packet of a TCP connection."""
+
+
+async def filter_packets(
+    namespace: Namespace, *, arriving: Sequence[str] = (), leaving: Sequence[str] = ()
+) -> None:
+    """Drop what matches one of these at the border of a namespace, in the place of what was said before.
+
+    Raises:
+        PeerError: the kernel does not show the rules.
+    """
+    table = f"table inet {_TABLE}_filter"
+    chains = [
+        f"chain {hook}_{_TABLE} {{\ntype filter hook {hook} priority filter\n{own} lo accept\n"
+        + "\n".join(f"{match} drop" for match in matches)
+        + "\n}"
+        for hook, own, matches in (("input", "iifname", arriving), ("output", "oifname", leaving))
+    ]
+    text = f"{table}\ndelete {table}\n{table} {{\n" + "\n".join(chains) + "\n}\n"
+    nft = find_program("nft") or "nft"
+    await run(*namespace.prefix, nft, "-f", "-", text=text)
+    listed = await run(*namespace.prefix, nft, "list", "table", "inet", f"{_TABLE}_filter")
+    if listed.count(" drop") != len(arriving) + len(leaving):
+        raise PeerError(f"the rules are not there: {listed}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

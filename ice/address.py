@@ -38,6 +38,15 @@ def is_private(host: str) -> bool:
     return isinstance(ip, ipaddress.IPv4Address) and any(ip in network for network in _NOBODY_OUTSIDE)
 
 
+_UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
+
+
+def is_unique_local(host: str) -> bool:
+    """True for an IPv6 address that means nothing outside some network (RFC 4193)."""
+    ip = ipaddress.ip_address(host)
+    return isinstance(ip, ipaddress.IPv6Address) and ip in _UNIQUE_LOCAL
+
+
 def can_reach(local: str, remote: str) -> bool:
     """True where checks from `local` to `remote` make sense: one family, link-local with link-local only."""
     here, there = ipaddress.ip_address(local), ipaddress.ip_address(remote)

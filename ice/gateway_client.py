@@ -25,6 +25,7 @@ class GatewayClient:
 
     def __init__(self, mapper: PortMapper, gateway: str, on_event: Callable[[MappingEvent], None]) -> None:
         self._mapper = mapper
+        self._host = gateway.partition("%")[0]
         self._server = TransportAddress(host=gateway, port=SERVER_PORT)
         self._on_event = on_event
         self._clock = LoopClock()
@@ -38,9 +39,14 @@ class GatewayClient:
         self._sockets.append(await network.bind_udp(local_host, 0, self._received))
         if ":" not in local_host:
             # Without announcements a change is noticed when a mapping is renewed.
-            with contextlib.suppress(OSError):
+            try:
                 heard = await network.bind_udp(ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT, self._heard)
                 self._sockets.append(heard)
+            except OSError:
+                pass
+            except BaseException:
+                self._free()
+                raise
 
     def ask(self, port: InternalPort) -> None:
         """Want a mapping towards a port of ours."""
@@ -53,18 +59,25 @@ class GatewayClient:
         self._pump()
 
     async def close(self) -> None:
-        """Give all mappings back, wait a second at most until the gateway confirms that, free everything."""
+        """Give all mappings back, wait a second at most until the gateway confirms that, free everything.
+
+        One that has never said anything is told, but not waited for.
+        """
         self._mapper.close(self._clock.now())
         self._pump()
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_S):
-                    await self._idle.wait()
+            if self._mapper.heard:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(CLOSE_S):
+                        await self._idle.wait()
         finally:
-            self._timer.arm(None)
-            for socket in self._sockets:
-                socket.close()
-            self._sockets.clear()
+            self._free()
+
+    def _free(self) -> None:
+        self._timer.arm(None)
+        for socket in self._sockets:
+            socket.close()
+        self._sockets.clear()
 
     # --- the pump -------------------------------------------------------------------------------------------
 
@@ -74,7 +87,7 @@ class GatewayClient:
 
     def _heard(self, data: bytes, remote: TransportAddress) -> None:
         """Announcements of all gateways around come here."""
-        if remote.host == self._server.host:
+        if remote.host == self._host:
             self._received(data, remote)
 
     def _pump(self) -> None:
@@ -116,14 +129,19 @@ async def open_gateway(
     Args:
         network: where its sockets come from.
         local_host: our address on the gateway's network.
-        gateway: its IP address.
+        gateway: its IP address, a link-local one with its zone.
         protocols: PCP, NAT-PMP or both.
         on_event: takes what becomes of the mappings.
 
     Raises:
         OSError: no socket could be bound.
     """
-    mapper = PortMapper(client=local_host, gateway=gateway, protocols=protocols, random=secrets.token_bytes)
+    mapper = PortMapper(
+        client=local_host,
+        gateway=gateway.partition("%")[0],
+        protocols=protocols,
+        random=secrets.token_bytes,
+    )
     client = GatewayClient(mapper, gateway, on_event)
     await client.start(network, local_host)
     return client

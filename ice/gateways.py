@@ -63,10 +63,12 @@ def _ipv6_rows(table: str) -> list[tuple[int, Gateway]]:
             destination, length, _, _, gateway, metric, _, _, flags, name = line.split()
             default = int(destination, 16) == int(length, 16) == 0
             used = int(flags, 16) & (_UP | _GATEWAY) == _UP | _GATEWAY
-            host = str(ipaddress.IPv6Address(bytes.fromhex(gateway)))
+            address = ipaddress.IPv6Address(bytes.fromhex(gateway))
             number = int(metric, 16)
         except ValueError:
             continue
         if default and used:
+            # Every interface has its own link-local addresses.
+            host = f"{address}%{name}" if address.is_link_local else str(address)
             rows.append((number, Gateway(host=host, interface=name)))
     return rows

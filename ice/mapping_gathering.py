@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, assert_never
 
-from ice.address import is_private
+from ice.address import is_private, is_unique_local
 from ice.candidate import Foundations
 from ice.config import IceConfig, PortMappingChoice
 from ice.errors import PortMappingError
@@ -93,7 +93,7 @@ class PortMappings:
         if not self._protocols:
             return
         try:
-            gateways = {gw.interface: gw.host for gw in self._network.gateways() if ":" not in gw.host}
+            gateways = {(gw.interface, ":" in gw.host): gw.host for gw in self._network.gateways()}
         except OSError as error:
             self._tell(f"port mapping: this system does not tell its gateways: {describe_error(error)}")
             return
@@ -101,11 +101,11 @@ class PortMappings:
         hosts = tuple(dict.fromkeys(item.candidate.address.host for item in bound))
         maker = MappedCandidates(hosts, self._foundations)
         for host in hosts:
+            gateway = gateways.get((interfaces.get(host, ""), ":" in host))
             if ":" in host:
-                # Nothing translates IPv6.
-                continue
-            gateway = gateways.get(interfaces.get(host, ""))
-            if gateway is None:
+                if gateway is None or is_unique_local(host) or MappingProtocol.PCP not in self._protocols:
+                    continue
+            elif gateway is None:
                 self._tell(f"port mapping: there is no gateway for {host}")
                 continue
             sockets = [item for item in bound if item.candidate.address.host == host and _is_mapped(item)]
@@ -114,7 +114,18 @@ class PortMappings:
             for item in sockets:
                 if item.flow is not None:
                     self._flows.when_closed(item.flow, side.free)
-            yield Job(name=side.name, work=self._map(side, turns))
+            work = self._open_firewall if ":" in host else self._map
+            yield Job(name=side.name, work=work(side, turns))
+
+    async def _open_firewall(self, side: _Side, turns: Turns) -> None:
+        """Ask for holes in an IPv6 firewall (RFC 6887): nothing is translated, so nobody waits for them."""
+        await turns.take()
+        try:
+            side.use(
+                await open_gateway(self._network, side.host, side.gateway, (MappingProtocol.PCP,), side.heard)
+            )
+        except OSError as error:
+            self._tell(f"{side.name}: {describe_error(error)}")
 
     async def _map(self, side: _Side, turns: Turns) -> None:
         """Ask one gateway, by one protocol after the other until one works."""
@@ -217,7 +228,8 @@ class _Side:
         self._maker = maker
         self._found = found
         self._tell = tell
-        self._gathering = True
+        # What is let through a firewall needs no candidate of its own.
+        self._gathering = ":" not in host
         self._waiting: set[InternalPort] = set()
         self._client: MappingClient | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -287,6 +299,10 @@ class _Side:
             return
         self._settle(event.port)
         if event.external == item.candidate.address:
+            # A firewall lets that port in; the host candidate says all about it.
+            return
+        if not self._gathering:
+            self._forget(event.port)
             return
         base = item.candidate
         candidate = self._maker.mapped(base, event.external, self.gateway)

@@ -24,7 +24,7 @@ class Gateway:
     """Where an interface of this host sends what is not for its own network.
 
     Attributes:
-        host: IP address.
+        host: IP address, a link-local one with its zone.
         interface: name of our interface.
     """
 

@@ -72,6 +72,8 @@ class PortMapper:
         protocols: Sequence[MappingProtocol],
         random: Callable[[int], bytes],
     ) -> None:
+        self.heard = False
+        """True once the gateway has said something that makes sense."""
         self.protocol = MappingProtocol.PCP if MappingProtocol.PCP in protocols else MappingProtocol.NAT_PMP
         """What is spoken now."""
         self._falls_back = MappingProtocol.NAT_PMP in protocols
@@ -126,6 +128,7 @@ class PortMapper:
         except PortMappingError as error:
             self._events.append(AnswerRefused(reason=str(error)))
             return
+        self.heard = True
         match answer:
             case pcp.OtherVersion(version=version):
                 self._fall_back(version, now)

@@ -23,6 +23,8 @@ from tests.net.upnp_gateway import UpnpGateway
 
 HOST = "192.0.2.10"
 GATEWAY = "192.0.2.1"
+HOST6 = "2001:db8::10"
+GATEWAY6 = "fe80::1%eth0"
 DELAY_S = 0.001
 
 
@@ -38,7 +40,8 @@ class _Socket:
         if self not in self._network.open:
             return False
         for answer in self._network.answers(self.local, remote, data):
-            self._network.later(self, answer, TransportAddress(host=GATEWAY, port=remote.port))
+            bare = TransportAddress(host=remote.host.partition("%")[0], port=remote.port)
+            self._network.later(self, answer, bare)
         return True
 
     def close(self) -> None:
@@ -92,6 +95,7 @@ class GatewayNetwork:
         upnp: speaks UPnP; None: it does not.
         up: False where nothing reaches the gateway by UDP.
         stalls: True where its HTTP server does not answer.
+        hosts: addresses of the host.
         told: what the system tells of gateways; None where it tells nothing.
         open: sockets that are open.
         streams: connections that are open.
@@ -101,7 +105,11 @@ class GatewayNetwork:
     upnp: UpnpGateway | None = None
     up: bool = True
     stalls: bool = False
-    told: Sequence[Gateway] | None = (Gateway(host=GATEWAY, interface="eth0"),)
+    told: Sequence[Gateway] | None = (
+        Gateway(host=GATEWAY, interface="eth0"),
+        Gateway(host=GATEWAY6, interface="eth0"),
+    )
+    hosts: Sequence[str] = (HOST,)
     open: list[_Socket] = field(default_factory=list)
     streams: int = 0
     shares_ports: bool = False
@@ -111,7 +119,7 @@ class GatewayNetwork:
         """What the gateway says to a datagram."""
         if not self.up:
             return []
-        if remote == TransportAddress(host=GATEWAY, port=5351) and self.core is not None:
+        if remote.host in (GATEWAY, GATEWAY6) and remote.port == 5351 and self.core is not None:
             return self.core.answer(source, data, asyncio.get_running_loop().time())
         if remote == TransportAddress(host=GATEWAY, port=1900) and self.upnp is not None:
             answer = self.upnp.search(data)
@@ -138,7 +146,7 @@ class GatewayNetwork:
     # --- ice.network.Network ---
 
     def host_addresses(self) -> Sequence[HostAddress]:
-        return (HostAddress(host=HOST, interface="eth0"),)
+        return tuple(HostAddress(host=host, interface="eth0") for host in self.hosts)
 
     def gateways(self) -> Sequence[Gateway]:
         if self.told is None:

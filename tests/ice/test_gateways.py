@@ -55,7 +55,7 @@ def test_the_best_default_route_of_each_interface_counts(tmp_path: Path) -> None
 def test_ipv6_gateways_stand_beside_them(tmp_path: Path) -> None:
     gateway = "fe800000000000000000000000000001"
     text = row6("eth0", gateway, 3, 1024) + row6("lo", ZERO6, 0x200200, 1) + row6("eth1", gateway, 3, 1, "40")
-    assert default_gateways(*tables(tmp_path, "", text)) == (Gateway(host="fe80::1", interface="eth0"),)
+    assert default_gateways(*tables(tmp_path, "", text)) == (Gateway(host="fe80::1%eth0", interface="eth0"),)
 
 
 @pytest.mark.parametrize("line", ["", "eth0", "eth0 x y z 1 2 3 4", "\0" * 80, row6("eth0", "zz", 3, 1)])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 
 from ice.config import IceConfig, PortMappingChoice
+from ice.floor import Floor
 from ice.network import Gateway
 from ice.session import Session
 from ice.types import Candidate, CandidateType, Description, Role, TcpType, Transport, TransportAddress
-from tests.ice.gateway_network import HOST, GatewayNetwork
+from tests.ice.gateway_network import HOST, HOST6, GatewayNetwork
 from tests.media.virtual_loop import run_virtually
 from tests.net.mapping_gateway import MappingGateway
 from tests.net.upnp_gateway import UpnpGateway
@@ -23,6 +25,11 @@ MAPPED = 3
 """Candidates of one gateway: UDP, passive, active."""
 
 
+def session_on(network: GatewayNetwork, config: IceConfig) -> Session:
+    """A session whose clock nobody else of this process has."""
+    return Session(network=network, config=config, role=Role.CONTROLLING, floor=Floor())
+
+
 def run(
     network: GatewayNetwork,
     story: Callable[[Session, Description], Awaitable[None]],
@@ -31,7 +38,7 @@ def run(
     """Gather, go through the story, close; then nothing may be open, and nothing mapped."""
 
     async def main() -> None:
-        session = Session(network=network, config=config, role=Role.CONTROLLING)
+        session = session_on(network, config)
         try:
             await story(session, await session.gather())
         finally:
@@ -182,6 +189,19 @@ def test_who_answers_late_is_asked_to_take_it_back() -> None:
     run(network, story)
 
 
+@pytest.mark.parametrize("how", ["auto", "pcp", "nat-pmp"])
+def test_who_wakes_up_after_the_deadline_maps_nothing(how: PortMappingChoice) -> None:
+    network = GatewayNetwork()
+
+    async def story(_: Session, description: Description) -> None:
+        assert assisted(description) == []
+        network.core = MappingGateway()
+        await asyncio.sleep(100.0)
+        assert mapped(network) == []
+
+    run(network, story, replace(AUTO, port_mapping=how))
+
+
 def test_a_gateway_that_says_nothing_costs_no_more_than_the_deadline() -> None:
     network = GatewayNetwork()
 
@@ -308,6 +328,83 @@ def test_a_mapping_that_upnp_cannot_renew_runs_out_and_is_told() -> None:
     run(network, story, replace(AUTO, port_mapping="upnp"))
 
 
+@pytest.mark.parametrize("how", ["auto", "pcp"])
+def test_a_firewall_is_asked_to_let_ipv6_in(how: PortMappingChoice) -> None:
+    network = GatewayNetwork(core=MappingGateway(), hosts=(HOST6,))
+
+    async def story(session: Session, description: Description) -> None:
+        hosts = {c.address for c in description.candidates if c.tcptype is not TcpType.ACTIVE}
+        assert {c.type for c in description.candidates} == {CandidateType.HOST}
+        await asyncio.sleep(20_000.0)
+        assert set(mapped(network)) == hosts
+        assert problems(session) == ""
+
+    run(network, story, replace(AUTO, port_mapping=how))
+
+
+def test_nobody_waits_for_a_firewall_that_cannot_be_asked() -> None:
+    network = GatewayNetwork(hosts=(HOST6,))
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        session = session_on(network, AUTO)
+        await session.gather()
+        await session.close()
+        assert loop.time() - begin < 0.05
+        assert problems(session) == ""
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize("how", ["nat-pmp", "upnp"])
+def test_ipv6_is_no_matter_of_the_older_protocols(how: PortMappingChoice) -> None:
+    network = GatewayNetwork(core=MappingGateway(), upnp=UpnpGateway(), hosts=(HOST6,))
+
+    async def story(session: Session, _: Description) -> None:
+        assert mapped(network) == []
+        assert problems(session) == ""
+
+    run(network, story, replace(AUTO, port_mapping=how))
+
+
+def test_an_address_of_this_network_alone_asks_nobody() -> None:
+    network = GatewayNetwork(core=MappingGateway(), hosts=("fd00::10",))
+
+    async def story(_: Session, description: Description) -> None:
+        assert description.candidates
+        assert mapped(network) == []
+
+    run(network, story)
+
+
+def test_a_translated_ipv6_address_comes_too_late_and_is_given_back() -> None:
+    network = GatewayNetwork(core=MappingGateway(), hosts=(HOST6,))
+    assert network.core is not None
+    network.core.external6 = ipaddress.IPv6Address("2001:db8:1::99")
+
+    async def story(session: Session, _: Description) -> None:
+        await asyncio.sleep(1.0)
+        assert mapped(network) == []
+
+    run(network, story)
+
+
+def test_a_gateway_that_never_said_anything_is_not_waited_for_at_the_end() -> None:
+    network = GatewayNetwork()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        session = session_on(network, AUTO)
+        await session.gather()
+        begin = loop.time()
+        await session.close()
+        assert loop.time() - begin < 0.01
+        assert network.open == []
+
+    run_virtually(main())
+
+
 def test_a_taken_port_is_replaced_by_another() -> None:
     network = GatewayNetwork(upnp=UpnpGateway(taken=set(range(40_000, 41_000))))
 
@@ -364,7 +461,7 @@ def test_a_session_that_is_closed_while_it_gathers_leaves_nothing(
     network = GatewayNetwork(core=MappingGateway(), upnp=UpnpGateway())
 
     async def main() -> None:
-        session = Session(network=network, config=replace(AUTO, port_mapping=how), role=Role.CONTROLLING)
+        session = session_on(network, replace(AUTO, port_mapping=how))
         gathering = asyncio.create_task(session.gather())
         await asyncio.sleep(after_s)
         await session.close()
@@ -383,7 +480,7 @@ def test_a_gateway_that_is_gone_at_the_end_is_waited_for_a_second(how: PortMappi
     closed_in: list[float] = []
 
     async def main() -> None:
-        session = Session(network=network, config=replace(AUTO, port_mapping=how), role=Role.CONTROLLING)
+        session = session_on(network, replace(AUTO, port_mapping=how))
         await session.gather()
         network.up, network.stalls = False, True
         begin = asyncio.get_running_loop().time()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.peers.icephone import icephone
-from tests.peers.miniupnpd import ROUTER, Miniupnpd, miniupnpd
+from tests.peers.miniupnpd import INSIDE6, ROUTER, Miniupnpd, miniupnpd
 from tests.peers.netns import two_networks
 from tests.peers.process import Programs
 from tests.peers.tones import seconds, tone_share
@@ -36,6 +36,7 @@ class Call:
         self.ours, self.theirs = folder / "ours.wav", folder / "theirs.wav"
         self.config = folder / "account.toml"
         self.config.write_text(f"[ice]\ngather_timeout_ms = {GATHER_MS}\n", encoding="utf-8")
+        self.holes = 0
         self.mapped: list[int] = []
         """What the router mapped while they talked, late in a long talk."""
 
@@ -69,6 +70,7 @@ class Call:
             await calling.noted("path:")
             if self.talk_s > FREED_S:
                 await asyncio.sleep(FREED_S)
+            self.holes = await self.place.holes()
             self.mapped = await self.place.mappings()
         call = await calling.result(exit_code=exit_code)
         return call, await answering.result() if exit_code == 0 else {}
@@ -128,6 +130,23 @@ async def test_a_router_that_speaks_upnp_alone_is_asked_by_upnp(programs: Progra
     assert answer["ice"]["remote_type"] == "srflx"
     assert "AddPortMapping" in said
     assert left == []
+
+
+async def test_a_firewall_lets_ipv6_in_where_it_is_asked(programs: Programs, tmp_path: Path) -> None:
+    async with (
+        two_networks() as networks,
+        miniupnpd(programs, networks, port=SIP_PORT, ipv6=True) as place,
+    ):
+        talk = Call(programs, tmp_path, place)
+        call, answer = await talk.run("--path", "tcp", "--port-mapping", "pcp")
+        left = await place.holes()
+    assert call["result"] == answer["result"] == "ok"
+    assert call["ice"]["local"].startswith(f"[{INSIDE6}]:")
+    assert answer["ice"]["remote"] == call["ice"]["local"]
+    assert answer["ice"]["remote_type"] == "host"
+    assert talk.holes == 1
+    assert left == 0
+    talk.heard()
 
 
 @pytest.mark.req("ICETCP-3-7")

@@ -1,4 +1,6 @@
-"""A gateway that maps ports on demand: PCP (RFC 6887) and NAT-PMP (RFC 6886) as a core, IPv4 only.
+"""A gateway that maps ports on demand: PCP (RFC 6887) and NAT-PMP (RFC 6886) as a core.
+
+It translates IPv4 and is a firewall for IPv6.
 
 It reads and writes the bytes by itself, so that a fault of our codecs is not hidden by the same fault here.
 """
@@ -33,6 +35,7 @@ class MappingGateway:
     Attributes:
         address: where it listens.
         external: its outside address.
+        external6: what it makes of all IPv6 addresses inside; None: they stay.
         pcp: True where it speaks PCP.
         nat_pmp: True where it speaks NAT-PMP.
         most_s: the longest lifetime that it grants.
@@ -53,6 +56,7 @@ class MappingGateway:
     ) -> None:
         self.address = TransportAddress(host=address, port=5351)
         self.external = external
+        self.external6: ipaddress.IPv6Address | None = None
         self.pcp = pcp
         self.nat_pmp = nat_pmp
         self.most_s = most_s
@@ -112,7 +116,8 @@ class MappingGateway:
         nonce, protocol, port, suggested, address = struct.unpack_from("!12sB3xHH16s", data, 24)
         result, transport = self.refuses, _TRANSPORTS[protocol]
         inside = TransportAddress(host=source.host, port=port)
-        if str(ipaddress.IPv6Address(client).ipv4_mapped) != source.host:
+        packed = ipaddress.IPv6Address(client)
+        if str(packed.ipv4_mapped or packed) != source.host:
             result = 12
         external_port = suggested
         if result == 0 and lifetime == 0:
@@ -122,6 +127,9 @@ class MappingGateway:
             held.nonce = held.nonce or nonce
             external_port, lifetime = held.external_port, int(held.expires_at - now)
             address = b"\0" * 10 + b"\xff\xff" + ipaddress.IPv4Address(self.external).packed
+            if packed.ipv4_mapped is None:
+                held.external_port = external_port = port
+                address = packed.packed if self.external6 is None else self.external6.packed
             result = 0 if held.nonce == nonce else 2
         header = struct.pack("!BBxBII12x", 2, 0x81, result, lifetime, self._epoch(now))
         return header + struct.pack("!12sB3xHH16s", nonce, protocol, port, external_port, address)

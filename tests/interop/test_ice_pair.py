@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ice.sockets import HostNetwork
-from tests.peers.coturn import coturn
+from tests.peers.coturn import PASSWORD, USER, coturn
 from tests.peers.namespace import Namespace
 from tests.peers.netns import two_networks
 from tests.peers.pairs import PairSide, pair_side
@@ -130,6 +130,24 @@ async def test_from_behind_one_nat_to_behind_another_by_udp(
     assert ours["ice"]["transport"] == "udp"
     assert ours["ice"]["remote"].startswith("198.51.100.2:")
     assert theirs["ice"]["remote"].startswith("192.0.2.2:")
+
+
+@pytest.mark.peer("netns", "coturn")
+@pytest.mark.root
+async def test_it_goes_by_relay_where_that_is_wanted(two: Two, tmp_path: Path, programs: Programs) -> None:
+    """One side tells its relay alone; the relay lets in the address that the other one tells."""
+    (tmp_path / "turn.txt").write_text(PASSWORD + "\n", encoding="utf-8")
+    account = f'turn_user = "{USER}"\nturn_password_file = "turn.txt"'
+    async with two_nats() as nets, coturn(programs, place=nets.public) as server:
+        sent = random_file(tmp_path / "sent", MEGABYTE)
+        turn = ("--path", "relay", "--turn", f"turn:{nets.public.host}:{server.port}?transport=tcp")
+        starting = await two.start(*turn, given=sent, prefix=nets.left.prefix, ice=account)
+        stun = ("--stun", f"stun:{nets.public.host}:{server.port}")
+        joining = await two.join(*stun, given=two.nothing, prefix=nets.right.prefix)
+        ours, _ = await starting.result(), await joining.result()
+    assert sha256(joining.program.output) == sha256(sent)
+    assert ours["ice"]["local_type"] == "relay"
+    assert ours["ice"]["local"].startswith(f"{nets.public.host}:")
 
 
 @pytest.mark.peer("netns", "coturn")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from ua.cli.options import ConfigFile, Quiet, Stun, Turn, Verbose, parse_duration
+from ua.cli.options import ConfigFile, PortMapping, Quiet, Stun, Turn, Verbose, parse_duration
 
 ice_app = typer.Typer(
     help="ICE without SIP: join two machines.",
@@ -44,6 +44,7 @@ def pair(
     ] = "auto",
     stun: Stun = None,
     turn: Turn = None,
+    port_mapping: PortMapping = None,
     wait: Annotated[
         float,
         typer.Option(
@@ -86,6 +87,7 @@ def pair(
         path=path,
         stun=tuple(stun or ()),
         turn=tuple(turn or ()),
+        port_mapping=port_mapping,
         wait_s=wait,
         timeout_s=timeout,
         config=config,

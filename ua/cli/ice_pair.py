@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ice.config import PortMappingChoice
 from ice.errors import GatheringFailed, IceFailed
 from ice.messages import Event, PathLost, PathSelected, StateChanged
 from ice.network import Network
@@ -48,6 +49,7 @@ class PairRequest:
     path: PathChoice = "auto"
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
+    port_mapping: PortMappingChoice | None = None
     wait_s: float = 600.0
     timeout_s: float = 60.0
     config: Path | None = None
@@ -119,7 +121,9 @@ class _Run:
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[Session]:
         request = self._request
-        account = load_account(request.config, None, stun=request.stun, turn=request.turn)
+        account = load_account(
+            request.config, None, stun=request.stun, turn=request.turn, port_mapping=request.port_mapping
+        )
         need_relay(account, request.path)
         config = MediaPlan(path=request.path).ice_config(account.ice)
         config = dataclasses.replace(config, patience_s=self._patience_s)
@@ -254,7 +258,7 @@ class _Run:
                 pass
 
 
-_NO_PATH_HINT = "name a TURN server with --turn on one side, or look at the pairs in --json"
+_NO_PATH_HINT = "name a STUN server on both sides (--stun) and a TURN server on one (--turn)"
 
 
 def _ice(session: Session) -> IceSummary:

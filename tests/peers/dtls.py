@@ -1,8 +1,9 @@
-"""DTLS over a path of ours, as far as the handshake: what a browser and a gateway want before media."""
+"""DTLS over a path of ours, its handshake and data: what a browser and a gateway want before media."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 
 from cryptography import x509
@@ -15,6 +16,9 @@ from media.path import PacketPath
 from tests.peers.process import PeerError
 
 _RECORD_HEADER = 13
+_HANDSHAKE = 22
+_HELLOS = (1, 2)
+_LONGEST_DATA = 4096
 _SRTP_PROFILE = b"SRTP_AES128_CM_SHA1_80"
 
 
@@ -23,8 +27,8 @@ class Dtls:
 
     Attributes:
         fingerprint: of our certificate, as a=fingerprint says it.
-        sent: datagrams that the path took.
-        received: datagrams that arrived.
+        hellos: records with the beginning of a handshake, ours and the peer's.
+        data: what the peer sent after the handshake.
     """
 
     def __init__(self, path: PacketPath, *, client: bool) -> None:
@@ -37,8 +41,9 @@ class Dtls:
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
         context.set_tlsext_use_srtp(_SRTP_PROFILE)
         self.fingerprint = _fingerprint(certificate)
-        self.sent = 0
-        self.received = 0
+        self.hellos = 0
+        self.data: list[bytes] = []
+        self._done = False
         self._path = path
         self._arrived = asyncio.Event()
         self._connection = SSL.Connection(context)
@@ -62,9 +67,18 @@ class Dtls:
         return self._connection.get_selected_srtp_profile()
 
     def _receive(self, packet: bytes, _now: float) -> None:
-        self.received += 1
+        self.hellos += _is_hello(packet)
         self._connection.bio_write(packet)
         self._arrived.set()
+        if self._done:
+            with contextlib.suppress(SSL.WantReadError):
+                self.data.append(self._connection.recv(_LONGEST_DATA))
+            self._flush()
+
+    def send(self, data: bytes) -> None:
+        """Send data over the association, after the handshake."""
+        self._connection.send(data)
+        self._flush()
 
     def begin(self) -> bool:
         """Go on with the handshake as far as it goes; True once it is done."""
@@ -74,6 +88,7 @@ class Dtls:
             return False
         finally:
             self._flush()
+        self._done = True
         return True
 
     async def handshake(self, timeout_s: float = 10.0) -> None:
@@ -96,8 +111,14 @@ class Dtls:
             return
         while data:
             size = _RECORD_HEADER + int.from_bytes(data[11:13], "big")
-            self.sent += self._path.send(data[:size])
+            if self._path.send(data[:size]):
+                self.hellos += _is_hello(data)
             data = data[size:]
+
+
+def _is_hello(record: bytes) -> bool:
+    """True for a record that begins a handshake: ClientHello or ServerHello (RFC 6347 §4)."""
+    return record[0] == _HANDSHAKE and record[_RECORD_HEADER] in _HELLOS
 
 
 def _certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

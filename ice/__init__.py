@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         message_to_json,
     )
     from ice.errors import DescriptionError, GatheringFailed, IceError, IceFailed
+    from ice.lite_choice import Selection
     from ice.messages import Event
     from ice.network import Network
     from ice.path import SelectedPath
@@ -57,6 +58,7 @@ __all__ = [
     "Network",
     "Role",
     "SelectedPath",
+    "Selection",
     "Session",
     "SessionReport",
     "SessionState",
@@ -86,6 +88,7 @@ _ROOMS = {
         "message_to_json",
     ),
     "ice.errors": ("DescriptionError", "GatheringFailed", "IceError", "IceFailed"),
+    "ice.lite_choice": ("Selection",),
     "ice.messages": ("Event",),
     "ice.network": ("Network",),
     "ice.path": ("SelectedPath",),

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from ice.agent import Agent
 from ice.driver import Driver
 from ice.lite_choice import Selection
-from ice.types import Candidate
+from ice.types import Candidate, TcpType
 
 
 class BothLite:
     """Reaches the lite side of a session; where one of the agents is full there is nothing to tell.
 
-    Controlling: where `update_due` holds, send an updated description that shows the pairs of `chosen`; once
-    it is answered call `update_answered`, which ends ICE. Controlled: give what the peer's shows to `take`.
+    Controlling: where `update_due` holds, tell the peer the pairs of `chosen` by an updated description, or
+    `selection` as it is; once that is answered call `update_answered`, which ends ICE. Controlled: give what
+    the peer tells to `take`.
     """
 
     def __init__(self, agent: Agent, driver: Driver) -> None:
@@ -35,6 +36,20 @@ class BothLite:
     def chosen(self) -> tuple[tuple[Candidate, Candidate], ...]:
         """Our candidate and the peer's of each component, in order; their connection may be still to come."""
         return () if self._agent.lite is None else self._agent.lite.chosen
+
+    @property
+    def selection(self) -> tuple[Selection, ...]:
+        """The same as the peer has to `take` it, seen from its side."""
+        return tuple(
+            Selection(
+                component=ours.component,
+                transport=ours.transport,
+                local=theirs.address,
+                remote=ours.address,
+                we_dial=ours.tcptype is TcpType.PASSIVE and theirs.tcptype is TcpType.ACTIVE,
+            )
+            for ours, theirs in self.chosen
+        )
 
     def update_answered(self) -> None:
         """The peer has answered the updated description."""

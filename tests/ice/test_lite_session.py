@@ -8,11 +8,10 @@ from dataclasses import replace
 import pytest
 
 from ice.errors import IceFailed
-from ice.lite_choice import Selection
 from ice.messages import CheckSent, FlowOpened, FlowOpening, RoleChanged
 from ice.types import Description, Role, SessionState, TcpType, Transport
 from tests.ice.loopback import until
-from tests.ice.sessions import CONFIG, Side, connect, exchange_packets, two
+from tests.ice.sessions import CONFIG, connect, exchange_packets, two
 
 LITE = replace(CONFIG, lite=True)
 
@@ -105,19 +104,6 @@ async def test_both_lite_and_tcp_without_proof_goes_by_udp() -> None:
         assert left.session.path(1).transport is Transport.UDP
 
 
-def selection(side: Side) -> list[Selection]:
-    """What the other side is told of our choice."""
-    return [
-        Selection(
-            component=ours.component,
-            transport=ours.transport,
-            local=theirs.address,
-            remote=ours.address,
-        )
-        for ours, theirs in side.session.both_lite.chosen
-    ]
-
-
 @pytest.mark.req("ICE-8.2-2", "ICE-6.2-1")
 async def test_both_lite_with_several_pairs() -> None:
     async with two(config=LITE, components=2) as (left, right, _):
@@ -128,7 +114,7 @@ async def test_both_lite_with_several_pairs() -> None:
         await exchange_packets(left, right, 2)
         assert (left.session.state, right.session.state) == (SessionState.RUNNING, SessionState.RUNNING)
         assert (left.session.both_lite.update_due, right.session.both_lite.update_due) == (True, False)
-        right.session.both_lite.take(selection(left))
+        right.session.both_lite.take(left.session.both_lite.selection)
         assert right.session.state is SessionState.COMPLETED
         left.session.both_lite.update_answered()
         assert left.session.state is SessionState.COMPLETED
@@ -148,7 +134,7 @@ async def test_both_lite_over_tcp(late: bool) -> None:
         assert left.session.both_lite.update_due
         if late:
             await until(lambda: left.session.path(2).pair is not None)
-        told = selection(left)
+        told = left.session.both_lite.selection
         right.session.both_lite.take(told)
         left.session.both_lite.update_answered()
         async with asyncio.timeout(5):

@@ -126,7 +126,8 @@ class _Run:
         )
         need_relay(account, request.path)
         config = MediaPlan(path=request.path).ice_config(account.ice)
-        config = dataclasses.replace(config, patience_s=self._patience_s)
+        # Two lite agents might need a second line each (RFC 8445 §8.2).
+        config = dataclasses.replace(config, patience_s=self._patience_s, lite=False)
         if request.join:
             config = dataclasses.replace(config, check_timeout_s=AGAIN_S)
         session = Session(

@@ -23,8 +23,7 @@ from ice.lite_beside import LiteBeside
 from ice.lite_generation import LiteGeneration
 from ice.messages import Command, Event
 from ice.outbox import Outbox
-from ice.pacing import Pacing
-from ice.role import RoleKeeper
+from ice.streams import Streams
 from ice.types import (
     Candidate,
     Credentials,
@@ -47,7 +46,7 @@ class Agent:
         components: 1, or 2 with RTCP beside RTP.
         config: policy.
         random: random(n) gives n unpredictable bytes.
-        pacing: shared with gathering, and with the machine by its floor; None: one of its own.
+        streams: of a session that has several; its role and tie-breaker count then. None: there is no other.
 
     Raises:
         ValueError: a pacing under 5 ms (RFC 8445 §14.2), no component, a tie-breaker that has not 64 bits.
@@ -62,15 +61,16 @@ class Agent:
         components: int,
         config: IceConfig,
         random: Callable[[int], bytes],
-        pacing: Pacing | None = None,
+        streams: Streams | None = None,
     ) -> None:
         if components < 1:
             raise ValueError("a stream has at least one component")
         self._out = Outbox()
-        self._roles = RoleKeeper(role, tie_breaker, random)
+        self.streams = streams or Streams(role=role, tie_breaker=tie_breaker, config=config, random=random)
+        self._stream = self.streams.join(self)
+        self._roles = self.streams.roles
         self._table = ConnectionTable(config=config, outbox=self._out)
         self._config = config
-        self._pacing = pacing or Pacing(config.pacing_ms)
         self._random = random
         self._generations = Generations(
             begin=self._begin, roles=self._roles, table=self._table, outbox=self._out
@@ -94,7 +94,8 @@ class Agent:
             credentials=credentials,
             components=components,
             roles=self._roles,
-            pacing=self._pacing,
+            schedule=self.streams.schedule,
+            stream=self._stream,
             table=self._table,
             config=self._config,
             random=self._random,

@@ -1,4 +1,4 @@
-"""Runs the checks: whose turn it is, and what follows from each outcome (RFC 8445 §6.1.4.2, §7.2.5)."""
+"""Runs the checks of a stream: what is due, and what follows from outcomes (RFC 8445 §6.1.4.2, §7.2.5)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import assert_never
 from ice.check_client import CheckClient, CheckConflict, CheckFailed, CheckSucceeded, Outcome
 from ice.check_results import CheckResults
 from ice.checklist import CheckList
-from ice.checklist_set import CheckListSet
 from ice.conclusion import Conclusion
 from ice.connection import Connection, ConnectionState
 from ice.connection_table import ConnectionTable
-from ice.pacing import Pacing
 from ice.pair import Pair
 from ice.paths import Paths
 from ice.role import RoleKeeper
+from ice.schedule import Schedule
 from ice.simultaneous_open import SimultaneousOpen
 from ice.types import PairState, SessionState, TcpType, TransportAddress
 
@@ -26,15 +25,15 @@ _CHECKING = (SessionState.RUNNING, SessionState.COMPLETED)
 class Checking:
     """Passes the outcome of checks on to pairs, paths and conclusion, and starts the next ones.
 
-    Attributes:
-        quiet: another generation has the pacing: what is out is finished, checks of the peer are answered by
-            one of ours, nothing else begins.
+    While it is quiet another generation has the pacing: what is out is finished, checks of the peer are
+    answered by one of ours, nothing else begins.
     """
 
     def __init__(
         self,
         *,
-        lists: CheckListSet,
+        schedule: Schedule,
+        stream: int,
         checks: CheckList,
         client: CheckClient,
         results: CheckResults,
@@ -42,11 +41,10 @@ class Checking:
         paths: Paths,
         conclusion: Conclusion,
         roles: RoleKeeper,
-        pacing: Pacing,
         on_role_change: Callable[[float], None],
     ) -> None:
-        self.quiet = False
-        self._lists = lists
+        self._schedule = schedule
+        self._stream = stream
         self._checks = checks
         self._client = client
         self._results = results
@@ -54,17 +52,35 @@ class Checking:
         self._paths = paths
         self._conclusion = conclusion
         self._roles = roles
-        self._pacing = pacing
         self._on_role_change = on_role_change
         self._together = SimultaneousOpen(checks=checks, client=client, table=table)
+
+        self.quiet = False
+
+    @property
+    def quiet(self) -> bool:
+        """True while another generation takes our turns."""
+        return self._quiet
+
+    @quiet.setter
+    def quiet(self, quiet: bool) -> None:
+        self._quiet = quiet
+        if quiet:
+            self._schedule.leave(self._checks)
+        else:
+            self._schedule.join(self._checks, self, self._stream)
+
+    def stop(self) -> None:
+        """Nothing is checked any more."""
+        self._schedule.leave(self._checks)
 
     # --- starting -------------------------------------------------------------------------------------------
 
     def advance(self, now: float) -> None:
         """Do all that is due: retransmit, give up, keep paths alive, nominate, check, conclude."""
         if self._conclusion.state not in _CHECKING:
-            if not self.quiet:
-                self._pacing.pass_on()
+            if self._conclusion.state is not SessionState.NEW:
+                self._schedule.leave(self._checks)
             return
         for outcome in self._client.handle_timer(now):
             self.conclude(outcome, now)
@@ -81,33 +97,35 @@ class Checking:
         self._conclusion.release(now)
 
     def _send_due(self, now: float) -> None:
-        """Send checks as far as their pacing allows, nominations first."""
-        while True:
-            turns = self._pacing.turns(self._checks.queue, now)
-            self._conclusion.nominate(turns, self._pacing.ta_s, now)
-            self._pacing.idle = not self._checks.has_more
-            if self._pacing.idle:
-                self._pacing.pass_on()
-                return
-            if not self._pacing.due(now):
-                return
-            pair = self._lists.next_check(self._may_start, now)
-            if pair is None:
-                # Whoever waits now waits for a connection attempt to end, not for its turn.
-                self._pacing.pass_on()
-                return
-            self._pacing.sent(now)
-            if pair.state is not PairState.SUCCEEDED:
-                self._checks.set_state(pair, PairState.IN_PROGRESS, now)
-            self._begin(pair, nominating=pair.nominating, now=now)
+        if self.quiet:
+            while (pair := self._checks.next_triggered(self.may_start)) is not None:
+                self.start(pair, now)
+        else:
+            self._schedule.advance(now)
 
-    def _may_start(self, pair: Pair) -> bool:
+    def nominate(self, turns: dict[Pair, float], now: float) -> None:
+        """Queue the nominations whose time has come, knowing when queued pairs will be checked."""
+        self._conclusion.nominate(turns, self._schedule.pacing.ta_s, now)
+
+    def may_start(self, pair: Pair) -> bool:
+        """False of a pair whose connection would be one attempt too many (RFC 6544 §12)."""
         if not pair.is_tcp or self._table.connection(pair.flow) is not None:
             return True
-        return self._table.may_dial(pair.remote.address.host)
+        host = pair.remote.address.host
+        return self._table.may_dial(host, beside=self._schedule.dials_beside(self, host))
+
+    def dials_to(self, host: str) -> int:
+        """How many connection attempts to an IP address are outstanding."""
+        return self._table.dials_to(host)
+
+    def start(self, pair: Pair, now: float) -> None:
+        """Send the check of a pair whose turn it is, or dial for it."""
+        if pair.state is not PairState.SUCCEEDED:
+            self._checks.set_state(pair, PairState.IN_PROGRESS, now)
+        self._begin(pair, nominating=pair.nominating, now=now)
 
     def _begin(self, pair: Pair, *, nominating: bool, now: float) -> None:
-        rto_s = self._lists.rto_s(self._pacing.ta_s)
+        rto_s = self._schedule.lists.rto_s(self._schedule.pacing.ta_s)
         self._client.start(pair, nominating=nominating, rto_s=rto_s, now=now)
 
     @property
@@ -120,7 +138,7 @@ class Checking:
             self._paths.next_timer,
             self._conclusion.next_timer,
             self._together.next_timer,
-            None if self.quiet else self._pacing.next_timer,
+            None if self.quiet else self._schedule.pacing.next_timer,
         )
         return min((at for at in times if at is not None), default=None)
 
@@ -188,7 +206,7 @@ class Checking:
     def pairs_formed(self, pairs: Iterable[Pair], now: float) -> None:
         """New pairs are in the list."""
         self._together.formed(pairs)
-        self._lists.activate(pairs, now)
+        self._schedule.lists.activate(pairs, now)
 
     def connection_accepted(self, connection: Connection, now: float) -> None:
         """A listener accepted a connection: most mean something only with the peer's first check."""

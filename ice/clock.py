@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 from ice.floor import Floor
 
-PROCESS_FLOOR = Floor()
-"""What all sessions of this process keep to (RFC 8445 §14.2). Event loops have one clock, the system's."""
+_PROCESS_FLOOR = Floor()
+_SIMULATED: WeakKeyDictionary[asyncio.AbstractEventLoop, Floor] = WeakKeyDictionary()
+
+_SAME_CLOCK_S = 1.0
+
+
+def process_floor() -> Floor:
+    """What all sessions of this process keep to (RFC 8445 §14.2).
+
+    An event loop with a clock of its own, in a simulation, has a floor of its own.
+    """
+    loop = asyncio.get_running_loop()
+    if abs(loop.time() - time.monotonic()) < _SAME_CLOCK_S:
+        return _PROCESS_FLOOR
+    return _SIMULATED.setdefault(loop, Floor())
 
 
 class LoopClock:

@@ -57,9 +57,9 @@ class ConnectionTable:
             for connection in self._connections.values()
         )
 
-    def may_dial(self, host: str) -> bool:
-        """RFC 6544 §12: no more than five attempts to one address at once."""
-        return self.dials_to(host) < self._config.max_dials_per_address
+    def may_dial(self, host: str, *, beside: int = 0) -> bool:
+        """RFC 6544 §12: no more than five attempts to one address at once; `beside` are those of others."""
+        return self.dials_to(host) + beside < self._config.max_dials_per_address
 
     # --- local sockets --------------------------------------------------------------------------------------
 

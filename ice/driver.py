@@ -50,6 +50,7 @@ class Driver:
         self._clock = LoopClock()
         self._timer = CoreTimer(self._clock, self._ring)
         self._pumping = False
+        agent.streams.wake.append(self._pump)
         self.flows = Flows(network, config, self)
 
     def now(self) -> float:
@@ -62,10 +63,14 @@ class Driver:
         self.pump()
 
     def pump(self) -> None:
-        """Carry out commands, deliver events, re-arm the timer.
+        """Carry out commands, deliver events, re-arm the timer: ours, and those of the other streams.
 
         A command or an event may lead to new input; the pump that runs already goes on until all is done.
         """
+        for pump in tuple(self._agent.streams.wake):
+            pump()
+
+    def _pump(self) -> None:
         if self._pumping:
             return
         self._pumping = True
@@ -86,6 +91,8 @@ class Driver:
     async def close(self) -> None:
         """Close the core, deliver its last events, free everything."""
         self.feed(self._agent.close)
+        if self._pump in self._agent.streams.wake:
+            self._agent.streams.wake.remove(self._pump)
         await self.flows.close()
 
     def _ring(self, now: float) -> None:

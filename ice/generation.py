@@ -14,7 +14,6 @@ from ice.check_results import CheckResults
 from ice.check_server import CheckServer
 from ice.checking import Checking
 from ice.checklist import CheckList
-from ice.checklist_set import CheckListSet
 from ice.conclusion import Conclusion
 from ice.config import IceConfig
 from ice.connection import Connection
@@ -23,12 +22,12 @@ from ice.generation_owner import GenerationOwner
 from ice.inbound import InboundChecks
 from ice.local_candidates import LocalCandidates
 from ice.outbox import Outbox
-from ice.pacing import Pacing
 from ice.packets import Packets
 from ice.paths import Paths
 from ice.peer_permissions import PeerPermissions
 from ice.remote_candidates import RemoteCandidates
 from ice.role import RoleKeeper
+from ice.schedule import Schedule
 from ice.types import (
     Candidate,
     Credentials,
@@ -49,7 +48,8 @@ class Generation:
         credentials: our user name fragment and password.
         components: 1, or 2 with RTCP beside RTP.
         roles: role and tie-breaker of the agent.
-        pacing: of the agent.
+        schedule: of the session.
+        stream: place of our stream in it.
         table: sockets and connections of the agent.
         config: policy.
         random: random(n) gives n unpredictable bytes.
@@ -64,7 +64,8 @@ class Generation:
         credentials: Credentials,
         components: int,
         roles: RoleKeeper,
-        pacing: Pacing,
+        schedule: Schedule,
+        stream: int,
         table: ConnectionTable,
         config: IceConfig,
         random: Callable[[int], bytes],
@@ -77,7 +78,7 @@ class Generation:
         """The peer's description, None before it is known."""
         self._config = config
         self._roles = roles
-        self._pacing = pacing
+        self._pacing = schedule.pacing
         self._table = table
         self._owner = owner
         self._outbox = outbox
@@ -86,7 +87,6 @@ class Generation:
         checks = self._checks = CheckList(
             role=roles.role, max_pairs=config.max_pairs, first_id=first_pair_id, outbox=outbox
         )
-        self._lists = CheckListSet((checks,))
         self._remotes = RemoteCandidates(config=config, outbox=outbox)
         self._permissions = PeerPermissions(outbox)
         client = self._client = CheckClient(
@@ -116,7 +116,7 @@ class Generation:
         results = CheckResults(
             locals_=self._locals,
             checks=checks,
-            lists=self._lists,
+            lists=schedule.lists,
             client=client,
             table=table,
             outbox=outbox,
@@ -136,7 +136,8 @@ class Generation:
             outbox=outbox,
         )
         checking = self._checking = Checking(
-            lists=self._lists,
+            schedule=schedule,
+            stream=stream,
             checks=checks,
             client=client,
             results=results,
@@ -144,7 +145,6 @@ class Generation:
             paths=paths,
             conclusion=conclusion,
             roles=roles,
-            pacing=pacing,
             on_role_change=owner.role_changed,
         )
         self._packets = Packets(
@@ -381,5 +381,6 @@ class Generation:
     def close(self, reason: str, now: float) -> None:
         """End it: nothing is sent any more, and all that no other generation needs is freed."""
         self._client.stop()
+        self._checking.stop()
         self._conclusion.free(reason, now)
         self._conclusion.set_state(SessionState.CLOSED, now)

@@ -66,6 +66,7 @@ class Generations:
     ) -> None:
         self._begin = begin
         self._roles = roles
+        roles.followers.append(self._follow_role)
         self._table = table
         self._outbox = outbox
         self._older: list[AnyGeneration] = []
@@ -199,7 +200,11 @@ class Generations:
             self._outbox.event(StateChanged(at=now, state=state, reason=reason))
 
     def role_changed(self, now: float) -> None:
-        """The role of the agent has changed."""
+        """The role has changed, in all streams of the session (RFC 8445 §7.3.1.1)."""
+        for follow in tuple(self._roles.followers):
+            follow(now)
+
+    def _follow_role(self, now: float) -> None:
         self._outbox.event(RoleChanged(at=now, role=self._roles.role))
         for generation in self:
             generation.take_role()
@@ -316,6 +321,8 @@ class Generations:
 
     def close(self, now: float) -> None:
         """End them all."""
+        if self._follow_role in self._roles.followers:
+            self._roles.followers.remove(self._follow_role)
         for one in self:
             one.close("the session is closed", now)
         self._older = []

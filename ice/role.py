@@ -41,6 +41,8 @@ class RoleKeeper:
         self.role = role
         self.tie_breaker = tie_breaker
         self._random = random
+        self.followers: list[Callable[[float], None]] = []
+        """Called with the time where the role has changed: one for each stream of the session."""
 
     @property
     def controlling(self) -> bool:

@@ -20,8 +20,6 @@ from functools import partial
 
 from ice.agent import Agent
 from ice.both_lite import BothLite
-from ice.candidate import Foundations
-from ice.clock import PROCESS_FLOOR
 from ice.config import IceConfig
 from ice.driver import Driver
 from ice.errors import GatheringFailed, IceFailed
@@ -41,11 +39,12 @@ from ice.messages import (
     StateChanged,
 )
 from ice.network import Network
-from ice.pacing import Pacing
 from ice.path import SelectedPath
 from ice.plain import PlainSource
 from ice.remote_trickle import RemoteTrickle
 from ice.report import SessionReport
+from ice.stream_set import stream_set
+from ice.streams import Streams
 from ice.types import (
     Description,
     FlowId,
@@ -75,7 +74,8 @@ class Session:
         config: IceConfig,
         role: Role,
         components: int = 1,
-        floor: Floor = PROCESS_FLOOR,
+        floor: Floor | None = None,
+        streams: Streams | None = None,
     ) -> None:
         """Prepare a session inside a running event loop.
 
@@ -84,19 +84,20 @@ class Session:
             config: policy.
             role: controlling where we send the first description (RFC 8445 §6.1.1).
             components: 2 makes room for RTCP beside RTP.
-            floor: what all sessions of one machine share; that of the process unless it plays several.
+            floor: what all sessions of one machine share; None: that of the process, which is one.
+            streams: of a session that has several (`ice.stream_set`); role and floor are its own then.
         """
         self._config = config
         self._components = components
-        pacing = Pacing(config.pacing_ms, floor)
+        streams = streams or stream_set(role, config, floor)
         self._agent = Agent(
             role=role,
             credentials=fresh_credentials(),
-            tie_breaker=secrets.randbits(64),
+            tie_breaker=streams.roles.tie_breaker,
             components=components,
             config=config,
             random=secrets.token_bytes,
-            pacing=pacing,
+            streams=streams,
         )
         self._driver = Driver(
             agent=self._agent,
@@ -115,10 +116,10 @@ class Session:
             datagrams=self._flows.datagram_receiver,
             connections=self._flows.connection_receiver,
         )
-        foundations = Foundations()
-        self._bind = partial(gather_hosts, network, config, components, self._receivers, foundations)
-        asked = sources(config, components, network, self._flows, self._receivers, foundations)
-        self._sources = Gathering(config, components, asked, pacing)
+        numbers = streams.foundations
+        self._bind = partial(gather_hosts, network, config, components, self._receivers, numbers)
+        asked = sources(config, components, network, self._flows, self._receivers, numbers)
+        self._sources = Gathering(config, components, asked, streams.pacing)
         self._priorities = config.priorities()
         self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
         self._gathering = False

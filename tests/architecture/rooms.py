@@ -54,6 +54,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "server_gathering",
         "session",
         "sockets",
+        "stream_set",
         "tcp_connection",
         "tcp_listener",
         "tcp_reflexive",

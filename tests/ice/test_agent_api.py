@@ -376,7 +376,13 @@ def test_the_order_of_calls_matters() -> None:
 def test_nothing_in_the_interface_changes_how_checks_work() -> None:
     """Input, output and what is known: a using protocol constrains inputs and nothing else."""
     public = {name for name in dir(Agent) if not name.startswith("_")}
-    descriptions = {"local_description", "set_remote", "add_remote_candidate", "end_of_candidates"}
+    descriptions = {
+        "local_description",
+        "set_remote",
+        "add_remote_candidate",
+        "end_of_candidates",
+        "check_again",
+    }
     restarts = {"restart", "abandon_restart", "restarting", "remote_description"}
     choices = {"add_local_candidate", "limit_components", "set_role", "new_flow", "close"}
     sockets = {"receive", "flow_opened", "flow_failed", "flow_closed", "flow_accepted", "socket_lost"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import itertools
 from dataclasses import replace
 
@@ -11,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ice.agent import Agent
-from ice.clock import PROCESS_FLOOR, LoopClock
+from ice.clock import LoopClock, process_floor
 from ice.floor import Floor
 from ice.gatherer import Turns
 from ice.messages import CheckSent, Event
@@ -30,6 +28,7 @@ from ice.types import (
 )
 from tests.ice.loopback import HOST, until
 from tests.ice.sessions import CONFIG
+from tests.media.virtual_loop import run_virtually
 
 START = 100.0
 FLOOR_S = 0.005
@@ -235,6 +234,14 @@ async def test_who_gives_up_waiting_for_a_turn_holds_nobody_up() -> None:
     assert last.opens_at <= clock.now() + FLOOR_S
 
 
-def test_sessions_share_the_floor_of_the_process_unless_told_otherwise() -> None:
-    assert inspect.signature(Session).parameters["floor"].default is PROCESS_FLOOR
-    assert inspect.signature(Agent).parameters["pacing"].default is None, "cores of tests are machines apart"
+async def test_loops_with_the_clock_of_the_system_share_one_floor_and_simulations_have_their_own() -> None:
+    found = [process_floor()]
+
+    async def ask() -> None:
+        found.append(process_floor())
+
+    await asyncio.to_thread(asyncio.run, ask())
+    await asyncio.to_thread(run_virtually, ask())
+    here, there, simulated = found
+    assert there is here
+    assert simulated is not here

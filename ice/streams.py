@@ -1,0 +1,79 @@
+"""One ICE session of several data streams: what its agents share (RFC 8445 §6.1, §6.1.2.6, §6.1.4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ice.candidate import Foundations
+from ice.config import IceConfig
+from ice.floor import Floor
+from ice.pacing import Pacing
+from ice.role import RoleKeeper
+from ice.schedule import Schedule
+from ice.types import Role, SessionState
+
+
+class Stream(Protocol):
+    """The agent of one data stream."""
+
+    @property
+    def state(self) -> SessionState:
+        """State of its check list."""
+
+
+class Streams:
+    """The data streams of one session, in the order in which they join (SDP: order of the m-lines).
+
+    They have one role and tie-breaker, one Ta, one numbering of foundations, one limit of pairs and of
+    connection attempts to an address. A pair is frozen while one of its foundation is checked in any stream,
+    and thawed when that succeeds.
+
+    A call to the agent of one stream may lead to commands, events and other timers of all of them: whoever
+    runs them looks at all (`ice.driver` does). Descriptions are best set in the order of the streams.
+
+    Args:
+        role: controlling where we send the first description.
+        tie_breaker: 64 random bits.
+        config: policy; `max_pairs` is shared evenly.
+        random: random(n) gives n unpredictable bytes.
+        floor: shared with the other sessions of the process; None: there is no other.
+
+    Attributes:
+        wake: what shells are called by when a stream may have changed another.
+
+    Raises:
+        ValueError: a pacing under 5 ms, a tie-breaker that has not 64 bits.
+    """
+
+    def __init__(
+        self,
+        *,
+        role: Role,
+        tie_breaker: int,
+        config: IceConfig,
+        random: Callable[[int], bytes],
+        floor: Floor | None = None,
+    ) -> None:
+        self.roles = RoleKeeper(role, tie_breaker, random)
+        self.pacing = Pacing(config.pacing_ms, floor)
+        self.schedule = Schedule(self.pacing, config.max_pairs)
+        self.foundations = Foundations()
+        self.wake: list[Callable[[], None]] = []
+        self._members: list[Stream] = []
+
+    def join(self, stream: Stream) -> int:
+        """One more stream; gives its place."""
+        self._members.append(stream)
+        return len(self._members) - 1
+
+    @property
+    def state(self) -> SessionState:
+        """Of the whole session (RFC 8445 §6.1.3): Completed and Failed where all streams are, else Running.
+
+        A stream that was closed was removed from the session.
+        """
+        states = {stream.state for stream in self._members if stream.state is not SessionState.CLOSED}
+        if not states:
+            return SessionState.CLOSED if self._members else SessionState.NEW
+        return states.pop() if len(states) == 1 else SessionState.RUNNING

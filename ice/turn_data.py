@@ -92,6 +92,9 @@ class _Binder:
             return await self._bound
         except BaseException:
             self._stream.close()
+            if self._bound.done() and not self._bound.cancelled() and self._bound.exception() is None:
+                # Given up in the moment of the success.
+                self._bound.result().close()
             raise
         finally:
             self._timer.arm(None)

@@ -133,6 +133,9 @@ class RelayedListener:
         answer = self._connecting.get(peer)
         if answer is not None and not answer.done():
             answer.set_result(number)
+        else:
+            # Given up in this moment: the server closes what nobody binds.
+            self._runner.allocation.connections.ended(number)
 
     def _refuse(self, peer: TransportAddress, reason: str) -> None:
         answer = self._connecting.get(peer)

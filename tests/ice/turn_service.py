@@ -14,6 +14,7 @@ from ice.turn_stream import StreamMessages, padded
 from ice.types import TransportAddress
 from ice.udp_socket import HostUdpSocket, address_of
 from tests.ice.loopback import HOST
+from tests.ice.turn_peer_side import PeerSide
 from tests.ice.turn_world import PASSWORD, USER, seeded
 from tests.net import turn_server
 
@@ -30,6 +31,8 @@ class TurnService:
         received: bytes that came over TCP and TLS, TLS itself taken off.
         connections: streams accepted so far.
         transport: how `account` reaches it.
+        peers: its connections with peers.
+        refuse_data: True where it ends every new connection.
     """
 
     def __init__(
@@ -45,7 +48,9 @@ class TurnService:
         self.clients: dict[TransportAddress, asyncio.StreamWriter] = {}
         self.reading = asyncio.Event()
         self.reading.set()
+        self.refuse_data = False
         self._ca_file = ca_file
+        self.peers = PeerSide(core, self._flush)
         self._udp: HostUdpSocket | None = None
         self._server: asyncio.Server | None = None
         self._loop = asyncio.get_running_loop()
@@ -88,6 +93,7 @@ class TurnService:
         """End everything."""
         if self._udp is not None:
             self._udp.close()
+        await self.peers.close()
         if self._server is not None:
             self._server.close()
             self.reading.set()
@@ -102,6 +108,7 @@ class TurnService:
             self._flush()
 
     def _flush(self) -> None:
+        self.peers.begin()
         self.at_peers += self.core.take_relayed()
         for client, message in self.core.take_output():
             if self._udp is not None:
@@ -110,6 +117,9 @@ class TurnService:
                 self.clients[client].write(padded(message))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refuse_data:
+            writer.transport.abort()
+            return
         client = address_of(writer.get_extra_info("peername"))
         self.clients[client] = writer
         self.connections += 1
@@ -123,6 +133,10 @@ class TurnService:
                 self.received += len(data)
                 for message in stream.feed(data):
                     self._receive(message, client)
+                bound = self.core.tcp.bound(client)
+                if bound is not None:
+                    await self.peers.pipe(bound, reader, writer)
+                    return
         except OSError:
             return
         finally:

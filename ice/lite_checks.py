@@ -20,6 +20,9 @@ from ice.sieve import Sieve, Socket
 from ice.stun_message import MessageClass
 from ice.types import Credentials, Description, FlowId, Role, TransportAddress
 
+_DESERTED_S = 5.0
+"""A pair that has not been checked for so long is not the one that a peer of RFC 5245 uses."""
+
 _MAX_EARLY = 64
 """Sources of checks that are remembered until the peer's description arrives."""
 
@@ -69,6 +72,7 @@ class LiteChecks:
         self._server = CheckServer(local=local, roles=LiteRole(), outbox=outbox)
         self._remote: Description | None = None
         self._early: dict[tuple[FlowId, TransportAddress], InboundCheck] = {}
+        self._checked_at: dict[tuple[FlowId, TransportAddress], float] = {}
         self.answered = 0
         """Checks that were answered with success."""
         self.last_at: float | None = None
@@ -140,6 +144,8 @@ class LiteChecks:
         if self._remote.lite:
             # Some lite agents send checks; their pairs come from the descriptions (RFC 8445 §8.2).
             return
+        if self._valid.find(inbound.flow, inbound.remote) is not None:
+            self._checked_at[inbound.flow, inbound.remote] = now
         returns = isinstance(socket, Connection) and self._paths.comes_back(
             socket, nominates=inbound.use_candidate
         )
@@ -153,17 +159,23 @@ class LiteChecks:
             pair = self._enter(inbound, socket, now)
         if pair is None or pair is current:
             return
-        if current is not None and not returns and not self._overrides(pair, current):
+        if current is not None and not returns and not self._overrides(pair, current, now):
             # RFC 8445 §8.1.1: one nomination for each component, whatever comes later.
             self._outbox.counters["later_nominations"] += 1
             return
         self._valid.nominate(pair, now)
         self._nominated(pair, now)
 
-    def _overrides(self, pair: Pair, current: Pair) -> bool:
-        """RFC 5245 §8.1.1.2: a peer without ice2 may nominate all it checks, the highest priority counts."""
-        aggressive = self._remote is not None and "ice2" not in self._remote.options
-        return aggressive and pair.priority > current.priority
+    def _overrides(self, pair: Pair, current: Pair, now: float) -> bool:
+        """RFC 5245 §8.1.1.2: a peer without ice2 may nominate all it checks, the highest priority counts.
+
+        Such a peer may also move to another pair when the one that it nominated first works no more; then
+        its checks on that one have ended.
+        """
+        if self._remote is None or "ice2" in self._remote.options or current.valid is None:
+            return False
+        last_at = self._checked_at.get((current.valid.flow, current.remote.address), current.valid.at)
+        return pair.priority > current.priority or now >= last_at + _DESERTED_S
 
     def _enter(self, inbound: InboundCheck, socket: Socket, now: float) -> Pair | None:
         source = None

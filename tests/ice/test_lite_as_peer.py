@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ice.config import IceConfig
 from ice.messages import CheckSent, OpenTcp, PathSelected
@@ -103,6 +105,26 @@ def test_a_firewall_in_front_of_the_full_side_does_not_matter() -> None:
     assert {net.a.agent.state, net.b.agent.state} == {SessionState.COMPLETED}
     assert not any(isinstance(command, OpenTcp) for command in net.b.commands)
     assert net.b.said(CheckSent) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.tuples(*[st.booleans()] * 4), st.booleans(), st.integers(1, 2))
+def test_there_is_a_path_exactly_where_the_lite_side_can_be_reached(
+    open_: tuple[bool, ...], refuse: bool, components: int
+) -> None:
+    udp_out, udp_back, tcp_out, tcp_back = open_
+    net = network(
+        components=components,
+        a_to_b=Link(udp=udp_out, tcp=tcp_out, refuse=refuse),
+        b_to_a=Link(udp=udp_back, tcp=tcp_back, refuse=refuse),
+    )
+    net.gather(components=components)
+    net.start()
+    net.run(120)
+    expected = SessionState.COMPLETED if (udp_out and udp_back) or tcp_out else SessionState.FAILED
+    assert {net.a.agent.state, net.b.agent.state} == {expected}
+    if expected is SessionState.COMPLETED:
+        assert all(mirrored(net, component) for component in range(1, components + 1))
 
 
 @pytest.mark.parametrize("loss", [0.1, 0.3])

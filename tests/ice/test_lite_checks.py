@@ -233,6 +233,21 @@ def test_of_several_nominations_of_an_rfc_5245_peer_the_best_counts(first_is_bet
     assert len(one.said(StateChanged)) == 2, "running, completed"
 
 
+@pytest.mark.parametrize("deserted", [True, False])
+def test_an_rfc_5245_peer_may_move_to_a_worse_pair_that_works(deserted: bool) -> None:
+    """Browsers do, and nominate the pair that they move to."""
+    one = lite()
+    one.remote(remote_udp(), remote_udp(5002, priority=2130706175), ice2=False)
+    other = TransportAddress(host=PEER, port=5002)
+    nominate(one, one.udp)
+    for _ in range(3):
+        one.wait(2.5)
+        if not deserted:
+            one.check(one.udp, UDP_PEER, role=Role.CONTROLLING)
+        nominate(one, one.udp, other)
+    assert one.said(PathSelected)[-1].remote == (other if deserted else UDP_PEER)
+
+
 # --- freeing, keepalives ------------------------------------------------------------------------------------
 
 

@@ -228,7 +228,6 @@ def test_every_choice_about_candidates_reaches_ice(tmp_path: Path) -> None:
         load_settings(file)
 
 
-@pytest.mark.req("STUN-41")
 def test_lite_reaches_ice(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text("[ice]\nlite = true\nlite_unproved_tcp = true\ndefault_ipv6 = true\n")
@@ -236,6 +235,7 @@ def test_lite_reaches_ice(tmp_path: Path) -> None:
     assert ice == IceConfig(lite=True, lite_unproved_tcp=True, default_ipv6=True)
 
 
+@pytest.mark.req("STUN-41")
 def test_a_certificate_needs_a_name_that_may_stand_apart() -> None:
     settings = IceSettings(turn=("turns:192.0.2.1",), turn_server_name="turn.example.org")
     (server,) = account_from(Settings(ice=settings), environ={}).ice.turn_servers

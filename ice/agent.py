@@ -242,12 +242,12 @@ class Agent:
         Raises:
             ValueError: there is no description yet.
         """
-        self._generations.current.add_remote_candidate(candidate, now)
+        self._generations.informed.add_remote_candidate(candidate, now)
         self._advance(now)
 
     def end_of_candidates(self, now: float) -> None:
         """The peer has no more candidates (RFC 8838 §14); ValueError without its description."""
-        self._generations.current.end_of_candidates(now)
+        self._generations.informed.end_of_candidates(now)
         self._advance(now)
 
     def check_again(self, now: float) -> None:

@@ -87,6 +87,10 @@ class Flows:
         if dialler is not None:
             self._diallers[flow] = dialler
 
+    def has(self, flow: FlowId) -> bool:
+        """True while a socket or connection of this id is open."""
+        return flow in self._udp or flow in self._listeners or flow in self._connections
+
     def udp(self, flow: FlowId) -> UdpSocket | None:
         """The UDP socket with this id."""
         return self._udp.get(flow)

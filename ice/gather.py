@@ -81,11 +81,13 @@ class Receivers:
         new_flow: takes a fresh id.
         datagrams: receiver of the UDP socket with this id.
         connections: receiver of what the listener with this id accepts.
+        lost: hears that the socket with this id is gone, and why: the relay behind it was lost.
     """
 
     new_flow: Callable[[], FlowId]
     datagrams: Callable[[FlowId], DatagramReceiver]
     connections: Callable[[FlowId], Callable[[TcpConnection], None]]
+    lost: Callable[[FlowId, str], None] = lambda _flow, _reason: None
 
 
 def usable_hosts(addresses: Sequence[HostAddress], config: IceConfig) -> tuple[str, ...]:

@@ -86,10 +86,14 @@ class Generations:
         return [older for older in self._older if not older.retired]
 
     @property
+    def informed(self) -> AnyGeneration:
+        """The newest one that has the peer's description, the present one where none has."""
+        return next((one for one in reversed(tuple(self)) if one.remote is not None), self.current)
+
+    @property
     def remote(self) -> Description | None:
         """The peer's newest description."""
-        known = (one.remote for one in reversed(tuple(self)) if one.remote is not None)
-        return next(known, None)
+        return self.informed.remote
 
     @property
     def restarting(self) -> bool:
@@ -186,9 +190,9 @@ class Generations:
 
     def _fail(self, reason: str, now: float) -> None:
         if any(older.can_carry for older in self._before):
-            self._outbox.event(RestartFailed(at=now, reason=reason))
             self._share_out()
             self._tell(SessionState.COMPLETED, "the restart failed, the path of before is used", now)
+            self._outbox.event(RestartFailed(at=now, reason=reason))
             return
         for older in self._before:
             older.retire(now)

@@ -80,6 +80,11 @@ class LocalSockets:
             raise ValueError(f"there is no candidate of component {component}")
         return default
 
+    @property
+    def open(self) -> bool:
+        """True while one of them is not closed."""
+        return any(item.flow is not None and self._flows.has(item.flow) for item in self._gathered)
+
     def _keep(self, flows: Iterable[FlowId | None]) -> None:
         kept = set(flows)
         for item in self._gathered:

@@ -15,6 +15,7 @@ from ice.network import Network
 from ice.servers import TurnServer
 from ice.turn_client import RelayedListener, RelayedSocket, allocate, listen
 from ice.turn_events import AllocationLost, TurnEvent
+from ice.types import FlowId
 
 ANY_ADDRESS = {4: "0.0.0.0", 6: "::"}  # noqa: S104  to send from, where the system knows the way best
 
@@ -77,7 +78,7 @@ class Relays:
             local_host=local_host,
             on_datagram=self._receivers.datagrams(flow),
             random=secrets.token_bytes,
-            on_event=self._watcher(name),
+            on_event=self._watcher(name, flow),
         )
         self._sockets.append(socket)
         candidate = self._maker.relayed(socket.local, socket.mapped, component, address, order)
@@ -98,7 +99,7 @@ class Relays:
             local_host=local_host,
             on_accept=self._receivers.connections(flow),
             random=secrets.token_bytes,
-            on_event=self._watcher(name),
+            on_event=self._watcher(name, flow),
         )
         self._sockets.append(listener)
         passive, active = self._maker.relayed_tcp(listener.local, listener.mapped, component, address, order)
@@ -112,10 +113,12 @@ class Relays:
         certified = server.server_name or server.host
         return dataclasses.replace(server, host=address, server_name=certified)
 
-    def _watcher(self, name: str) -> Callable[[TurnEvent], None]:
+    def _watcher(self, name: str, flow: FlowId) -> Callable[[TurnEvent], None]:
         def on_event(event: TurnEvent) -> None:
             if isinstance(event, AllocationLost):
-                self._on_problem(f"{name}: the relay is lost: {event.reason}")
+                reason = f"{name}: the relay is lost: {event.reason}"
+                self._on_problem(reason)
+                self._receivers.lost(flow, reason)
 
         return on_event
 

@@ -1,50 +1,38 @@
-"""One ICE session on asyncio: the door of the package.
-
-session = Session(network=HostNetwork(), config=IceConfig(), role=Role.CONTROLLING)
-ours = await session.gather()
-... exchange descriptions ...
-session.set_remote(theirs)
-await session.completed()
-session.path(1).send(packet)
-...
-await session.close()
-"""
+"""One ICE session on asyncio: the door of the package. docs/ice.md shows it at work."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable
 
 from ice.agent import Agent
 from ice.both_lite import BothLite
 from ice.config import IceConfig
 from ice.driver import Driver
-from ice.errors import GatheringFailed, IceFailed
+from ice.errors import IceFailed
 from ice.floor import Floor
 from ice.fresh_credentials import fresh_credentials
-from ice.gather import Gathered, Receivers, gather_hosts, release
-from ice.gathering import Gathering, sources
-from ice.local_sockets import LocalSockets
+from ice.gather import Receivers
+from ice.local_side import LocalSide
+from ice.local_sides import LocalSides
 from ice.messages import (
     CheckReceived,
     ConsentAnswered,
     Event,
-    PacketRefused,
     PairNominated,
     PathLost,
     PathSelected,
     StateChanged,
 )
 from ice.network import Network
+from ice.outcome import Outcome
 from ice.path import SelectedPath
-from ice.plain import PlainSource
+from ice.reception import Reception
 from ice.remote_trickle import RemoteTrickle
 from ice.report import SessionReport
 from ice.stream_set import stream_set
 from ice.streams import Streams
+from ice.subscribers import Subscribers
 from ice.types import (
     Description,
     FlowId,
@@ -53,11 +41,12 @@ from ice.types import (
     TransportAddress,
 )
 
-_MAX_TOLD_SOURCES = 64  # so many become an event each; every packet is counted
-
 
 class Session:
     """ICE for one data stream of one or more components.
+
+    A restart is `restart`, an exchange of descriptions, `set_remote` and `completed` once more; media goes on
+    meanwhile (`ice.generations`). Where the peer begins it, its description tells (`is_restart`).
 
     All methods are called in the event loop that made it. Misuse (a method at the wrong time, an unknown
     component) raises RuntimeError or ValueError; what the peer does becomes an event.
@@ -104,38 +93,39 @@ class Session:
             network=network,
             config=config,
             on_event=self._handle_event,
-            on_packet=self._handle_packet,
-            intercept=lambda *arrived: self._sources.intercept(*arrived),
+            on_packet=lambda *arrived: self._reception.take(*arrived),
+            intercept=lambda *arrived: self._sides.intercept(*arrived),
         )
         self.both_lite = BothLite(self._agent, self._driver)
         self.trickle = RemoteTrickle(self._agent, self._driver)
         self._flows = self._driver.flows
-        self._sockets = LocalSockets(self._flows, ipv6=config.default_ipv6)
-        self._receivers = Receivers(
+        receivers = Receivers(
             new_flow=self._agent.new_flow,
             datagrams=self._flows.datagram_receiver,
             connections=self._flows.connection_receiver,
+            lost=self._lose_socket,
         )
-        numbers = streams.foundations
-        self._bind = partial(gather_hosts, network, config, components, self._receivers, numbers)
-        asked = sources(config, components, network, self._flows, self._receivers, numbers)
-        self._sources = Gathering(config, components, asked, streams.pacing)
-        self._priorities = config.priorities()
+        self._sides = LocalSides(
+            lambda count: LocalSide(
+                config=config,
+                components=count,
+                network=network,
+                receivers=receivers,
+                pacing=streams.pacing,
+                agent=self._agent,
+                driver=self._driver,
+            ),
+            components,
+        )
         self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
+        self._reception = Reception(self._agent, self._driver, self._paths, self._handle_event)
         self._gathering = False
-        self._problems: tuple[str, ...] = ()
-        self._local: Description | None = None
         self._remote_at: float | None = None
-        self._plain: dict[FlowId, tuple[SelectedPath, PlainSource]] = {}
-        self._told_sources: set[tuple[FlowId, TransportAddress]] = set()
-        self._unvalidated = 0
-        self._subscribers: list[Callable[[Event], None]] = []
-        self._concluded = asyncio.Event()
-        self._failure = ""
+        self._subscribers = Subscribers()
+        self._outcome = Outcome()
         self._closed = False
-        self._nominated_at: float | None = None
-        self._reasons: dict[int, str] = {}
-        self._changes: list[PathSelected | PathLost] = []
+
+    # --- before checks ---
 
     async def gather(self) -> Description:
         """Bind the sockets and make our description (RFC 8445 §5.1).
@@ -145,51 +135,24 @@ class Session:
             ValueError: the policy of `config.prioritisation` gave a priority out of range or twice.
             RuntimeError: called twice or after close.
         """
-        if self._gathering or self._closed:
+        if self._gathering or self._closed or self._sides.current.description is not None:
             raise RuntimeError("gather was called twice or after close")
         self._gathering = True
         try:
-            hosts: tuple[Gathered, ...] = ()
-            if not self._config.relay_only:
-                hosts = await self._gather_hosts()
-            self._adopt(await self._sources.gather(hosts))
-            local = self._agent.local_description
-            if not local.candidates:
-                why = "; ".join(self._sources.problems) or "no TURN server can be used"
-                raise GatheringFailed(f"no relayed candidate: {why}")
+            description = await self._sides.current.gather()
         except BaseException:
             await self.close()
             raise
-        self._local = local
-        self._sockets.tell(local)
+        self._gathering = False
         self._driver.pump()
-        return local
-
-    async def _gather_hosts(self) -> tuple[Gathered, ...]:
-        found = await self._bind()
-        self._problems = found.problems
-        self._adopt(found.gathered)
-        return found.gathered
-
-    def _adopt(self, gathered: Sequence[Gathered]) -> None:
-        if self._closed:
-            release(gathered)
-            raise GatheringFailed("the session was closed while it gathered")
-        try:
-            ranked = [replace(item, candidate=self._priorities.give(item.candidate)) for item in gathered]
-        except ValueError:
-            release(gathered)
-            raise
-        for item in ranked:
-            self._sockets.adopt(item)
-            self._agent.add_local_candidate(item.candidate, item.flow, self._driver.now())
+        return description
 
     @property
     def local_description(self) -> Description:
         """What we tell the peer; RuntimeError before `gather`."""
-        if self._local is None:
+        if self._sides.current.description is None:
             raise RuntimeError("gather comes first")
-        return self._local
+        return self._sides.current.description
 
     @property
     def state(self) -> SessionState:
@@ -214,22 +177,90 @@ class Session:
         Raises:
             ValueError: no candidate of that component.
         """
-        if self._local is None:
+        if self._sides.current.description is None:
             raise RuntimeError("gather comes first")
-        return self._sockets.default(component).address
+        return self._sides.current.sockets.default(component).address
 
     def set_role(self, role: Role) -> None:
         """Change the role before the peer's description is set (the peer is lite, say)."""
-        if self._remote_at is not None:
+        if self._remote_at is not None and not self._agent.restarting:
             raise RuntimeError("the role is fixed once the peer's description is known")
         self._driver.feed(lambda now: self._agent.set_role(role, now))
 
     def set_remote(self, description: Description) -> None:
-        """Take the peer's description and begin the checks."""
-        if self._local is None or self._closed or self._remote_at is not None:
-            raise RuntimeError("set_remote comes once, after gather and before close")
-        self._remote_at = self._driver.now()
+        """Take the peer's description and begin the checks; a repeated one adds what is new in it.
+
+        Raises:
+            ValueError: it means a restart (`is_restart`), and `restart` was not called.
+        """
+        if self._sides.current.description is None or self._gathering or self._closed:
+            raise RuntimeError("set_remote comes after gather or restart and before close")
         self._driver.feed(lambda now: self._agent.set_remote(description, now))
+        if self._remote_at is None:
+            self._remote_at = self._driver.now()
+
+    # --- restarts ---
+
+    def is_restart(self, description: Description) -> bool:
+        """True where the peer restarts ICE by this description: `restart` comes before `set_remote`."""
+        known = self._agent.remote_description
+        return known is not None and (
+            known.credentials != description.credentials or known.lite is not description.lite
+        )
+
+    async def restart(self, components: int | None = None) -> Description:
+        """Gather anew, under new credentials (RFC 8445 §9); gives what the peer must be told.
+
+        Media stays on its path until the new description of the peer is set and a pair for every component
+        is found, and beyond where none is. `completed` waits for that.
+
+        Args:
+            components: as many as are in use where None.
+
+        Raises:
+            GatheringFailed: no candidate could be had; all is as it was.
+            RuntimeError: before `gather` or while it runs, with a peer without ICE, or after close.
+        """
+        if (
+            self._sides.current.description is None
+            or self._gathering
+            or self._closed
+            or self._reception.plain
+        ):
+            raise RuntimeError("restart comes after gather and before close")
+        count = self._components if components is None else components
+        if not 1 <= count <= len(self._paths):
+            raise ValueError(f"{count} of {len(self._paths)} components")
+        self._gathering = True
+        self._driver.feed(lambda now: self._agent.restart(fresh_credentials(), now, count))
+        self._sides.begin(count)
+        self._outcome.begin()
+        try:
+            await self._sides.close_spent()
+            description = await self._sides.current.gather()
+        except BaseException:
+            self._gathering = False
+            if self._agent.restarting:
+                self.abandon_restart()
+            else:
+                # There is nothing to return to: the peer never answered what was before.
+                await self.close()
+            raise
+        self._gathering = False
+        self._components = count
+        self._driver.pump()
+        return description
+
+    def abandon_restart(self) -> None:
+        """The peer refused our restart: all is as if it had never been begun (RFC 8839 §4.4).
+
+        Raises:
+            ValueError: no restart waits for the peer's description.
+        """
+        self._driver.feed(self._agent.abandon_restart)
+        self._sides.revert()
+        if self.state is not SessionState.RUNNING:
+            self._outcome.end()
 
     def check_again(self) -> None:
         """Check failed pairs once more where there is no path yet: the peer may have begun only now."""
@@ -240,9 +271,10 @@ class Session:
         if not 1 <= count <= self._components:
             raise ValueError(f"{count} of {self._components} components")
         self._driver.feed(lambda now: self._agent.limit_components(count, now))
-        self._sockets.limit_components(count)
+        self._sides.current.sockets.limit_components(count)
         for number in range(count + 1, self._components + 1):
             self._paths[number].stop()
+        self._components = count
 
     # --- the path ---
 
@@ -250,11 +282,11 @@ class Session:
         """Wait for a nominated pair of every component.
 
         Raises:
-            IceFailed: there is none, or the session closed; the text says why.
+            IceFailed: there is none, a restart found none, or the session closed; the text says why.
         """
-        await self._concluded.wait()
-        if self.state is not SessionState.COMPLETED:
-            raise IceFailed(self._failure or "the session was closed")
+        await self._outcome.concluded()
+        if self._outcome.failure or self.state is not SessionState.COMPLETED:
+            raise IceFailed(self._outcome.failure or "the session was closed")
 
     def path(self, component: int) -> SelectedPath:
         """The path of a component: one object for the whole session, its pair may change.
@@ -269,7 +301,8 @@ class Session:
     def plain_path(self, component: int, remote: TransportAddress) -> SelectedPath:
         """The path to a peer without ICE: the default candidate's UDP socket, no checks (RFC 8839 §3.2.5).
 
-        Sockets that a peer without ICE cannot use are closed.
+        Sockets that a peer without ICE cannot use are closed. A peer that had ICE leaves it so while a
+        restart waits for its description.
 
         Raises:
             ValueError: the component has no UDP socket.
@@ -278,40 +311,36 @@ class Session:
         if self._remote_at is not None:
             raise RuntimeError("a peer with a description is checked")
         path = self.path(component)
-        chosen = self._sockets.keep_defaults().get(component)
+        chosen = self._sides.current.sockets.keep_defaults().get(component)
         socket = None if chosen is None else self._flows.udp(chosen)
         if chosen is None or socket is None:
             raise ValueError(f"component {component} has no UDP socket")
-        self._sources.stop()
-        self._plain[chosen] = (path, PlainSource(remote))
+        self._sides.current.stop()
+        self._reception.expect_plain(chosen, path, remote)
         path.use_udp(socket, remote, None)
         return path
 
     def subscribe(self, on_event: Callable[[Event], None]) -> Callable[[], None]:
         """Call `on_event` for every event from now on; the returned function ends that."""
-        self._subscribers.append(on_event)
-
-        def unsubscribe() -> None:
-            if on_event in self._subscribers:
-                self._subscribers.remove(on_event)
-
-        return unsubscribe
+        return self._subscribers.add(on_event)
 
     def report(self) -> SessionReport:
         """The session as it is now; also after close."""
         nominated_ms = None
-        if self._nominated_at is not None and self._remote_at is not None:
-            nominated_ms = (self._nominated_at - self._remote_at) * 1000
+        outcome = self._outcome
+        if outcome.completed_at is not None and self._remote_at is not None:
+            nominated_ms = (outcome.completed_at - self._remote_at) * 1000
+        failure = "" if self.state is SessionState.COMPLETED else outcome.failure
         return SessionReport(
             state=self.state,
             role=self.role,
-            reason=self._failure or self._reasons.get(1, ""),
+            reason=failure or outcome.reasons.get(1, ""),
             nominated_ms=nominated_ms,
             pairs=self._agent.pairs,
             selected=self._paths[1].pair,
-            path_changes=tuple(self._changes),
-            unvalidated_packets=self._unvalidated,
-            gathering_problems=(*self._problems, *self._sources.problems),
+            path_changes=tuple(outcome.changes),
+            unvalidated_packets=self._reception.unvalidated,
+            gathering_problems=self._sides.current.problems,
         )
 
     async def close(self) -> None:
@@ -320,29 +349,22 @@ class Session:
             self._closed = True
             for path in self._paths.values():
                 path.stop()
-            self._concluded.set()
+            self._sides.current.closed = True
+            self._outcome.end()
         await self._driver.close()
-        await self._sources.close()
+        await self._sides.close()
 
     # --- what the driver tells ---
 
     def _handle_event(self, event: Event) -> None:
+        self._outcome.handle(event, restarting=self._agent.restarting)
         match event:
-            case StateChanged(state=SessionState.COMPLETED):
-                self._sources.stop()
-                if self._nominated_at is None:
-                    self._nominated_at = event.at
-                self._failure = ""
-                self._concluded.set()
-            case StateChanged(state=SessionState.FAILED):
-                self._sources.stop()
-                self._failure = event.reason or "no path was found"
-                self._concluded.set()
+            case StateChanged(state=SessionState.COMPLETED | SessionState.FAILED):
+                self._sides.stop(restarting=self._agent.restarting)
             case PathSelected():
                 self._flows.prove(event.flow)
                 self._select(event)
             case PathLost():
-                self._changes.append(event)
                 self._paths[event.component].stop()
             case CheckReceived():
                 self._flows.prove(event.flow)
@@ -350,18 +372,9 @@ class Session:
                 self._refresh_pairs()
             case _:
                 pass
-        for subscriber in tuple(self._subscribers):
-            try:
-                subscriber(event)
-            except Exception as error:
-                # A fault of the application must not stop the checks.
-                context = {"message": "a subscriber of an ICE session failed", "exception": error}
-                asyncio.get_running_loop().call_exception_handler(context)
+        self._subscribers.tell(event)
 
     def _select(self, event: PathSelected) -> None:
-        if event.component in self._reasons:
-            self._changes.append(event)
-        self._reasons[event.component] = event.reason
         path = self._paths[event.component]
         connection = self._flows.connection(event.flow)
         socket = self._flows.udp(event.flow)
@@ -378,23 +391,5 @@ class Session:
             if path.pair is not None:
                 path.pair = self._agent.selected(component) or path.pair
 
-    def _handle_packet(self, flow: FlowId, remote: TransportAddress, packet: bytes, now: float) -> None:
-        path = self._route(flow, remote)
-        if path is not None:
-            path.deliver(packet, now)
-            return
-        self._unvalidated += 1
-        if self._flows.connection(flow) is not None:
-            # The core judges strangers on connections by all they send (RFC 6544 §7.1).
-            self._driver.feed(lambda at: self._agent.receive(flow, remote, packet, at))
-        elif (flow, remote) not in self._told_sources and len(self._told_sources) < _MAX_TOLD_SOURCES:
-            self._told_sources.add((flow, remote))
-            reason = "media from a source without a valid check"
-            self._handle_event(PacketRefused(at=now, flow=flow, remote=remote, reason=reason))
-
-    def _route(self, flow: FlowId, remote: TransportAddress) -> SelectedPath | None:
-        if flow in self._plain:
-            path, source = self._plain[flow]
-            return path if source.accepts(remote) else None
-        component = self._agent.accepts_data(flow, remote)
-        return None if component is None else self._paths[component]
+    def _lose_socket(self, flow: FlowId, reason: str) -> None:
+        self._driver.feed(lambda now: self._agent.socket_lost(flow, reason, now))

@@ -23,6 +23,7 @@ from ice.network import TcpConnection
 from ice.session import Session
 from ice.sockets import HostNetwork
 from ice.types import (
+    Credentials,
     Role,
     SessionState,
     TcpType,
@@ -240,9 +241,16 @@ async def test_misuse_raises() -> None:
     with pytest.raises(RuntimeError, match="twice"):
         await session.gather()
     session.set_remote(description)
-    with pytest.raises(RuntimeError, match="once"):
-        session.set_remote(description)
+    other = replace(description, credentials=Credentials(ufrag="another", password="of-another-generation"))
+    assert session.is_restart(other)
+    assert not session.is_restart(description)
+    with pytest.raises(ValueError, match="restart"):
+        session.set_remote(other)
     await session.close()
+    with pytest.raises(RuntimeError, match="close"):
+        session.set_remote(description)
+    with pytest.raises(RuntimeError, match="close"):
+        await session.restart()
     with pytest.raises(RuntimeError, match="close"):
         await session.gather()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
+
 from ice.network import CloseReceiver, FrameReceiver
 from ice.path import SelectedPath
 from ice.plain import PlainSource
@@ -141,6 +143,17 @@ def test_tcp_drops_media_and_keeps_dtls() -> None:
     tcp.open, tcp.drops = False, 0
     assert not path.send(RTP)
     assert (path.sent_packets, path.unsent_packets, path.dropped_stale) == (3, 1, 2)
+
+
+@pytest.mark.parametrize("first", [0x40, 0x4F, 0x50, 0x7F, 0xC0, 0xFF])
+def test_quic_may_be_dropped_for_it_sends_again(first: int) -> None:
+    """A short header begins with 64 to 127, a long one with 192 to 255 (RFC 9000 §17, RFC 9443)."""
+    path = SelectedPath(1)
+    tcp = FakeTcp()
+    path.use_tcp(tcp, pair(Transport.TCP))
+    packet = bytes((first,)) + bytes(1199)
+    path.send(packet)
+    assert tcp.sent == [(packet, True)]
 
 
 def test_the_counts_survive_a_change_of_the_pair() -> None:

@@ -322,9 +322,10 @@ def test_a_nonsense_selection_of_a_full_peer_changes_nothing() -> None:
 def test_checks_of_a_lite_peer_are_answered_and_nominate_nothing() -> None:
     """Some lite servers send checks (Janus does)."""
     one = Single(Role.CONTROLLED, config=LITE)
-    one.remote(remote_udp(), remote_udp(5002, host="198.51.100.7"), lite=True)
+    one.remote(remote_udp(priority=2130706175), remote_udp(5002, host="203.0.113.7"), lite=True, ice2=False)
     before = one.said(PathSelected)
-    other = TransportAddress(host="198.51.100.7", port=5002)
+    assert [path.remote for path in before] == [UDP_PEER], "by the addresses, whatever the priorities"
+    other = TransportAddress(host="203.0.113.7", port=5002)
     one.check(one.udp, other, role=Role.CONTROLLING, use_candidate=True)
     assert len(one.answers()) == 1
     assert one.said(PathSelected) == before

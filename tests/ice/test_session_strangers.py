@@ -61,7 +61,7 @@ async def test_a_connection_out_of_step_is_closed() -> None:
     async with two(udp=False) as (left, right, _policy):
         await connect(left, right)
         for _ in range(10):
-            assert right.session.path(1).send(b"\xff" * 40)
+            assert right.session.path(1).send(b"\x08" * 40)
         await until(lambda: any("framing is lost" in event.reason for event in left.of(FlowClosed)))
 
 

@@ -34,19 +34,17 @@ def address_of(name: tuple[str, int] | tuple[str, int, int, int]) -> TransportAd
 
 
 def require_literal(host: str) -> None:
-    """Raise OSError where `host` is no IP literal, whose zone may stand behind "%".
-
-    No call of this package waits for a name server.
-    """
+    """Raise OSError where `host` is no IP literal: no call of this package waits for a name server."""
     try:
-        socket.inet_pton(family_of(host), host.partition("%")[0])
+        socket.inet_pton(family_of(host), host)
     except (OSError, ValueError) as error:
         raise OSError(errno.EINVAL, f"{host!r} is not an IP address") from error
 
 
 def _scoped(host: str, port: int) -> tuple[str, int, int, int]:
-    """The socket name of a link-local address; OSError where there is no such interface."""
+    """The socket name of an IPv6 address with its zone; OSError where there is no such interface."""
     bare, _, zone = host.partition("%")
+    require_literal(bare)
     return bare, port, 0, socket.if_nametoindex(zone)
 
 
@@ -104,13 +102,16 @@ class HostUdpSocket:
             return False
         host = remote.host
         try:
+            if "%" in host:
+                self._socket.sendto(data, _scoped(host, remote.port))
+                return True
             if host not in self._literals:
                 # Sending to a name would wait for a name server, in the middle of the event loop.
                 require_literal(host)
                 if len(self._literals) >= _KNOWN_REMOTES:
                     self._literals.clear()
                 self._literals.add(host)
-            self._socket.sendto(data, (host, remote.port) if "%" not in host else _scoped(host, remote.port))
+            self._socket.sendto(data, (host, remote.port))
         except (OSError, OverflowError):
             self.send_errors += 1
             return False

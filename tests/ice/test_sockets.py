@@ -128,6 +128,27 @@ async def test_names_are_never_looked_up(host: str) -> None:
         await network.connect_tcp(HOST, TransportAddress(host=host, port=9))
 
 
+async def test_a_link_local_address_is_reached_by_its_zone() -> None:
+    received: list[bytes] = []
+    sock = HostUdpSocket.bind("::1", 0, lambda data, _: received.append(data))
+    other = HostUdpSocket.bind("::1", 0, ignore_datagram)
+    assert other.send(b"1", TransportAddress(host="::1%lo", port=sock.local.port))
+    await until(lambda: bool(received))
+    for host in ("::1%nowhere", "localhost%lo", "127.0.0.1%lo", "::1%"):
+        assert not other.send(b"2", TransportAddress(host=host, port=sock.local.port))
+    assert other.send_errors == 4
+    sock.close()
+    other.close()
+
+
+async def test_a_group_has_room_for_all_who_listen() -> None:
+    first = HostUdpSocket.bind("224.0.0.1", 0, ignore_datagram)
+    second = HostUdpSocket.bind("224.0.0.1", first.local.port, ignore_datagram)
+    assert first.local == second.local
+    first.close()
+    second.close()
+
+
 # --- addresses ---
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ice.gateway_client import ANNOUNCEMENT_GROUP
+from ice.port_mapping import ANNOUNCEMENT_PORT
+from ice.udp_socket import HostUdpSocket
 from tests.peers.icephone import icephone
 from tests.peers.miniupnpd import INSIDE6, ROUTER, Miniupnpd, miniupnpd
 from tests.peers.netns import two_networks
-from tests.peers.process import Programs
+from tests.peers.process import Programs, until
 from tests.peers.tones import seconds, tone_share
 
 pytestmark = [pytest.mark.peer("netns", "miniupnpd"), pytest.mark.root]
@@ -147,6 +151,31 @@ async def test_a_firewall_lets_ipv6_in_where_it_is_asked(programs: Programs, tmp
     assert talk.holes == 1
     assert left == 0
     talk.heard()
+
+
+@pytest.mark.req("ICETCP-5.3-3")
+async def test_what_a_gateway_announces_is_heard_by_all_clients() -> None:
+    heard: list[tuple[bytes, str]] = []
+    async with two_networks() as networks:
+        with networks.caller.entered():
+            clients = [
+                HostUdpSocket.bind(
+                    ANNOUNCEMENT_GROUP,
+                    ANNOUNCEMENT_PORT,
+                    lambda data, remote: heard.append((data, remote.host)),
+                )
+                for _ in range(2)
+            ]
+        with networks.router.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gateway:
+            gateway.bind((networks.router.host, 0))
+            gateway.setsockopt(
+                socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(networks.router.host)
+            )
+            gateway.sendto(b"changed", (ANNOUNCEMENT_GROUP, ANNOUNCEMENT_PORT))
+        await until(lambda: len(heard) == 2, "both clients hear it")
+        for client in clients:
+            client.close()
+    assert set(heard) == {(b"changed", networks.router.host)}
 
 
 @pytest.mark.req("ICETCP-3-7")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, assert_never
 
@@ -26,8 +27,9 @@ from ice.types import (
 from tests.net import stun_server
 from tests.net.clock import Timer
 from tests.net.host import Host
+from tests.net.relay_client import RelayClient, RelayedConnection
 from tests.net.stream_asker import StreamAsker
-from tests.net.tcp import EXISTS, REFUSED, Connection, Dial
+from tests.net.tcp import EXISTS, REFUSED, Connection
 
 _E = TypeVar("_E", bound=Event)
 
@@ -88,10 +90,11 @@ class IceHost:
         self.events: list[Event] = []
         self.media: list[tuple[int | None, bytes]] = []
         """Packets that are no STUN, and the component whose media may come from there."""
-        self.connections: dict[FlowId, Connection] = {}
+        self.connections: dict[FlowId, Connection | RelayedConnection] = {}
+        self.relays: dict[FlowId, RelayClient] = {}
         self._udp: dict[FlowId, TransportAddress] = {}
         self._listeners: dict[FlowId, TransportAddress] = {}
-        self._dials: dict[FlowId, Dial] = {}
+        self._dials: dict[FlowId, Callable[[], None]] = {}
         self._clock = host.internet.clock
         self._timer = Timer(self._clock, self._handle_timer)
         self._make_reflexive = ServerCandidates(())
@@ -123,6 +126,26 @@ class IceHost:
                 if which.active:
                     self._add(make.active(address, component), None)
         self.pump()
+
+    def relay(self, address: str, server: TransportAddress, component: int = 1) -> None:
+        """Ask a TURN server to relay TCP; the candidates follow when it has answered."""
+        flow = self.agent.new_flow()
+
+        def allocated(relayed: TransportAddress) -> None:
+            make = ServerCandidates(())
+            passive, active = make.relayed_tcp(relayed, None, component, server.host, 0)
+            self._add(passive, flow)
+            self._add(active, None)
+            self.pump()
+
+        self.relays[flow] = RelayClient(
+            self.host,
+            address,
+            server,
+            allocated=allocated,
+            accepted=lambda connection: self._accept(flow, connection),
+            lost=lambda _: None,
+        )
 
     def _add(self, candidate: Candidate, flow: FlowId | None) -> None:
         self.gathered.append(candidate)
@@ -201,7 +224,7 @@ class IceHost:
     def open_flows(self) -> int:
         """Sockets, connections and dialling attempts that are open."""
         own = len(self._udp) + len(self._listeners) + len(self._dials) + len(self.connections)
-        return own + self._streams.open_streams
+        return own + len(self.relays) + self._streams.open_streams
 
     # --- what the agent wants -------------------------------------------------------------------------------
 
@@ -230,9 +253,10 @@ class IceHost:
                 if connection is not None:
                     connection.send(command.data)
             case OpenTcp():
-                self._dial(command.flow, command.local, command.remote)
+                self._dial(command)
             case PermitPeer():
-                raise AssertionError("no relays here yet")
+                if command.flow in self.relays:
+                    self.relays[command.flow].permit(command.host)
             case CloseFlow():
                 self._close(command.flow)
             case _:
@@ -243,14 +267,21 @@ class IceHost:
             del self.host.udp[self._udp.pop(flow)]
         if flow in self._listeners:
             del self.host.listeners[self._listeners.pop(flow)]
+        if flow in self.relays:
+            self.relays.pop(flow).close()
         if flow in self._dials:
-            self._dials.pop(flow).abandon()
+            self._dials.pop(flow)()
         if flow in self.connections:
             self.connections.pop(flow).close()
 
-    def _dial(self, flow: FlowId, local: TransportAddress, remote: TransportAddress) -> None:
-        def opened(connection: Connection) -> None:
-            del self._dials[flow]
+    def _dial(self, command: OpenTcp) -> None:
+        flow, local, remote = command.flow, command.local, command.remote
+
+        def opened(connection: Connection | RelayedConnection) -> None:
+            if self._dials.pop(flow, None) is None:
+                # Given up while the relay was at it.
+                connection.close()
+                return
             self._adopt(flow, connection)
             self.agent.flow_opened(flow, connection.local, self._clock.now)
             self.pump()
@@ -261,18 +292,27 @@ class IceHost:
                 self.agent.flow_failed(flow, reason, self._clock.now, failure)
                 self.pump()
 
-        self._dials[flow] = self.host.dial(local.host, remote, port=local.port, opened=opened, failed=failed)
+        if command.via is None:
+            dial = self.host.dial(local.host, remote, port=local.port, opened=opened, failed=failed)
+            self._dials[flow] = dial.abandon
+            return
+        relay = self.relays.get(command.via)
+        self._dials[flow] = (lambda: None) if relay is None else (lambda: relay.give_up(remote))
+        if relay is None:
+            self._clock.after(0, lambda: failed("the relay is gone"))
+        else:
+            relay.connect(remote, opened, failed)
 
     # --- what comes from the network ------------------------------------------------------------------------
 
-    def _accept(self, listener: FlowId, connection: Connection) -> None:
+    def _accept(self, listener: FlowId, connection: Connection | RelayedConnection) -> None:
         flow = self.agent.new_flow()
         self._adopt(flow, connection)
         now = self._clock.now
         self.agent.flow_accepted(flow, listener, connection.local, connection.remote, now)
         self.pump()
 
-    def _adopt(self, flow: FlowId, connection: Connection) -> None:
+    def _adopt(self, flow: FlowId, connection: Connection | RelayedConnection) -> None:
         def ended(reason: str) -> None:
             if self.connections.pop(flow, None) is not None:
                 self.agent.flow_closed(flow, reason, self._clock.now)

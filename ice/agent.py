@@ -214,6 +214,17 @@ class Agent:
         self._generations.abandon(now)
         self._advance(now)
 
+    def leave_ice(self, now: float) -> None:
+        """The peer answers our restart without ICE: keep the sockets of the new description, end all else.
+
+        Raises:
+            ValueError: no restart waits for a description.
+        """
+        if not self.restarting:
+            raise ValueError("no restart waits for the peer's description")
+        self._generations.leave_ice(now)
+        self._advance(now)
+
     @property
     def restarting(self) -> bool:
         """True from the beginning of a restart to its end, good or bad."""
@@ -319,8 +330,9 @@ class Agent:
 
     def socket_lost(self, flow: FlowId, reason: str, now: float) -> None:
         """A socket of ours is gone, say the relay behind it: its pairs fail, and media that took it stops."""
-        self._generations.socket_lost(flow, reason, now)
-        self._advance(now)
+        if self.state is not SessionState.CLOSED:
+            self._generations.socket_lost(flow, reason, now)
+            self._advance(now)
 
     # --- time -----------------------------------------------------------------------------------------------
 

@@ -135,6 +135,12 @@ class Generations:
         if self.current.state is not self.state:
             self._tell(self.current.state, "the path was lost while a restart was offered", now)
 
+    def leave_ice(self, now: float) -> None:
+        """The peer answers a restart without ICE (RFC 8839 §4.4.3.1): what was before ends."""
+        for older in self._older:
+            older.close("not needed: the peer has left ICE", now)
+        self._older = []
+
     def set_remote(self, description: Description, now: float) -> None:
         """Take the peer's description; with the first one of a generation those before step back."""
         if self.current.remote is None and self._before:

@@ -308,7 +308,9 @@ class Session:
             ValueError: the component has no UDP socket.
             RuntimeError: the peer has a description.
         """
-        if self._remote_at is not None:
+        if self._agent.restarting:
+            self._driver.feed(self._agent.leave_ice)
+        if self._agent.remote_description is not None:
             raise RuntimeError("a peer with a description is checked")
         path = self.path(component)
         chosen = self._sides.current.sockets.keep_defaults().get(component)

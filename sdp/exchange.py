@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ice.types import Description
+from ice.types import Credentials, Description
 from sdp import answer_reading, offer_answer, remote_audio, rtp_attr, section
 from sdp.errors import ExchangeError, NegotiationError
 from sdp.model import SessionDescription
@@ -36,7 +36,8 @@ class MediaExchange:
         self._session_id = session_id
         self._next_version = version
         self._open: SessionDescription | None = None
-        self._ice_required = False
+        self._asked: LocalMedia | None = None
+        self._own: Credentials | None = None
         self._local: SessionDescription | None = None
         self._remote: SessionDescription | None = None
         self._negotiated: NegotiatedMedia | None = None
@@ -81,7 +82,7 @@ class MediaExchange:
         else:
             built = self._further_offer(local, self._local)
         self._open = self._versioned(built)
-        self._ice_required = local.ice_required
+        self._asked = local
         return self._open
 
     def _further_offer(self, local: LocalMedia, last: SessionDescription) -> SessionDescription:
@@ -93,23 +94,27 @@ class MediaExchange:
     def accept(self, answer: SessionDescription) -> NegotiatedMedia:
         """Take the answer to our open offer.
 
+        An answer without ICE to a further offer means plain RTP from then on (RFC 8839 §4.4.3.1).
+
         Raises:
             NegotiationError: the answer leaves nothing to talk with; the state is as before the offer.
             ExchangeError: no offer is open.
         """
-        if self._open is None:
+        if self._open is None or self._asked is None:
             raise ExchangeError("there is no open offer")
         offer, self._open = self._open, None
+        asked = self._asked
         negotiated = answer_reading.accept_answer(offer, answer)
-        if self._ice_required and negotiated.ice is None:
+        if asked.ice_required and negotiated.ice is None:
             raise NegotiationError(f"media without ICE is not taken here, and {negotiated.ice_reason}")
         running = self._running_ice()
-        if running is not None:
-            if negotiated.ice is None:
-                raise NegotiationError(f"the answer gives up ICE within the call: {negotiated.ice_reason}")
-            if running.credentials != negotiated.ice.credentials:
+        if running is not None and negotiated.ice is not None:
+            restarted = running.credentials != negotiated.ice.credentials
+            if self._is_renewed(asked) and not restarted:
+                raise NegotiationError("the answer does not restart ICE, which the offer asked for")
+            if restarted and not self._is_renewed(asked):
                 raise NegotiationError("the answer restarts ICE without being asked to")
-        self._commit(offer, answer, negotiated)
+        self._commit(offer, answer, negotiated, asked)
         return negotiated
 
     def reject(self) -> None:
@@ -122,18 +127,18 @@ class MediaExchange:
         """Answer an offer; where nothing is acceptable the state stays as it is.
 
         Raises:
-            ExchangeError: an offer of ours is open.
+            ExchangeError: an offer of ours is open, or it `renews` and our side is as before.
         """
         if self._open is not None:
             raise ExchangeError("glare: our own offer is open")
         answered = self._answer(offer, local, refusal=self._ice_fault(offer))
         if answered.negotiated is None:
             return answered
-        if self._running_ice() is not None and answered.negotiated.ice is None:
-            reason = f"the offer gives up ICE within the call: {answered.negotiated.ice_reason}"
-            return self._answer(offer, local, refusal=reason)
+        renews = self._leaves_ice(answered.negotiated) or self._restarts(answered.negotiated)
+        if renews and not self._is_renewed(local):
+            raise ExchangeError("the offer restarts or leaves ICE, and our side has not let go of it")
         description = self._versioned(answered.description)
-        self._commit(description, offer, answered.negotiated)
+        self._commit(description, offer, answered.negotiated, local)
         return replace(answered, description=description)
 
     def _answer(self, offer: SessionDescription, local: LocalMedia, *, refusal: str) -> Answer:
@@ -145,6 +150,30 @@ class MediaExchange:
             previous=self._local,
             refusal=refusal,
         )
+
+    def renews(self, offer: SessionDescription, local: LocalMedia) -> bool:
+        """True where the peer's offer restarts ICE or leaves it, and would be accepted.
+
+        Our side must then have new credentials and sockets before `answer` (RFC 8839 §4.4.2.1).
+        """
+        if self._open is not None or self._running_ice() is None:
+            return False
+        # The pairs of the ICE session that ends have no place in the answer.
+        local = replace(local, selected=())
+        negotiated = self._answer(offer, local, refusal=self._ice_fault(offer)).negotiated
+        return negotiated is not None and (self._leaves_ice(negotiated) or self._restarts(negotiated))
+
+    def _restarts(self, negotiated: NegotiatedMedia) -> bool:
+        running = self._running_ice()
+        given = negotiated.ice
+        return running is not None and given is not None and running.credentials != given.credentials
+
+    def _leaves_ice(self, negotiated: NegotiatedMedia) -> bool:
+        return self._running_ice() is not None and negotiated.ice is None
+
+    def _is_renewed(self, local: LocalMedia) -> bool:
+        """True where our side has other credentials than in the descriptions in force."""
+        return local.ice is None or local.ice.credentials != self._own
 
     def _running_ice(self) -> Description | None:
         """The peer's description that the ICE session of this call runs with."""
@@ -164,9 +193,14 @@ class MediaExchange:
     # --- common -------------------------------------------------------------------------------------------
 
     def _commit(
-        self, ours: SessionDescription, theirs: SessionDescription, negotiated: NegotiatedMedia
+        self,
+        ours: SessionDescription,
+        theirs: SessionDescription,
+        negotiated: NegotiatedMedia,
+        local: LocalMedia,
     ) -> None:
         self._local, self._remote, self._negotiated = ours, theirs, negotiated
+        self._own = None if local.ice is None else local.ice.credentials
         for description in (ours, theirs):
             for audio in rtp_attr.formats(description.media[negotiated.index])[0]:
                 # The first meaning of a number stays (RFC 3264 §8.3.2).
@@ -207,7 +241,7 @@ def _change_of_ice(running: Description, given: Description) -> str:
     if running.credentials != given.credentials:
         changed_ufrag = running.credentials.ufrag != given.credentials.ufrag
         if changed_ufrag and running.credentials.password != given.credentials.password:
-            return "the offer restarts ICE, which is not supported"
+            return ""
         return "the offer changes only one of ice-ufrag and ice-pwd"
     if (running.options, running.pacing_ms, running.lite) != (given.options, given.pacing_ms, given.lite):
         return "the offer changes ice-options, ice-pacing or ice-lite without an ICE restart"

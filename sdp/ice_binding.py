@@ -3,11 +3,13 @@
 Offerer:   gather, offer, apply_answer, paths
 Answerer:  gather, answer, answer_sent, paths
 
-Further offers of either side go through the same methods. The ICE session stays; a restart is refused.
+Further offers of either side go through the same methods; `prepare` comes before each later `answer`. The
+ICE session stays, through restarts of either side too: `restart`, then offer or answer.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import NamedTuple
 
 from ice.config import IceConfig
@@ -21,7 +23,11 @@ from sdp.errors import ExchangeError, NegotiationError
 from sdp.exchange import MediaExchange
 from sdp.model import SessionDescription
 from sdp.negotiated import Answer, AudioWish, LocalMedia, NegotiatedMedia, SelectedPair
+from sdp.race import Race, judge, told_pairs
 from sdp.silent_path import SilentPath
+
+LONGEST_RACE_S = 5.0
+"""Seconds that an answer waits for the checks on pairs that the peer has selected."""
 
 
 class Paths(NamedTuple):
@@ -37,6 +43,8 @@ class IceBinding:
     Attributes:
         session: the ICE session; for its events and its report.
         exchange: the descriptions in force.
+        left_ice: the peer answered an offer without ICE; media stays on its path until our next offer, which
+            restarts ICE or ends it (RFC 8839 §4.4.3.1) and is due at once.
     """
 
     def __init__(self, session: Session, exchange: MediaExchange, *, components: int) -> None:
@@ -45,6 +53,8 @@ class IceBinding:
         self.exchange = exchange
         self._components = components
         self._started: NegotiatedMedia | None = None
+        self._renewed = False
+        self.left_ice = False
         self._silent = SilentPath()
 
     @classmethod
@@ -73,6 +83,65 @@ class IceBinding:
         await session.gather()
         return cls(session, MediaExchange(session_id=session_id), components=components)
 
+    # --- restarts and races -------------------------------------------------------------------------------
+
+    async def restart(self) -> None:
+        """Gather anew under new credentials: the next offer restarts ICE (RFC 8839 §4.4.1.1.1).
+
+        Media goes on where it is. Without ICE nothing happens.
+
+        Raises:
+            ice.errors.GatheringFailed: no candidate could be had; all is as it was.
+            ExchangeError: an offer of ours is open.
+        """
+        if self.exchange.open_offer is not None:
+            raise ExchangeError("our last offer is not answered yet")
+        if self._started is None or self._started.ice is None:
+            return
+        if self._renewed:
+            self._take_back()
+        await self.session.restart()
+        self._renewed = True
+
+    async def prepare(self, offer: SessionDescription, wish: AudioWish) -> None:
+        """Do what an answer to a further offer needs time for.
+
+        Where the offer restarts or leaves ICE our side gathers anew; where it tells what ICE has selected
+        and our checks have not got there yet, they are waited for (RFC 8839 §4.4.2), 5 s at most.
+
+        Raises:
+            ice.errors.GatheringFailed: no candidate could be had; all is as it was.
+        """
+        if self.exchange.renews(offer, self._local(wish)):
+            await self.restart()
+        else:
+            await self._await_checks(offer)
+
+    async def _await_checks(self, offer: SessionDescription) -> None:
+        started = self._started
+        if started is None or started.ice is None or started.index >= len(offer.media):
+            return
+        remote = remote_audio.read(offer, offer.media[started.index], is_answer=False)
+        told = told_pairs(remote, muxed=started.rtcp_mux)
+        moved = asyncio.Event()
+        unsubscribe = self.session.subscribe(lambda _: moved.set())
+        try:
+            async with asyncio.timeout(LONGEST_RACE_S):
+                while judge(told, self.session.report().pairs) is Race.RUNNING:
+                    moved.clear()
+                    await moved.wait()
+        except TimeoutError:
+            # It is answered as if it had told nothing.
+            pass
+        finally:
+            unsubscribe()
+
+    def _take_back(self) -> None:
+        """A restart that came to nothing: all is as before it."""
+        if self._renewed:
+            self._renewed = False
+            self.session.abandon_restart()
+
     # --- offers and answers -------------------------------------------------------------------------------
 
     def offer(self, wish: AudioWish) -> SessionDescription:
@@ -92,15 +161,20 @@ class IceBinding:
         Raises:
             NegotiationError: the answer leaves nothing to talk with; a running stream goes on as before.
         """
-        negotiated = self.exchange.accept(answer)
+        try:
+            negotiated = self.exchange.accept(answer)
+        except NegotiationError:
+            self._take_back()
+            raise
         if self._started is not None:
             self.session.both_lite.update_answered()
         self._apply(negotiated)
         return negotiated
 
     def offer_failed(self) -> None:
-        """Our offer was rejected or timed out: everything stays as it was."""
+        """Our offer was rejected or timed out: everything stays as it was (RFC 8839 §4.4)."""
         self.exchange.reject()
+        self._take_back()
 
     def answer(self, offer: SessionDescription, wish: AudioWish) -> Answer:
         """Answer an offer; `answer_sent` is to follow once the answer is on its way.
@@ -113,7 +187,10 @@ class IceBinding:
         started = self._started
         if started is not None and started.ice is not None and self.exchange.open_offer is None:
             self.session.both_lite.take(lite_selection.read(offer, started.index, muxed=started.rtcp_mux))
-        return self.exchange.answer(offer, self._local(wish))
+        answered = self.exchange.answer(offer, self._local(wish))
+        if answered.negotiated is None:
+            self._take_back()
+        return answered
 
     def answer_sent(self) -> None:
         """Our answer has left: ICE may begin (RFC 8839 §4.3.2), or plain RTP.
@@ -204,7 +281,7 @@ class IceBinding:
 
     def _selected(self) -> tuple[SelectedPair, ...]:
         started = self._started
-        if started is None or started.ice is None:
+        if started is None or started.ice is None or self._renewed:
             return ()
         if started.ice.lite and self.session.local_description.lite:
             return self._chosen()
@@ -233,11 +310,14 @@ class IceBinding:
         return min(self._started.components, self._components) if self._started is not None else 0
 
     def _apply(self, negotiated: NegotiatedMedia) -> None:
-        started = self._started
-        if started is not None and started.ice is not None:
-            # The exchange has seen to it that ICE goes on as it is.
+        started, renewed = self._started, self._renewed
+        if started is not None and started.ice is not None and not renewed:
+            # ICE goes on as it is; the exchange has seen to that.
+            self.left_ice = negotiated.ice is None
             return
-        if started is None and negotiated.components < self._components:
+        self._renewed = False
+        self.left_ice = False
+        if (started is None or renewed) and negotiated.components < self._components:
             self.session.limit_components(negotiated.components)
         if negotiated.ice is not None:
             # Towards a lite peer the session takes the controlling role (RFC 8445 §6.1.1).
@@ -251,7 +331,9 @@ class IceBinding:
         if negotiated.rtcp and not negotiated.rtcp_mux and self._components >= 2:
             targets[2] = negotiated.remote_rtcp_address
         for component, target in targets.items():
-            if target is not None and self.session.path(component).remote != target:
+            path = self.session.path(component)
+            # A path that ICE had found is not a plain one, whatever address it leads to.
+            if target is not None and (path.remote != target or path.pair is not None):
                 try:
                     self.session.plain_path(component, target)
                 except ValueError as error:

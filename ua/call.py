@@ -15,8 +15,9 @@ from ua.config import Account
 from ua.errors import Interrupted, MediaOneWay, NoMediaPath, UaError
 from ua.events import EventLog
 from ua.gathering import EarlyGathering
-from ua.media_leg import MediaLeg, traffic
+from ua.media_leg import MediaLeg
 from ua.offers import Offers
+from ua.path_figures import traffic
 from ua.plan import MediaPlan
 from ua.results import CallResult, PathChange
 from ua.sip.leg import Leg
@@ -188,11 +189,24 @@ class Call:
         self._enter(CallState.ESTABLISHED)
         self._established.set_result(None)
         await self._tell_selection(leg, media)
-        await self._until_over(leg, _conversation(media, plan))
+        await self._until_over(leg, self._converse(media, plan))
 
     async def _tell_selection(self, leg: Leg, media: MediaLeg) -> None:
         if media.needs_updated_offer and self._offers is not None:
             await self._until_over(leg, self._offers.tell_selection())
+
+    async def _converse(self, media: MediaLeg, plan: MediaPlan) -> None:
+        """Return when the plan says that we hang up; meanwhile the path is kept."""
+        talking = asyncio.ensure_future(_conversation(media, plan))
+        keeping = asyncio.ensure_future(_pause(None) if self._offers is None else self._offers.keep_path())
+        try:
+            done, _ = await asyncio.wait({talking, keeping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            talking.cancel()
+            keeping.cancel()
+            await asyncio.gather(talking, keeping, return_exceptions=True)
 
     async def _before_end(self, leg: Leg, work: Awaitable[None]) -> None:
         """Await `work` that media needs; raises Interrupted or NoMediaPath where the call ends first."""

@@ -67,7 +67,7 @@ class IncomingCall(Call):
             await self._given_up()
         if self._hung_up.is_set():
             raise Interrupted("hung up before the call was answered")
-        body = media.offer() if offer is None else media.answer(offer)
+        body = media.offer() if offer is None else await media.answer(offer)
         if isinstance(body, Refusal):
             await self._refuse(body)
             return

@@ -9,32 +9,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from typing import Literal
 
-from ice.errors import IceFailed
-from ice.messages import PathLost, PathSelected
+from ice.errors import GatheringFailed, IceFailed
+from ice.messages import Event
 from ice.network import Network
 from ice.report import SessionReport
-from ice.types import Transport
+from ice.types import Role, Transport
 from media.engine import MediaEngine
 from media.session import MediaSession
 from media.sources import WavSource
-from media.statistics import DirectionStatistics, MediaStatistics
+from media.statistics import MediaStatistics
 from sdp import parser, writer
-from sdp.diagnostics import Diagnostic
 from sdp.direction import Direction
 from sdp.errors import ExchangeError, NegotiationError, SdpError
 from sdp.ice_binding import IceBinding
 from sdp.negotiated import AudioWish, NegotiatedMedia
-from ua import clock, codec_mapping
+from ua import clock, codec_mapping, path_figures
 from ua.audio import open_audio
 from ua.config import Account
 from ua.errors import NoMediaPath, UaError
 from ua.events import EventLog
 from ua.gathering import EarlyGathering, gather
+from ua.path_watch import PathWatch
 from ua.plan import MediaPlan
 from ua.refusal import Refusal
-from ua.results import IceSummary, PathChange, Traffic
+from ua.results import IceSummary, PathChange
+from ua.sdp_log import SdpLog
 
 SHORTEST_MS, LONGEST_MS = 10, 200
 """Packet times that we send with, whatever the peer wishes."""
@@ -50,6 +50,9 @@ class MediaLeg:
         engine: the clock of all media.
         log: event log.
         party: our name in it.
+
+    Attributes:
+        watch: whether there is a path.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class MediaLeg:
         self._engine = engine
         self._log = log
         self._party = party
+        self._sdp = SdpLog(log, party)
         self._wish = AudioWish(
             formats=codec_mapping.formats(account.codecs),
             ptime_ms=account.ptime_ms,
@@ -74,7 +78,8 @@ class MediaLeg:
         self._rate = codec_mapping.codec_of(self._wish.formats[0]).sample_rate
         self._audio = open_audio(plan, rate=self._rate)
         self._pathless_hint = plan.pathless_hint
-        self._unsubscribe = binding.session.subscribe(lambda event: log.record_event(party, "ice", event))
+        self.watch = PathWatch()
+        self._unsubscribe = binding.session.subscribe(self._on_ice)
         for problem in binding.session.report().gathering_problems:
             log.record(clock.now(), party, "ice", "gathering_problem", reason=problem)
         self._negotiated: NegotiatedMedia | None = None
@@ -122,25 +127,48 @@ class MediaLeg:
             await binding.close()
             raise
 
+    def _on_ice(self, event: Event) -> None:
+        self._log.record_event(self._party, "ice", event)
+        self.watch.handle(event)
+
     # --- offers and answers -------------------------------------------------------------------------------
 
     def offer(self) -> bytes:
         """The body of our next offer."""
-        return self._told("offer", "out", writer.write(self._binding.offer(self._wish)))
+        return self._sdp.told("offer", "out", writer.write(self._binding.offer(self._wish)))
 
-    def offer_in_answer(self) -> bytes | Refusal:
-        """The offer for a re-INVITE that brought none (RFC 3261 §14.2); `late_answer` is to follow."""
+    async def restart_offer(self) -> bytes:
+        """The body of an offer that restarts ICE; without ICE an offer like any.
+
+        Raises:
+            NoMediaPath: no local address can be used any more.
+            ExchangeError: an offer of ours is open.
+        """
         try:
-            return self.offer()
+            await self._binding.restart()
+        except GatheringFailed as error:
+            raise NoMediaPath(f"no candidate for media: {error}") from error
+        self._check_open()
+        return self.offer()
+
+    async def offer_in_answer(self) -> bytes | Refusal:
+        """The offer for a re-INVITE that brought none (RFC 3261 §14.2); `late_answer` is to follow.
+
+        It restarts ICE: it may be for somebody else than the peer of now (RFC 8839 §7.5).
+        """
+        try:
+            return await self.restart_offer()
         except ExchangeError as error:
             return Refusal(code=491, reason=str(error))
+        except NoMediaPath as error:
+            return Refusal(code=500, reason=str(error))
 
     def late_answer(self, body: bytes | None) -> None:
         """The answer of the ACK; without a usable one everything stays as it was."""
         if self._last_report is not None:
             return
         if body is None:
-            self._record("sdp", "refused", line=None, reason="the ACK left our offer without an answer")
+            self._sdp.refused("the ACK left our offer without an answer")
             self.offer_failed()
             return
         with contextlib.suppress(NoMediaPath):  # it was recorded
@@ -153,13 +181,13 @@ class MediaLeg:
             NoMediaPath: it is no SDP, it leaves nothing to talk with, or the media is closed.
         """
         self._check_open()
-        self._told("answer", "in", body)
+        self._sdp.told("answer", "in", body)
         try:
             answer = parser.parse(body)
-            self._diagnose(answer.diagnostics)
+            self._sdp.diagnose(answer.diagnostics)
             self._adopt(self._binding.apply_answer(answer))
         except SdpError as error:
-            self._record("sdp", "refused", line=error.line, reason=error.reason)
+            self._sdp.refused(error.reason, line=error.line)
             raise NoMediaPath(
                 f"the answer leaves no media: {error}",
                 hint="the other side answered the call but accepted none of its audio",
@@ -169,38 +197,43 @@ class MediaLeg:
         """Our offer was refused: everything stays as it was."""
         self._binding.offer_failed()
 
-    def answer(self, body: bytes) -> bytes | Refusal:
+    async def answer(self, body: bytes) -> bytes | Refusal:
         """The answer to the peer's offer, first or later; `answer_sent` is to follow."""
-        self._told("offer", "in", body)
+        self._sdp.told("offer", "in", body)
         try:
             offer = parser.parse(body)
         except SdpError as error:
-            self._record("sdp", "refused", line=error.line, reason=error.reason)
+            self._sdp.refused(error.reason, line=error.line)
             return Refusal(code=400, reason=f"malformed SDP, {error}")
         try:
+            if self._negotiated is not None:
+                await self._binding.prepare(offer, self._wish)
+                self._check_open()
             answer = self._binding.answer(offer, self._wish)
         except ExchangeError as error:
             return Refusal(code=491, reason=str(error))
-        self._diagnose(answer.diagnostics)
+        except (GatheringFailed, NoMediaPath) as error:
+            return Refusal(code=500, reason=str(error))
+        self._sdp.diagnose(answer.diagnostics)
         if answer.negotiated is None:
-            self._record("sdp", "refused", line=None, reason=answer.reason)
+            self._sdp.refused(answer.reason)
             return Refusal(code=421 if answer.lacks_ice else 488, reason=answer.reason)
         self._answered = answer.negotiated
-        return self._told("answer", "out", writer.write(answer.description))
+        return self._sdp.told("answer", "out", writer.write(answer.description))
 
     def answer_sent(self) -> None:
         """Our answer is on its way: ICE may begin, or a hold takes effect."""
         try:
             self._binding.answer_sent()
         except NegotiationError as error:
-            self._record("sdp", "refused", line=None, reason=error.reason)
+            self._sdp.refused(error.reason)
             return
         if self._answered is not None:
             self._adopt(self._answered)
 
     def _adopt(self, negotiated: NegotiatedMedia) -> None:
         self._negotiated = negotiated
-        self._diagnose(negotiated.diagnostics)
+        self._sdp.diagnose(negotiated.diagnostics)
         if self._session is not None:
             self._session.use_codec(
                 codec_mapping.codec_of(negotiated.format),
@@ -210,21 +243,8 @@ class MediaLeg:
             self._session.sending = negotiated.direction.sends and not negotiated.held
             self._session.receiving = negotiated.direction.receives
 
-    def _diagnose(self, diagnostics: tuple[Diagnostic, ...]) -> None:
-        for diagnostic in diagnostics:
-            self._record(
-                "sdp", "refused", line=diagnostic.line, text=diagnostic.text, reason=diagnostic.reason
-            )
-
-    def _told(
-        self, name: Literal["offer", "answer"], direction: Literal["in", "out"], text: str | bytes
-    ) -> bytes:
-        body = text.encode() if isinstance(text, str) else text
-        self._record("sdp", name, direction=direction, text=body.decode(errors="replace"))
-        return body
-
-    def _record(self, source: Literal["sdp", "call"], name: str, **data: object) -> None:
-        self._log.record(clock.now(), self._party, source, name, **data)
+    def _record(self, name: str, **data: object) -> None:
+        self._log.record(clock.now(), self._party, "call", name, **data)
 
     # --- media --------------------------------------------------------------------------------------------
 
@@ -267,7 +287,6 @@ class MediaLeg:
             session.path_round_trip_ms = pair.rtt_ms
         self._session = session
         self._record(
-            "call",
             "media",
             codec=negotiated.format.name,
             ptime_ms=negotiated.ptime_ms,
@@ -310,6 +329,29 @@ class MediaLeg:
         return self._binding.needs_updated_offer
 
     @property
+    def left_ice(self) -> bool:
+        """True where the peer has left ICE by its answer: an offer that restarts it is due."""
+        return self._binding.left_ice
+
+    @property
+    def controls(self) -> bool:
+        """True where it is on us to restart ICE (RFC 6544 §11.1)."""
+        return self._binding.session.role is Role.CONTROLLING
+
+    async def path_found(self) -> None:
+        """Wait for the outcome of a restart.
+
+        Raises:
+            NoMediaPath: it found no path, and there is no other.
+        """
+        try:
+            await self._binding.paths()
+        except IceFailed as error:
+            if self.watch.is_lost:
+                raise NoMediaPath(f"the media path was lost and there is no other: {error}") from error
+            self._record("restart_failed", reason=str(error))
+
+    @property
     def statistics(self) -> MediaStatistics | None:
         """Figures of the media session, None before it began."""
         return None if self._session is None else self._session.statistics
@@ -328,47 +370,16 @@ class MediaLeg:
 
     def ice_summary(self) -> IceSummary:
         """What ICE did."""
-        report = self._report
-        if self._negotiated is not None and self._negotiated.ice is None:
-            path = self._binding.session.path(1)
-            return IceSummary(
-                state="off",
-                remote=None if path.remote is None else str(path.remote),
-                local=str(self._binding.session.default_address(1)),
-                transport=Transport.UDP.value,
-                reason=self.why,
-            )
-        return IceSummary.from_pairs(
-            report.pairs,
-            state=report.state.value,
-            role=report.role.value,
-            nominated_ms=report.nominated_ms,
-            selected=report.selected,
-            reason=report.reason,
+        if self._negotiated is None or self._negotiated.ice is not None:
+            return path_figures.with_ice(self._report)
+        session = self._binding.session
+        return path_figures.without_ice(
+            local=session.default_address(1), remote=session.path(1).remote, reason=self.why
         )
 
     def path_changes(self, origin: float, end: float) -> tuple[PathChange, ...]:
         """When media moved until `end`, in ms after `origin` (both monotonic seconds)."""
-        changes: list[PathChange] = []
-        for change in self._report.path_changes:
-            if change.at > end:
-                break
-            at_ms = (change.at - origin) * 1000
-            match change:
-                case PathSelected(pair=pair):
-                    changes.append(
-                        PathChange(
-                            at_ms=at_ms,
-                            component=change.component,
-                            transport=pair.local.transport.value,
-                            local=str(pair.local.address),
-                            remote=str(pair.remote.address),
-                            reason=change.reason,
-                        )
-                    )
-                case PathLost():
-                    changes.append(PathChange(at_ms=at_ms, component=change.component, reason=change.reason))
-        return tuple(changes)
+        return path_figures.path_changes(self._report.path_changes, origin=origin, end=end)
 
     # --- end ----------------------------------------------------------------------------------------------
 
@@ -384,14 +395,3 @@ class MediaLeg:
             self._audio.sink.close()
         await self._binding.close()
         self._unsubscribe()
-
-
-def traffic(direction: DirectionStatistics) -> Traffic:
-    """One direction of the media as the results show it."""
-    return Traffic(
-        packets=direction.packets,
-        bytes=direction.bytes,
-        lost=direction.lost,
-        dropped_stale=direction.dropped_stale,
-        jitter_ms=direction.jitter_ms,
-    )

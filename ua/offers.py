@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
+from sdp.errors import ExchangeError
 from ua.errors import NoMediaPath
 from ua.media_leg import MediaLeg
 from ua.refusal import Refusal, reject
@@ -13,6 +13,9 @@ from ua.sip.body import session_of
 from ua.sip.errors import SipError
 from ua.sip.incoming import IncomingInvite
 from ua.sip.leg import Leg
+
+PEER_RESTARTS_S = 5.0
+"""Seconds that the controlled side waits for a restart by the peer."""
 
 OFFER_TRIES = 2
 """How often an offer of ours is made where the peer's crosses it."""
@@ -44,14 +47,17 @@ class Offers:
     async def _answer(self, again: IncomingInvite) -> None:
         media = self._media
         offer = session_of(again.request)
-        body = media.offer_in_answer() if offer is None else media.answer(offer)
-        if isinstance(body, Refusal):
+        body = await (media.offer_in_answer() if offer is None else media.answer(offer))
+        if again.is_answered:
+            # The peer took it back, or the call ended, while we gathered.
+            media.offer_failed()
+        elif isinstance(body, Refusal):
             reject(again, body, self._codecs)
-            return
-        if offer is None:
+        elif offer is None:
             again.on_ack = lambda ack: media.late_answer(session_of(ack))
-        again.accept(body)
-        if offer is not None:
+            again.accept(body)
+        else:
+            again.accept(body)
             media.answer_sent()
 
     def _answered(self, task: asyncio.Task[None]) -> None:
@@ -69,24 +75,67 @@ class Offers:
     # --- ours ---------------------------------------------------------------------------------------------
 
     async def tell_selection(self) -> None:
-        """Tell an RFC 5245 peer which pair ICE selected (RFC 8839 §4.3.4).
+        """Tell an RFC 5245 peer which pair ICE selected (RFC 8839 §4.3.4)."""
+        media = self._media
+        await self._propose(self._plain_offer, wanted=lambda: media.needs_updated_offer)
+        if media.left_ice:
+            await self._propose(media.restart_offer, wanted=lambda: media.left_ice)
+
+    async def keep_path(self) -> None:
+        """Restart ICE as often as media loses its path; for ever.
+
+        The controlling side does so at once, the other one where that did not help.
+
+        Raises:
+            NoMediaPath: it cannot be had again.
+        """
+        media = self._media
+        while True:
+            reason = await media.watch.lost()
+            if not media.controls:
+                await asyncio.sleep(PEER_RESTARTS_S)
+            if not media.watch.is_lost:
+                continue
+            problem = await self._propose(media.restart_offer, wanted=lambda: media.watch.is_lost)
+            if problem and media.watch.is_lost:
+                raise NoMediaPath(f"the media path was lost ({reason}) and cannot be restarted: {problem}")
+            await media.path_found()
+            await self.tell_selection()
+
+    async def _plain_offer(self) -> bytes:
+        return self._media.offer()
+
+    async def _propose(self, make: Callable[[], Awaitable[bytes]], *, wanted: Callable[[], bool]) -> str:
+        """Send an offer as long as it is wanted; gives why it came to nothing, empty where it did not.
 
         Where both sides offer at once the peer's offer goes first, and ours is made anew (RFC 3261 §14.1).
         """
-        media = self._media
+        media, problem = self._media, ""
         for _ in range(OFFER_TRIES):
-            if not media.needs_updated_offer:
-                return
+            if not wanted():
+                return ""
             try:
-                done = await self._leg.request("INVITE", body=media.offer())
-            except SipError:
+                done = await self._leg.request("INVITE", body=await make())
+            except ExchangeError as error:
+                problem = str(error)
+            except SipError as error:
                 media.offer_failed()
-                return
-            body = session_of(done.response)
-            if done.response.is_success and body is not None:
-                with contextlib.suppress(NoMediaPath):
-                    media.apply_answer(body)
-                return
-            media.offer_failed()
-            if done.response.status != 491 or not await self._leg.wait_out_glare():
-                return
+                problem = error.what
+            else:
+                body = session_of(done.response)
+                if done.response.is_success and body is not None:
+                    return self._accept(body)
+                media.offer_failed()
+                problem = f"{done.response.status} {done.response.reason}"
+                if done.response.status != 491:
+                    return problem
+            if not await self._leg.wait_out_glare():
+                return problem
+        return problem
+
+    def _accept(self, body: bytes) -> str:
+        try:
+            self._media.apply_answer(body)
+        except NoMediaPath as error:
+            return error.what
+        return ""

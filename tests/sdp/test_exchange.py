@@ -252,10 +252,8 @@ def changed(**changes: object) -> LocalMedia:
     [
         (changed(pacing_ms=20), "without an ICE restart"),
         (changed(options=frozenset({"ice2", "x"})), "without an ICE restart"),
-        (changed(credentials=Credentials(ufrag="new1", password="p" * 24)), "restarts ICE"),
         (changed(credentials=replace(PEER_ICE.credentials, ufrag="new1")), "only one of"),
         (changed(credentials=replace(PEER_ICE.credentials, password="p" * 24)), "only one of"),
-        (replace(PEER, ice=None), "gives up ICE"),
     ],
 )
 def test_changes_of_ice_within_a_session(local: LocalMedia, reason: str) -> None:
@@ -268,23 +266,71 @@ def test_changes_of_ice_within_a_session(local: LocalMedia, reason: str) -> None
     pair.call_back()
 
 
+RESTARTED = changed(credentials=Credentials(ufrag="new1", password="p" * 24))
+ALICE_RESTARTED = replace(LOCAL, ice=replace(ICE, credentials=Credentials(ufrag="new2", password="q" * 24)))
+
+
 @pytest.mark.parametrize(
-    ("local", "reason"),
+    ("offer", "answer", "reason"),
     [
-        (replace(PEER, ice=None), "gives up ICE"),
-        (changed(credentials=Credentials(ufrag="new1", password="p" * 24)), "restarts ICE"),
+        (LOCAL, RESTARTED, "restarts ICE without being asked"),
+        (ALICE_RESTARTED, PEER, "does not restart ICE"),
     ],
 )
-def test_answers_that_change_ice_within_a_session(local: LocalMedia, reason: str) -> None:
+def test_answers_that_break_the_rules_of_a_restart(
+    offer: LocalMedia, answer: LocalMedia, reason: str
+) -> None:
     pair = Pair()
     pair.call()
     before = (pair.alice.local, pair.alice.remote, pair.alice.negotiated)
-    held = pair.alice.offer(replace(LOCAL, direction=Direction.SENDONLY))
-    stranger = MediaExchange(session_id=3).answer(wire(held), local)
+    held = pair.alice.offer(replace(offer, direction=Direction.SENDONLY))
+    stranger = MediaExchange(session_id=3).answer(wire(held), answer)
     with pytest.raises(NegotiationError, match=reason):
         pair.alice.accept(wire(stranger.description))
     assert (pair.alice.local, pair.alice.remote, pair.alice.negotiated) == before
     pair.call()
+
+
+@pytest.mark.req("SDP-ICE-13")
+def test_restart_changes_the_credentials_of_both_sides() -> None:
+    pair = Pair()
+    pair.call()
+    offer = wire(pair.alice.offer(ALICE_RESTARTED))
+    assert pair.bob.renews(offer, PEER)
+    with pytest.raises(ExchangeError, match="restarts"):
+        pair.bob.answer(offer, PEER)
+    answer = pair.bob.answer(offer, RESTARTED)
+    assert answer.negotiated is not None
+    negotiated = pair.alice.accept(wire(answer.description))
+    assert negotiated.ice is not None
+    assert negotiated.ice.credentials == Credentials(ufrag="new1", password="p" * 24)
+    assert not pair.bob.renews(wire(pair.alice.offer(ALICE_RESTARTED)), RESTARTED)
+    pair.alice.reject()
+    pair.call(ALICE_RESTARTED, RESTARTED)
+
+
+@pytest.mark.req("SDP-ICE-15")
+def test_answer_without_ice_leaves_it() -> None:
+    pair = Pair()
+    pair.call()
+    held = wire(pair.alice.offer(replace(LOCAL, direction=Direction.SENDONLY)))
+    stranger = MediaExchange(session_id=3).answer(held, replace(PEER, ice=None))
+    negotiated = pair.alice.accept(wire(stranger.description))
+    assert negotiated.ice is None
+    assert negotiated.remote_address == PEER.address
+
+
+def test_offer_without_ice_is_taken_once_our_side_has_let_go_of_it() -> None:
+    pair = Pair()
+    pair.call()
+    offer = wire(pair.bob.offer(replace(PEER, ice=None)))
+    assert pair.alice.renews(offer, LOCAL)
+    with pytest.raises(ExchangeError, match="leaves ICE"):
+        pair.alice.answer(offer, LOCAL)
+    answer = pair.alice.answer(offer, ALICE_RESTARTED)
+    assert answer.negotiated is not None
+    assert answer.negotiated.ice is None
+    assert "ice-ufrag" not in str(answer.description)
 
 
 def test_credentials_that_move_to_the_session_level_are_no_restart() -> None:

@@ -190,16 +190,17 @@ async def test_rejected_offer_leaves_the_call_as_it_is() -> None:
         call.exchange()
 
 
-async def test_peer_that_gives_up_or_restarts_ice_is_refused_and_the_call_goes_on() -> None:
+async def test_peer_that_changes_half_of_its_credentials_is_refused_and_the_call_goes_on() -> None:
     async with two() as call:
         call.exchange()
         alice, bob = await call.paths()
         text = write(call.bob.offer(WISH))
         call.bob.offer_failed()
-        for edit in (without("ice-", "candidate"), lambda t: t.replace("a=ice-ufrag:", "a=ice-ufrag:x")):
-            answered = call.alice.answer(parse(edit(text)), WISH)
-            assert answered.negotiated is None
-            assert "ice" in answered.reason.lower()
+        offer = parse(text.replace("a=ice-ufrag:", "a=ice-ufrag:x"))
+        await call.alice.prepare(offer, WISH)
+        answered = call.alice.answer(offer, WISH)
+        assert answered.negotiated is None
+        assert "only one of" in answered.reason
         await talk(alice, bob)
 
 

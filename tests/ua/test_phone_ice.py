@@ -44,8 +44,8 @@ async def media_leg(*, offers: bool = False) -> AsyncIterator[MediaLeg]:
         await engine.close()
 
 
-def answered(leg: MediaLeg, offer: bytes | None) -> bytes:
-    answer = leg.answer(offer or b"")
+async def answered(leg: MediaLeg, offer: bytes | None) -> bytes:
+    answer = await leg.answer(offer or b"")
     assert isinstance(answer, bytes)
     return answer
 
@@ -72,7 +72,7 @@ async def test_ice_runs_where_the_callee_offers_and_the_callee_controls() -> Non
         call = await waiting
         await call.accept(STAY)
         response = await peer.receive_response(200)
-        peer.ack(Dialog.of_caller(invite, response), invite, answered(leg, session_of(response)))
+        peer.ack(Dialog.of_caller(invite, response), invite, await answered(leg, session_of(response)))
         leg.answer_sent()
         await asyncio.gather(leg.start(), call.established())
         call.hang_up()
@@ -91,7 +91,7 @@ async def test_a_reinvite_before_ice_has_completed_is_answered_and_ice_goes_on()
     ):
         call = await phone.place(str(peer.uri), STAY)
         invite = await peer.receive_request("INVITE")
-        answer = answered(leg, session_of(invite))
+        answer = await answered(leg, session_of(invite))
         dialog = peer.accept(invite, answer)
         await peer.receive_request("ACK")
         early = peer.ask(dialog, "INVITE", next_version(answer))
@@ -127,7 +127,7 @@ async def test_a_bye_of_the_peer_before_ice_has_completed_ends_the_call() -> Non
     ):
         call = await phone.place(str(peer.uri), STAY)
         invite = await peer.receive_request("INVITE")
-        dialog = peer.accept(invite, answered(leg, session_of(invite)))
+        dialog = peer.accept(invite, await answered(leg, session_of(invite)))
         await peer.receive_request("ACK")
         peer.ask(dialog, "BYE")
         assert (await peer.receive_response(200)).cseq.method == "BYE"
@@ -147,7 +147,7 @@ async def test_hanging_up_before_ice_has_completed_says_bye() -> None:
     ):
         call = await phone.place(str(peer.uri), STAY)
         invite = await peer.receive_request("INVITE")
-        peer.accept(invite, answered(leg, session_of(invite)))
+        peer.accept(invite, await answered(leg, session_of(invite)))
         await peer.receive_request("ACK")
         call.hang_up()
         await peer.finish()
@@ -171,7 +171,9 @@ async def test_each_fork_answers_the_offer_for_itself_and_the_one_that_takes_the
         invite = await peer.receive_request("INVITE")
         offer = session_of(invite)
         content = ("Content-Type", "application/sdp")
-        bodies = {tag: answered(leg, offer) for tag, leg in zip("abc", (first, second, third), strict=True)}
+        bodies = {
+            tag: await answered(leg, offer) for tag, leg in zip("abc", (first, second, third), strict=True)
+        }
         starting = []
         for leg in (first, second, third):
             leg.answer_sent()

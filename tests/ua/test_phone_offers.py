@@ -229,7 +229,7 @@ async def test_glare_over_the_updated_offer_ends_with_one_of_the_two(crossing: b
     async with media_peer() as peer, Phone(account("alice"), log) as phone, talking_leg() as leg:
         call = await phone.place(str(peer.uri), STAY)
         invite = await peer.receive_request("INVITE")
-        answer = leg.answer(session_of(invite) or b"")
+        answer = await leg.answer(session_of(invite) or b"")
         assert isinstance(answer, bytes)
         dialog = peer.accept(invite, without_ice2(answer))
         leg.answer_sent()
@@ -248,7 +248,7 @@ async def test_glare_over_the_updated_offer_ends_with_one_of_the_two(crossing: b
         else:
             anew = await peer.receive("INVITE", 4.1)
             assert isinstance(anew, Request)
-            answer = leg.answer(session_of(anew) or b"")
+            answer = await leg.answer(session_of(anew) or b"")
             assert isinstance(answer, bytes)
             peer.answer(anew, 200, ("Content-Type", "application/sdp"), body=without_ice2(answer))
             leg.answer_sent()

@@ -1,0 +1,43 @@
+"""What offers and answers leave in the event log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from sdp.diagnostics import Diagnostic
+from ua import clock
+from ua.events import EventLog
+
+
+class SdpLog:
+    """Writes the descriptions of one call down, and what was wrong with them.
+
+    Args:
+        log: event log.
+        party: our name in it.
+    """
+
+    def __init__(self, log: EventLog, party: str) -> None:
+        self._log = log
+        self._party = party
+
+    def told(
+        self, name: Literal["offer", "answer"], direction: Literal["in", "out"], text: str | bytes
+    ) -> bytes:
+        """A description went out or came in; gives it as a body."""
+        body = text.encode() if isinstance(text, str) else text
+        self._record(name, direction=direction, text=body.decode(errors="replace"))
+        return body
+
+    def refused(self, reason: str, *, line: int | None = None) -> None:
+        """A description was not taken."""
+        self._record("refused", line=line, reason=reason)
+
+    def diagnose(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Lines were refused."""
+        for diagnostic in diagnostics:
+            self._record("refused", line=diagnostic.line, text=diagnostic.text, reason=diagnostic.reason)
+
+    def _record(self, name: str, **data: object) -> None:
+        self._log.record(clock.now(), self._party, "sdp", name, **data)

@@ -139,15 +139,17 @@ async def open_stream(
     local_port: int = 0,
     tls: ssl.SSLContext | None = None,
     server_name: str = "",
+    dscp: int = 0,
 ) -> HostByteStream:
     """Connect to a server from `local_host`; with `tls` it must prove to be `server_name`.
 
-    May be cancelled. A `local_port` is shared with the listener there; 0: any.
+    May be cancelled. A `local_port` is shared with the listener there; 0: any. What is sent is marked with
+    `dscp`.
 
     Raises:
         OSError: it cannot be reached (with a readable text), or, as an ssl.SSLError, is not who it should be.
     """
-    sock = await dialled(local_host, remote, local_port=local_port)
+    sock = await dialled(local_host, remote, local_port=local_port, dscp=dscp)
     try:
         prepare(sock)
         if tls is not None:

@@ -199,9 +199,14 @@ class Flows:
     def _take(self, flow: FlowId, connection: TcpConnection) -> None:
         self._connections[flow] = connection
         remote = connection.remote
+        speaks_rtp = False
 
         def on_frame(packet: bytes) -> None:
-            if classify(packet) is PacketKind.UNKNOWN:
+            nonlocal speaks_rtp
+            kind = classify(packet)
+            speaks_rtp = speaks_rtp or kind is PacketKind.RTP
+            # Silence of G.711 looks like QUIC, which nobody speaks beside RTP.
+            if kind is PacketKind.UNKNOWN or (speaks_rtp and kind is PacketKind.QUIC):
                 self._count_unknown(flow)
             elif self._unknown_frames:
                 self._unknown_frames.pop(flow, None)

@@ -35,10 +35,12 @@ class HostNetwork:
     """The real network (`ice.network.Network`). Hosts are IP literals; anything else raises OSError.
 
     Args:
+        dscp: mark of everything that is sent, 0 to 63 (RFC 8445 §7.2.3); checks and media have the same.
         ipv6_table: file of the form of /proc/net/if_inet6; where there is none, no address is temporary.
     """
 
-    def __init__(self, *, ipv6_table: Path = _IPV6_TABLE) -> None:
+    def __init__(self, *, dscp: int = 0, ipv6_table: Path = _IPV6_TABLE) -> None:
+        self._dscp = dscp
         self._ipv6_table = ipv6_table
 
     def host_addresses(self) -> Sequence[HostAddress]:
@@ -67,7 +69,7 @@ class HostNetwork:
 
     async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> UdpSocket:
         """Bind a UDP socket (port 0: any)."""
-        return HostUdpSocket.bind(host, port, on_datagram)
+        return HostUdpSocket.bind(host, port, on_datagram, dscp=self._dscp)
 
     @property
     def shares_ports(self) -> bool:
@@ -78,13 +80,13 @@ class HostNetwork:
         self, host: str, port: int, on_accept: Callable[[TcpConnection], None], *, shared: bool = False
     ) -> TcpListener:
         """Listen for TCP connections (port 0: any); `shared`: connections will be opened from the port."""
-        return HostTcpListener.bind(host, port, on_accept, shared=shared)
+        return HostTcpListener.bind(host, port, on_accept, shared=shared, dscp=self._dscp)
 
     async def connect_tcp(
         self, local_host: str, remote: TransportAddress, *, local_port: int = 0
     ) -> TcpConnection:
         """Dial `remote` from `local_host`, port 0: any. Cancelling gives the attempt up."""
-        return await connect(local_host, remote, local_port=local_port)
+        return await connect(local_host, remote, local_port=local_port, dscp=self._dscp)
 
     async def open_stream(
         self,
@@ -96,4 +98,11 @@ class HostNetwork:
         server_name: str = "",
     ) -> HostByteStream:
         """Connect to a server; with `tls` it must prove to be `server_name`."""
-        return await open_stream(local_host, remote, local_port=local_port, tls=tls, server_name=server_name)
+        return await open_stream(
+            local_host,
+            remote,
+            local_port=local_port,
+            tls=tls,
+            server_name=server_name,
+            dscp=self._dscp,
+        )

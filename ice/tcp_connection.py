@@ -19,6 +19,7 @@ from collections import deque
 
 from ice.clock import LoopClock
 from ice.framing import Deframer, frame
+from ice.marking import mark
 from ice.network import CloseReceiver, FrameReceiver
 from ice.port_sharing import share_port
 from ice.types import TransportAddress
@@ -298,12 +299,14 @@ def established(sock: socket.socket) -> HostTcpConnection:
     return connection
 
 
-async def connect(local_host: str, remote: TransportAddress, *, local_port: int = 0) -> HostTcpConnection:
+async def connect(
+    local_host: str, remote: TransportAddress, *, local_port: int = 0, dscp: int = 0
+) -> HostTcpConnection:
     """Dial `remote` from `local_host`; raises OSError with a readable text. May be cancelled.
 
-    A `local_port` is shared with the listener there; 0: any.
+    A `local_port` is shared with the listener there; 0: any. What is sent is marked with `dscp`.
     """
-    sock = await dialled(local_host, remote, local_port=local_port)
+    sock = await dialled(local_host, remote, local_port=local_port, dscp=dscp)
     try:
         return established(sock)
     except OSError as error:
@@ -311,13 +314,16 @@ async def connect(local_host: str, remote: TransportAddress, *, local_port: int 
         raise type(error)(error.errno, describe_error(error)) from error
 
 
-async def dialled(local_host: str, remote: TransportAddress, *, local_port: int = 0) -> socket.socket:
+async def dialled(
+    local_host: str, remote: TransportAddress, *, local_port: int = 0, dscp: int = 0
+) -> socket.socket:
     """A socket connected to `remote` from `local_host`, non-blocking; like `connect`."""
     require_literal(local_host)
     require_literal(remote.host)
     sock = socket.socket(family_of(local_host), socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
+        mark(sock, dscp)
         if local_port:
             share_port(sock)
         elif sys.platform == "linux":

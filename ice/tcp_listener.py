@@ -7,6 +7,7 @@ import errno
 import socket
 from collections.abc import Callable
 
+from ice.marking import mark
 from ice.network import TcpConnection
 from ice.port_sharing import let_share
 from ice.tcp_connection import established, would_block
@@ -35,9 +36,18 @@ class HostTcpListener:
 
     @classmethod
     def bind(
-        cls, host: str, port: int, on_accept: Callable[[TcpConnection], None], *, shared: bool = False
+        cls,
+        host: str,
+        port: int,
+        on_accept: Callable[[TcpConnection], None],
+        *,
+        shared: bool = False,
+        dscp: int = 0,
     ) -> HostTcpListener:
-        """Bind to an IP literal and listen; raises OSError. `shared`: connections may leave from the port."""
+        """Bind to an IP literal and listen; raises OSError.
+
+        `shared`: connections may leave from the port. What is sent on accepted ones is marked with `dscp`.
+        """
         require_literal(host)
         sock = socket.socket(family_of(host), socket.SOCK_STREAM)
         try:
@@ -45,6 +55,8 @@ class HostTcpListener:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if sock.family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # Accepted connections inherit it, from their first packet on.
+            mark(sock, dscp)
             sock.bind((host, port))
             if shared:
                 let_share(sock)

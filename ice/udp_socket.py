@@ -10,6 +10,7 @@ import errno
 import ipaddress
 import socket
 
+from ice.marking import mark
 from ice.network import DatagramReceiver
 from ice.types import TransportAddress
 
@@ -71,8 +72,8 @@ class HostUdpSocket:
         self._loop.add_reader(sock.fileno(), self._readable)
 
     @classmethod
-    def bind(cls, host: str, port: int, on_datagram: DatagramReceiver) -> HostUdpSocket:
-        """Bind to an IP literal; raises OSError."""
+    def bind(cls, host: str, port: int, on_datagram: DatagramReceiver, *, dscp: int = 0) -> HostUdpSocket:
+        """Bind to an IP literal; raises OSError. What is sent is marked with `dscp`."""
         require_literal(host)
         sock = socket.socket(family_of(host), socket.SOCK_DGRAM)
         try:
@@ -82,6 +83,7 @@ class HostUdpSocket:
             if ipaddress.ip_address(host).is_multicast:
                 # What a group hears is for everybody on this host who listens (RFC 6886 §3.2.1).
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            mark(sock, dscp)
             sock.bind((host, port))
             return cls(sock, on_datagram)
         except BaseException:

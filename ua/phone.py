@@ -52,7 +52,7 @@ class Phone:
         self._log = log
         self._identity = NameAddr(uri=_uri(account.uri, "account.uri"), name=account.display_name)
         self._party = party or self._identity.uri.user or "icephone"
-        self._network = network or HostNetwork()
+        self._network = network or HostNetwork(dscp=account.dscp)
         self._engine = MediaEngine()
         self._around = CallSurroundings(
             account=account, network=self._network, engine=self._engine, log=log, party=self._party

@@ -45,6 +45,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "local_sides",
         "local_sockets",
         "mapping_gathering",
+        "marking",
         "network",
         "outcome",
         "path",

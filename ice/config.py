@@ -7,6 +7,7 @@ from typing import Literal
 
 from ice.preference import Prefer, Priorities, Prioritisation
 from ice.servers import StunServer, TurnServer
+from ice.types import TransportAddress
 
 PortMappingChoice = Literal["off", "auto", "pcp", "nat-pmp", "upnp"]
 """How a NAT is asked for port mappings; "auto" tries one after the other until one works."""
@@ -47,6 +48,7 @@ class IceConfig:
             candidates have lower priorities than all others of their type.
         stun_servers: asked for server-reflexive candidates (RFC 8445 §5.1.1.2), best first.
         turn_servers: asked for relayed candidates, best first.
+        name_servers: asked where servers are that are domain names; empty: those of the system.
         port_mapping: ask the gateway to map ports towards our sockets (RFC 6544 §5.3). It changes what a NAT
             or firewall lets in, so it is off unless a person wants it.
         server_reflexive: learn from the servers how they see us, over UDP and TCP (RFC 8445 §5.1.1.2).
@@ -88,6 +90,7 @@ class IceConfig:
     unreliable_interfaces: tuple[str, ...] = UNRELIABLE_INTERFACES
     stun_servers: tuple[StunServer, ...] = ()
     turn_servers: tuple[TurnServer, ...] = ()
+    name_servers: tuple[TransportAddress, ...] = ()
     port_mapping: PortMappingChoice = "off"
     server_reflexive: bool = True
     udp_relay: bool = True

@@ -7,13 +7,29 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ice.address import may_ask
 from ice.clock import LoopClock
 from ice.gather import Gathered
 from ice.pacing import Pacing
+from ice.resolve import Target
 from ice.types import FlowId, TransportAddress
 
 Found = Callable[[Gathered], None]
 """Takes a candidate as soon as it is there."""
+
+
+Askable = tuple[Gathered, FlowId, TransportAddress]
+"""One of our sockets, its id, and a server that it can reach."""
+
+
+def askable(sockets: Sequence[Gathered], target: Target) -> tuple[Askable, ...]:
+    """From where a server can be asked about what, best address first."""
+    return tuple(
+        (item, item.flow, TransportAddress(host=address, port=target.port))
+        for address in target.addresses
+        for item in sockets
+        if item.flow is not None and may_ask(item.candidate.address.host, address)
+    )
 
 
 class Turns:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ice.address import may_ask
 from ice.candidate import Foundations, ServerCandidates
 from ice.clock import CoreTimer, LoopClock
 from ice.config import IceConfig
 from ice.errors import TurnError
 from ice.flows import Flows
 from ice.gather import Gathered, Receivers, usable_hosts
-from ice.gatherer import Found, Job, Turns
+from ice.gatherer import Askable, Found, Job, Turns, askable
 from ice.messages import SendDatagram
 from ice.network import Network
 from ice.pacing import Pacing
 from ice.relays import Relays, local_host_for
-from ice.resolve import addresses_of
+from ice.resolve import server_names
 from ice.server_reflexive import Finding, Mapped, NotMapped, ServerReflexive
 from ice.servers import StunServer, TurnServer
 from ice.tcp_connection import describe_error
@@ -35,13 +34,13 @@ class _Question:
         host: the host candidate of the socket.
         name: of the server, for people.
         order: place of the server in the configuration.
-        answered: done once the server has told, or will not.
+        answered: done once the server has told, true, or will not.
     """
 
     host: Gathered
     name: str
     order: int
-    answered: asyncio.Future[None]
+    answered: asyncio.Future[bool]
 
 
 class ServerGathering:
@@ -91,6 +90,7 @@ class ServerGathering:
         self._questions: dict[tuple[FlowId, TransportAddress], _Question] = {}
         self._timer = CoreTimer(self._clock, self._ring)
         self._turns = Turns(Pacing(config.pacing_ms))
+        self._names = server_names(config)
         self._found: Found = lambda _: None
         self._maker = ServerCandidates(())
 
@@ -118,7 +118,7 @@ class ServerGathering:
             return ()
         asked = [server for server in self._config.stun_servers if server.transport == "udp"]
         asked += [
-            StunServer(host=server.host, port=server.port)
+            StunServer(host=server.host, port=server.port, srv=server.srv)
             for server in self._config.turn_servers
             if server.transport == "udp"
         ]
@@ -131,29 +131,49 @@ class ServerGathering:
     ) -> None:
         """Get the relayed candidate of one component, or the two where TCP is relayed."""
         try:
-            addresses = await addresses_of(server.host)
+            targets = await self._names.targets(server)
         except OSError as error:
             self._tell(f"{name}: {describe_error(error)}")
             return
         hosts = usable_hosts(self._network.host_addresses(), self._config)
-        for address in addresses:
-            local_host = local_host_for(address, hosts, self._config)
-            if local_host is not None:
-                break
-        else:
+        ways = [
+            (replace(server, port=target.port), address, local_host)
+            for target in targets
+            for address in target.addresses
+            if (local_host := local_host_for(address, hosts, self._config)) is not None
+        ]
+        if not ways:
             self._tell(f"{name}: no address of this host can reach it")
-            return
-        await self._turns.take()
-        try:
-            if tcp:
-                for item in await self._relays.listen(server, name, address, local_host, component, order):
-                    self._found(item)
-            else:
-                self._found(await self._relays.allocate(server, name, address, local_host, component, order))
-        except TurnError as error:
-            # Most servers relay no TCP: no trouble, and nothing that could be mended here.
-            if not (tcp and error.code == TRANSPORT_NOT_SUPPORTED):
-                self._tell(str(error))
+        for number, (at, address, local_host) in enumerate(ways, start=1):
+            await self._turns.take()
+            # RFC 8489 §8.1: who does not answer is left for the next; the last is waited for to the end.
+            patience_s = None if number == len(ways) else self._config.gather_timeout_s / len(ways)
+            try:
+                async with asyncio.timeout(patience_s):
+                    await self._allocate(at, name, address, local_host, component, order, tcp=tcp)
+                return
+            except (TurnError, TimeoutError) as error:
+                refused = isinstance(error, TurnError) and error.code == TRANSPORT_NOT_SUPPORTED
+                # Most servers relay no TCP: no trouble, and nothing that could be mended here.
+                if number == len(ways) and not (tcp and refused):
+                    self._tell(str(error) or f"{name}: no answer in time")
+
+    async def _allocate(
+        self,
+        server: TurnServer,
+        name: str,
+        address: str,
+        local_host: str,
+        component: int,
+        order: int,
+        *,
+        tcp: bool,
+    ) -> None:
+        if tcp:
+            for item in await self._relays.listen(server, name, address, local_host, component, order):
+                self._found(item)
+        else:
+            self._found(await self._relays.allocate(server, name, address, local_host, component, order))
 
     def _tell(self, problem: str) -> None:
         """The components of one server have their troubles together: told once."""
@@ -165,43 +185,49 @@ class ServerGathering:
     async def _ask(self, server: StunServer, name: str, order: int, sockets: Sequence[Gathered]) -> None:
         """Ask one server about all sockets that it can be reached from."""
         try:
-            addresses = await addresses_of(server.host)
+            targets = await self._names.targets(server)
         except OSError as error:
             self._tell(f"{name}: {describe_error(error)}")
             return
-        remotes = [TransportAddress(host=host, port=server.port) for host in addresses]
-        asked = [
-            (item, item.flow, remote)
-            for remote in remotes
-            for item in sockets
-            if item.flow is not None and may_ask(item.candidate.address.host, remote.host)
-        ]
-        if not asked:
-            self._tell(f"{name}: no address of this host can reach it")
-        questions = []
+        reached = False
         try:
-            for item, flow, remote in asked:
-                if (flow, remote) in self._questions:
-                    continue
-                question = _Question(host=item, name=name, order=order, answered=self._loop.create_future())
-                self._questions[flow, remote] = question
-                questions.append(question.answered)
-                await self._turns.take()
-                self._reflexive.ask(flow, remote, self._clock.now(), among=len(asked))
-                self._pump()
-            if questions:
-                await asyncio.wait(questions)
+            for number, target in enumerate(targets, start=1):
+                asked = askable(sockets, target)
+                reached = reached or bool(asked)
+                # RFC 8489 §8.1: who does not answer is left for the next; the last is waited for to the end.
+                patience_s = None if number == len(targets) else self._config.gather_timeout_s / len(targets)
+                if await self._ask_all(asked, name, order, patience_s):
+                    return
         except asyncio.CancelledError:
             self._reflexive.give_up()
             self._pump()
             raise
+        if not reached:
+            self._tell(f"{name}: no address of this host can reach it")
+
+    async def _ask_all(
+        self, asked: Sequence[Askable], name: str, order: int, patience_s: float | None
+    ) -> bool:
+        """Ask one host about all sockets; True where it has told of any in time."""
+        questions = []
+        for item, flow, remote in asked:
+            if (flow, remote) not in self._questions:
+                question = _Question(host=item, name=name, order=order, answered=self._loop.create_future())
+                self._questions[flow, remote] = question
+                await self._turns.take()
+                self._reflexive.ask(flow, remote, self._clock.now(), among=len(asked))
+                self._pump()
+            questions.append(self._questions[flow, remote].answered)
+        if questions:
+            await asyncio.wait(questions, timeout=patience_s)
+        return any(question.done() and question.result() for question in questions)
 
     def _learn(self, finding: Finding) -> None:
         question = self._questions[finding.flow, finding.server]
         if question.answered.done():
             # A mapping that changed later: the checks find the new one, as a peer-reflexive candidate.
             return
-        question.answered.set_result(None)
+        question.answered.set_result(isinstance(finding, Mapped))
         base = question.host.candidate
         match finding:
             case Mapped(address=address):

@@ -39,11 +39,14 @@ class StunServer:
         host: IP literal (no brackets) or domain name.
         port: 1 to 65535.
         transport: how it is reached.
+        srv: the service under which the domain `host` tells of it by SRV records, "stun", "stuns", "turn" or
+            "turns"; empty: it is at `host` and `port`, which count where there are no such records too.
     """
 
     host: str
     port: int = DEFAULT_PORT
     transport: ServerTransport = "udp"
+    srv: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return stun_uri(self)
@@ -61,6 +64,7 @@ class TurnServer:
         password: its password, kept out of repr.
         server_name: name in the server's certificate; None takes `host`. For TLS only.
         ca_file: certificates to trust instead of the system's. For TLS only.
+        srv: as of a `StunServer`.
     """
 
     host: str
@@ -70,6 +74,7 @@ class TurnServer:
     password: str = field(default="", repr=False)
     server_name: str | None = None
     ca_file: Path | None = None
+    srv: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return turn_uri(self)
@@ -91,7 +96,12 @@ def parse_stun_uri(uri: str) -> StunServer:
         # RFC 8489 §8.1: there is no name that its certificate could be compared with.
         raise ServerUriError(f"{uri!r}: stuns: needs a domain name, for the server's certificate")
     transport: ServerTransport = "tls" if scheme == "stuns" else "tcp" if over_tcp else "udp"
-    return StunServer(host=host, port=port or _default_port(transport), transport=transport)
+    return StunServer(
+        host=host,
+        port=port or _default_port(transport),
+        transport=transport,
+        srv=_service(scheme, host, port),
+    )
 
 
 def parse_turn_uri(
@@ -135,6 +145,7 @@ def parse_turn_uri(
         password=password,
         server_name=server_name,
         ca_file=ca_file,
+        srv=_service(scheme, host, port),
     )
 
 
@@ -159,7 +170,7 @@ def stream_servers(stun: Iterable[StunServer], turn: Iterable[TurnServer]) -> tu
     """
     asked = [server for server in stun if server.transport != "udp"]
     asked += [
-        StunServer(host=server.host, port=server.port, transport="tcp")
+        StunServer(host=server.host, port=server.port, transport="tcp", srv=server.srv)
         for server in turn
         if server.transport == "tcp"
     ]
@@ -171,6 +182,11 @@ def _asked_transport(uri: str, query: str) -> str:
     if match is None:
         raise ServerUriError(f"{uri!r}: behind '?' stands transport=udp or transport=tcp")
     return match["value"].lower()
+
+
+def _service(scheme: str, host: str, port: int | None) -> str:
+    """A domain without a port tells by SRV records where its servers are (RFC 7064 §3.2, RFC 7065 §3.2)."""
+    return "" if port or _is_address(host) else scheme
 
 
 def _default_port(transport: ServerTransport) -> int:

@@ -12,15 +12,14 @@ import ssl
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ice.address import may_ask
 from ice.candidate import Foundations, ServerCandidates
 from ice.clock import CoreTimer, LoopClock
 from ice.config import IceConfig
 from ice.gather import Gathered
-from ice.gatherer import Found, Job, Turns
+from ice.gatherer import Askable, Found, Job, Turns, askable
 from ice.network import ByteStream, Network
 from ice.pacing import Pacing
-from ice.resolve import addresses_of
+from ice.resolve import server_names
 from ice.server_reflexive import (
     CloseStream,
     Finding,
@@ -52,13 +51,13 @@ class _Question:
     Attributes:
         host: the host candidate of the listener.
         server: as configured; `order` is its place there.
-        answered: done once the server has told, or will not.
+        answered: done once the server has told, true, or will not.
     """
 
     host: Gathered
     server: StunServer
     order: int
-    answered: asyncio.Future[None]
+    answered: asyncio.Future[bool]
 
 
 class TcpReflexive:
@@ -84,6 +83,7 @@ class TcpReflexive:
         self._core = ServerReflexive(ta_s=ta_s, keepalive_s=keepalive_s, random=secrets.token_bytes)
         self._maker = ServerCandidates(())
         self._turns = Turns(Pacing(config.pacing_ms))
+        self._names = server_names(config)
         self._found: Found = lambda _: None
         self._questions: dict[_Key, _Question] = {}
         self._dials: dict[_Key, asyncio.Task[None]] = {}
@@ -116,38 +116,45 @@ class TcpReflexive:
     async def _ask(self, server: StunServer, order: int, listeners: Sequence[Gathered]) -> None:
         """Ask one server about all listeners that it can be reached from."""
         try:
-            addresses = await addresses_of(server.host)
+            targets = await self._names.targets(server)
         except OSError as error:
             self._tell(f"STUN server {server}: {describe_error(error)}")
             return
-        asked = [
-            (item, item.flow, TransportAddress(host=address, port=server.port))
-            for address in addresses
-            for item in listeners
-            if item.flow is not None and may_ask(item.candidate.address.host, address)
-        ]
-        if not asked:
-            self._tell(f"STUN server {server}: no address of this host can reach it")
-        waiting = []
+        reached = False
         try:
-            for item, flow, remote in asked:
-                if (flow, remote) in self._questions:
-                    # Under another name: the same server is never dialled twice from one port.
-                    continue
-                answered: asyncio.Future[None] = self._loop.create_future()
-                waiting.append(answered)
-                self._questions[flow, remote] = _Question(
-                    host=item, server=server, order=order, answered=answered
-                )
-                await self._turns.take()
-                self._core.ask(flow, remote, self._clock.now(), stream=True)
-                self._pump()
-            if waiting:
-                await asyncio.wait(waiting)
+            for number, target in enumerate(targets, start=1):
+                asked = askable(listeners, target)
+                reached = reached or bool(asked)
+                # RFC 8489 §8.1: who does not answer is left for the next; the last is waited for to the end.
+                patience_s = None if number == len(targets) else self._config.gather_timeout_s / len(targets)
+                if await self._ask_all(asked, server, order, patience_s):
+                    return
         except asyncio.CancelledError:
             self._core.give_up()
             self._pump()
             raise
+        if not reached:
+            self._tell(f"STUN server {server}: no address of this host can reach it")
+
+    async def _ask_all(
+        self, asked: Sequence[Askable], server: StunServer, order: int, patience_s: float | None
+    ) -> bool:
+        """Ask one host about all listeners; True where it has told of any in time."""
+        questions = []
+        for item, flow, remote in asked:
+            # Under another name it may have been: the same server is never dialled twice from one port.
+            if (flow, remote) not in self._questions:
+                question = _Question(
+                    host=item, server=server, order=order, answered=self._loop.create_future()
+                )
+                self._questions[flow, remote] = question
+                await self._turns.take()
+                self._core.ask(flow, remote, self._clock.now(), stream=True)
+                self._pump()
+            questions.append(self._questions[flow, remote].answered)
+        if questions:
+            await asyncio.wait(questions, timeout=patience_s)
+        return any(question.done() and question.result() for question in questions)
 
     def _tell(self, problem: str) -> None:
         if problem not in self.problems:
@@ -158,7 +165,7 @@ class TcpReflexive:
         base, server = question.host.candidate, finding.server.host
         first = not question.answered.done()
         if first:
-            question.answered.set_result(None)
+            question.answered.set_result(isinstance(finding, Mapped))
         match finding:
             case Mapped(address=address) if first:
                 candidate = self._maker.reflexive(base, address, server, question.order)

@@ -6,9 +6,11 @@ import asyncio
 import itertools
 import socket
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from ice.byte_stream import HostByteStream
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
 from ice.network import DatagramReceiver, UdpSocket
@@ -123,15 +125,20 @@ async def test_a_server_may_be_a_name() -> None:
 
 
 class WatchedNetwork(HostNetwork):
-    """Notes when a datagram leaves for a place where none went before from that socket."""
+    """Notes when a datagram leaves a socket for a new place, and when a connection begins."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.dialled: list[float] = []
         self.first_sent: dict[tuple[TransportAddress, TransportAddress], float] = {}
 
     async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> UdpSocket:
         inner = await super().bind_udp(host, port, on_datagram)
         return _WatchedSocket(inner, self.first_sent)
+
+    async def open_stream(self, *arguments: Any, **options: Any) -> HostByteStream:
+        self.dialled.append(asyncio.get_running_loop().time())
+        return await super().open_stream(*arguments, **options)
 
 
 class _WatchedSocket:
@@ -156,12 +163,9 @@ class _WatchedSocket:
 @pytest.mark.req("ICE-5.1.1.2-6", "USE-8", "ICETCP-4.1-7")
 async def test_all_that_begins_at_servers_begins_one_per_ta() -> None:
     """STUN requests, allocations over UDP, and connections to a TURN server share one clock."""
-    loop = asyncio.get_running_loop()
     network = WatchedNetwork()
-    dialled: list[float] = []
 
     async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        dialled.append(loop.time())
         writer.close()
 
     listener = await asyncio.start_server(accept, HOST, 0)
@@ -179,10 +183,10 @@ async def test_all_that_begins_at_servers_begins_one_per_ta() -> None:
         await session.close()
     listener.close()
     await listener.wait_closed()
-    assert len(dialled) == 2
+    assert len(network.dialled) == 2
     # Two sockets ask both servers, for a TURN server answers too; two more ask it for a relay.
     assert len(network.first_sent) == 6
-    times = sorted((*dialled, *network.first_sent.values()))
+    times = sorted((*network.dialled, *network.first_sent.values()))
     assert min(later - earlier for earlier, later in itertools.pairwise(times)) > 0.1
 
 

@@ -197,6 +197,8 @@ def test_who_wakes_up_after_the_deadline_maps_nothing(how: PortMappingChoice) ->
         assert assisted(description) == []
         network.core = MappingGateway()
         await asyncio.sleep(100.0)
+        # All that is still sent takes back what was asked.
+        assert {request[4:8] for request in network.core.requests} <= {bytes(4)}
         assert mapped(network) == []
 
     run(network, story, replace(AUTO, port_mapping=how))

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ice.servers import StunServer, TurnServer, parse_stun_uri, parse_turn_uri
     from ice.session import Session
     from ice.sockets import HostNetwork
+    from ice.stream_set import stream_set
+    from ice.streams import Streams
     from ice.trickle import CandidateMessage
     from ice.types import (
         Candidate,
@@ -62,6 +64,7 @@ __all__ = [
     "Session",
     "SessionReport",
     "SessionState",
+    "Streams",
     "StunServer",
     "TcpType",
     "Transport",
@@ -75,6 +78,7 @@ __all__ = [
     "message_to_json",
     "parse_stun_uri",
     "parse_turn_uri",
+    "stream_set",
 ]
 
 _ROOMS = {
@@ -96,6 +100,8 @@ _ROOMS = {
     "ice.servers": ("StunServer", "TurnServer", "parse_stun_uri", "parse_turn_uri"),
     "ice.session": ("Session",),
     "ice.sockets": ("HostNetwork",),
+    "ice.stream_set": ("stream_set",),
+    "ice.streams": ("Streams",),
     "ice.trickle": ("CandidateMessage",),
     "ice.types": (
         "Candidate",

@@ -229,8 +229,9 @@ def capped(candidates: Iterable[Candidate], limit: int) -> tuple[Candidate, ...]
     They are taken in rounds: the best of every component, transport, direction, type and address family
     comes before second ones. A description full of UDP candidates, of host candidates, or of one family,
     would be of no use behind a firewall that drops UDP, behind a NAT, or to a peer of the other family.
-    Second active ones come last of all: we connect from them whether they are told or not. So do those of
-    TCP relays, a round later than the others: what needs them is rare.
+    Second active ones come last of all: we connect from them whether they are told or not. So do the
+    server-reflexive and relayed active ones, from which only relays of the peer learn anything. TCP relays
+    come a round later than the others: what needs them is rare.
     """
     ranked = sorted(candidates, key=lambda c: -c.priority)
     groups: Counter[tuple[object, ...]] = Counter()
@@ -241,7 +242,7 @@ def capped(candidates: Iterable[Candidate], limit: int) -> tuple[Candidate, ...]
         again = groups[family] > 0
         dials = candidate.tcptype is TcpType.ACTIVE
         relayed = candidate.transport is Transport.TCP and candidate.type is CandidateType.RELAY
-        spare = dials and (again or relayed)
+        spare = dials and (again or candidate.type is not CandidateType.HOST)
         order = groups[family] + relayed
         rounds.append((spare, order, groups[kind] > 0, -candidate.priority, candidate))
         groups[family] += 1

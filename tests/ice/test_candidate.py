@@ -125,6 +125,23 @@ def test_where_even_that_does_not_fit_the_transports_come_before_the_second_fami
     }
 
 
+@pytest.mark.parametrize("kind", [CandidateType.SRFLX, CandidateType.RELAY])
+def test_active_ones_that_nobody_pairs_give_way(kind: CandidateType) -> None:
+    """We connect from the host candidate; who is told of the others learns only whom a relay may let in."""
+    useful = [
+        make(),
+        make(tcptype=TcpType.ACTIVE, port=9),
+        make(tcptype=TcpType.PASSIVE, port=1),
+        make(tcptype=TcpType.SO, port=2),
+        make(kind),
+        make(kind, TcpType.PASSIVE, host="203.0.113.1", port=3),
+        make(kind, TcpType.PASSIVE, host="203.0.113.2", port=3, rank=1),
+    ]
+    placeholder = make(kind, TcpType.ACTIVE, host="203.0.113.1", port=9)
+    assert set(capped([*useful, placeholder], len(useful))) == set(useful)
+    assert placeholder in capped([*useful, placeholder], len(useful) + 1)
+
+
 @given(st.lists(st.sampled_from(all_hosts()), unique=True), st.integers(0, 30))
 def test_the_cap_never_invents_or_loses_without_need(candidates: list[Candidate], limit: int) -> None:
     kept = capped(candidates, limit)

@@ -19,6 +19,9 @@ from tests.peers.pairs import PairSide, pair_side
 from tests.peers.process import Programs, until
 from tests.peers.two_nats import two_nats
 
+pytestmark = pytest.mark.timeout(150)
+"""Two processes that encrypt 20 MB each take long where others want the processors as well."""
+
 HERE = Namespace(name="", host="127.0.0.1")
 LOOPBACK = next(a.interface for a in HostNetwork().host_addresses() if a.host == "127.0.0.1")
 ON_LOOPBACK = f'loopback = true\ninterfaces = ["{LOOPBACK}"]'
@@ -222,7 +225,7 @@ async def test_a_full_disk_ends_both_sides(two: Two, tmp_path: Path) -> None:
 async def test_memory_stays_flat_however_much_goes_through(two: Two, tmp_path: Path) -> None:
     sent = tmp_path / "sent"
     with sent.open("wb") as file:
-        file.truncate(60 * MEGABYTE)
+        file.truncate(30 * MEGABYTE)
 
     def peak_kb(side: PairSide) -> int:
         status = Path(f"/proc/{side.program.pid}/status").read_text(encoding="ascii")
@@ -232,6 +235,6 @@ async def test_memory_stays_flat_however_much_goes_through(two: Two, tmp_path: P
     joining = await two.join(ice=ON_LOOPBACK)
     await until(lambda: len(joining.output) > MEGABYTE, "it flows", 20)
     before = [peak_kb(side) for side in (starting, joining)]
-    await until(lambda: joining.program.output.stat().st_size == 60 * MEGABYTE, "all is there", 50)
+    await until(lambda: joining.program.output.stat().st_size == 30 * MEGABYTE, "all is there", 90)
     after = [peak_kb(side) for side in (starting, joining)]
     assert all(late - early < 20_000 for early, late in zip(before, after, strict=True)), (before, after)

@@ -35,7 +35,7 @@ class PairSide:
         lines = self.program.text().splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
 
-    async def result(self, timeout_s: float = 50.0, *, exit_code: int = 0) -> dict[str, Any]:
+    async def result(self, timeout_s: float = 100.0, *, exit_code: int = 0) -> dict[str, Any]:
         """Wait until it ends with `exit_code`; its result."""
         code = await self.program.ended(timeout_s)
         results = [each for each in self.objects if "result" in each]

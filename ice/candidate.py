@@ -229,22 +229,23 @@ def capped(candidates: Iterable[Candidate], limit: int) -> tuple[Candidate, ...]
     They are taken in rounds: the best of every component, transport, direction, type and address family
     comes before second ones. A description full of UDP candidates, of host candidates, or of one family,
     would be of no use behind a firewall that drops UDP, behind a NAT, or to a peer of the other family.
-    Second active ones come last of all: we connect from them whether they are told or not. So do the
-    server-reflexive and relayed active ones, from which only relays of the peer learn anything. TCP relays
-    come a round later than the others: what needs them is rare.
+    Of active ones only the best of each component has a place in the rounds, the others come last of all: we
+    connect from them whether they are told or not. Passive ones of TCP relays come a round later than the
+    others: what needs them is rare.
     """
     ranked = sorted(candidates, key=lambda c: -c.priority)
     groups: Counter[tuple[object, ...]] = Counter()
     rounds: list[tuple[bool, int, bool, int, Candidate]] = []
+    dialling: set[int] = set()
     for candidate in ranked:
         kind = (candidate.component, candidate.transport, candidate.tcptype, candidate.type)
         family = (*kind, version(candidate.address.host))
-        again = groups[family] > 0
-        dials = candidate.tcptype is TcpType.ACTIVE
         relayed = candidate.transport is Transport.TCP and candidate.type is CandidateType.RELAY
-        spare = dials and (again or candidate.type is not CandidateType.HOST)
+        spare = candidate.tcptype is TcpType.ACTIVE and candidate.component in dialling
+        if candidate.tcptype is TcpType.ACTIVE:
+            dialling.add(candidate.component)
         order = groups[family] + relayed
-        rounds.append((spare, order, groups[kind] > 0, -candidate.priority, candidate))
+        rounds.append((spare, order, relayed or groups[kind] > 0, -candidate.priority, candidate))
         groups[family] += 1
         groups[kind] += 1
     rounds.sort(key=lambda item: item[:4])

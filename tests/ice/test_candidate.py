@@ -14,6 +14,7 @@ from ice.candidate import (
     ACTIVE_PORT,
     Foundations,
     HostCandidates,
+    ServerCandidates,
     base_of,
     capped,
     default_candidate,
@@ -113,9 +114,42 @@ def test_active_and_passive_are_never_redundant() -> None:
 def test_the_cap_leaves_one_of_each_transport_direction_component_and_family() -> None:
     kept = capped(all_hosts(), 12)
     assert len(kept) == 12
-    kinds = {(c.component, c.tcptype, ":" in c.address.host) for c in kept}
-    assert len(kinds) == 12
+    kinds = {(c.component, c.tcptype, ":" in c.address.host) for c in kept if c.tcptype is not TcpType.ACTIVE}
+    assert len(kinds) == 8
     assert [c.priority for c in kept] == sorted((c.priority for c in kept), reverse=True)
+
+
+def test_one_active_candidate_of_a_component_has_a_place_and_the_others_what_is_left() -> None:
+    hosts = all_hosts()
+    active = [c for c in capped(hosts, 12) if c.tcptype is TcpType.ACTIVE]
+    assert sorted(c.component for c in active) == [1, 2]
+    assert set(capped(hosts, len(hosts))) == set(hosts)
+
+
+def test_relayed_tcp_takes_no_place_of_another() -> None:
+    relayed = ServerCandidates(()).relayed_tcp(
+        TransportAddress(host="203.0.113.1", port=50000), None, 1, "203.0.113.1", 0
+    )
+    hosts = all_hosts()
+    kept = capped([*hosts, *relayed], 12)
+    assert kept == capped(hosts, 12)
+    first = [make(), make(tcptype=TcpType.PASSIVE), make(tcptype=TcpType.ACTIVE)]
+    assert set(capped([*first, *relayed], 4)) == {*first, relayed[0]}
+    assert set(capped([*first, *relayed], 5)) == {*first, *relayed}
+
+
+@pytest.mark.req("ICETCP-4.2-1", "ICETCP-4.2-3", "ICETCP-4.1-4", "ICETCP-5.5-2", "ICETCP-12-7")
+def test_relayed_tcp_candidates() -> None:
+    place, seen = TransportAddress(host="203.0.113.1", port=50000), TransportAddress(host="192.0.2.1", port=7)
+    passive, active = ServerCandidates(()).relayed_tcp(place, seen, 1, "203.0.113.1", 0)
+    assert (active.priority, passive.priority) == (14680063, 10485759)
+    assert active.address == TransportAddress(host="203.0.113.1", port=9)
+    assert passive.address == place
+    assert base_of(active) == base_of(passive) == place
+    assert active.related == passive.related == seen
+    assert active.foundation != passive.foundation
+    for candidate in ServerCandidates((), hide_related=True).relayed_tcp(place, seen, 2, "203.0.113.1", 1):
+        assert candidate.related is None
 
 
 def test_where_even_that_does_not_fit_the_transports_come_before_the_second_family() -> None:

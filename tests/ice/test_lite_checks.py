@@ -329,6 +329,19 @@ def test_a_connection_that_comes_back_is_answered_and_used(again: bool) -> None:
     assert one.state() is SessionState.COMPLETED
 
 
+@pytest.mark.parametrize("again", [True, False], ids=["nominated", "checked alone"])
+def test_a_second_connection_replaces_one_that_stands_only_by_a_nomination(again: bool) -> None:
+    """The peer may have lost a connection that still looks fine from here."""
+    one = lite()
+    one.remote(remote_tcp(9, TcpType.ACTIVE))
+    flow = one.accept()
+    nominate(one, flow, DIALLER)
+    later = TransportAddress(host=PEER, port=51001)
+    second = one.accept(later)
+    one.check(second, later, role=Role.CONTROLLING, use_candidate=again)
+    assert [path.flow for path in one.said(PathSelected)] == ([flow, second] if again else [flow])
+
+
 def test_a_lost_connection_from_elsewhere_takes_nothing_over() -> None:
     one = lite()
     one.remote(remote_tcp(9, TcpType.ACTIVE))

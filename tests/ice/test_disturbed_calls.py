@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,6 +23,7 @@ from ice.types import (
     Credentials,
     Description,
     PairState,
+    PairView,
     Role,
     TcpType,
     Transport,
@@ -43,9 +44,23 @@ def listener_of(side: Side) -> tuple[str, int]:
     return address.host, address.port
 
 
-async def call(left: Side, right: Side, *, left_gets: Description | None = None) -> None:
-    """Set the call up with the right side dialling, and send packets both ways."""
+async def call(
+    left: Side,
+    right: Side,
+    *,
+    left_gets: Description | None = None,
+    first: Callable[[], bool] = lambda: True,
+) -> None:
+    """Set the call up with the right side dialling, and send packets both ways.
+
+    Args:
+        left: takes the connection.
+        right: dials.
+        left_gets: what the left side is told.
+        first: what must have happened before the right side knows of the left one and begins.
+    """
     left.session.set_remote(left_gets or only(right.description, TcpType.ACTIVE))
+    await until(first)
     right.session.set_remote(only(left.description, TcpType.PASSIVE))
     async with asyncio.timeout(NOMINATION_S):
         await left.session.completed()
@@ -109,13 +124,19 @@ async def test_the_best_candidates_answer_nothing() -> None:
     async with two() as (left, right, _policy):
         with silent_server() as address:
             lures = [lure(Transport.UDP, address), lure(Transport.TCP, address)]
-            offered = right.description
-            real = tuple(c for c in offered.candidates if c.transport is Transport.TCP)
-            await call(left, right, left_gets=replace(offered, candidates=(*lures, *real)))
-        silent = [pair for pair in left.session.report().pairs if pair.remote.address == address]
-        assert {pair.local.transport for pair in silent} == set(Transport)
-        assert sum(pair.checks_sent for pair in silent) >= 2
-        assert not any(pair.checks_answered for pair in silent)
+            theirs = only(right.description, TcpType.ACTIVE)
+
+            def silent() -> list[PairView]:
+                return [pair for pair in left.session.report().pairs if pair.remote.address == address]
+
+            await call(
+                *(left, right),
+                left_gets=replace(theirs, candidates=(*lures, *theirs.candidates)),
+                first=lambda: (
+                    {pair.local.transport for pair in silent() if pair.checks_sent} == set(Transport)
+                ),
+            )
+        assert not any(pair.checks_answered for pair in silent())
 
 
 def lure(transport: Transport, address: TransportAddress) -> Candidate:
@@ -195,11 +216,14 @@ async def test_the_best_candidate_answers_with_a_wrong_password() -> None:
     host, port = server.sockets[0].getsockname()
     address = TransportAddress(host=host, port=port)
     async with server, two(udp=False) as (left, right, _policy):
-        offered = right.description
-        candidates = (lure(Transport.TCP, address), *offered.candidates)
-        await call(left, right, left_gets=replace(offered, candidates=candidates))
+        theirs = only(right.description, TcpType.ACTIVE)
+        candidates = (lure(Transport.TCP, address), *theirs.candidates)
+        await call(
+            *(left, right),
+            left_gets=replace(theirs, candidates=candidates),
+            first=lambda: impostor.checks == 1,
+        )
         (lured,) = [pair for pair in left.session.report().pairs if pair.remote.address == address]
-        assert impostor.checks == 1
         assert lured.state is PairState.FAILED
         assert "without the peer's password" in lured.reason
 
@@ -270,19 +294,17 @@ async def test_answers_arrive_on_other_connections_only() -> None:
             address = TransportAddress(host=HOST, port=server.sockets[0].getsockname()[1])
             lures.append(replace(lure(Transport.TCP, address), foundation=f"lure{number}"))
         theirs = only(right.description, TcpType.ACTIVE)
-        left.session.set_remote(replace(theirs, candidates=(*lures, *theirs.candidates)))
 
         def misplaced() -> int:
             reasons = Counter(event.reason for event in left.of(PacketRefused))
             return reasons["answer to a check of another connection"]
 
         # The peer answers before it knows us; it dials once it does.
-        await until(lambda: misplaced() >= 2)
-        right.session.set_remote(only(left.description, TcpType.PASSIVE))
-        async with asyncio.timeout(NOMINATION_S):
-            await left.session.completed()
-            await right.session.completed()
-        await exchange_packets(left, right, 1)
+        await call(
+            *(left, right),
+            left_gets=replace(theirs, candidates=(*lures, *theirs.candidates)),
+            first=lambda: misplaced() >= 2,
+        )
         selected = left.session.report().selected
         assert selected is not None
         assert selected.remote.address not in {each.address for each in lures}

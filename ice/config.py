@@ -54,6 +54,7 @@ class IceConfig:
         server_reflexive: learn from the servers how they see us, over UDP and TCP (RFC 8445 §5.1.1.2).
         udp_relay: ask them to relay UDP.
         tcp_relay: ask those that are reached over TCP or TLS to relay TCP too (RFC 6062).
+        relay_ipv6: on a host without IPv6 ask the TURN servers for IPv6 addresses besides (RFC 8656 §5).
         relay_only: relayed candidates alone, and no address of this host in them (RFC 8839 §5.1).
         prefer: what counts more where UDP and TCP are both gathered: type or transport (RFC 6544 §4.2).
         prioritisation: policy of the application, in place of `prefer`.
@@ -95,6 +96,7 @@ class IceConfig:
     server_reflexive: bool = True
     udp_relay: bool = True
     tcp_relay: bool = True
+    relay_ipv6: bool = False
     relay_only: bool = False
     prefer: Prefer = "type"
     prioritisation: Prioritisation | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from ice.address import may_ask
 from ice.candidate import Foundations, ServerCandidates
 from ice.config import IceConfig
+from ice.errors import TurnError
 from ice.gather import Gathered, Receivers
 from ice.network import Network
 from ice.servers import TurnServer
@@ -56,7 +57,15 @@ class Relays:
         return self._config.tcp and self._config.tcp_relay and server.transport != "udp"
 
     async def allocate(
-        self, server: TurnServer, name: str, address: str, local_host: str, component: int, order: int
+        self,
+        server: TurnServer,
+        name: str,
+        address: str,
+        local_host: str,
+        component: int,
+        order: int,
+        *,
+        ipv6: bool = False,
     ) -> Gathered:
         """Get the relayed candidate of one component.
 
@@ -67,6 +76,7 @@ class Relays:
             local_host: what to send from.
             component: 1 RTP, 2 RTCP.
             order: place of the server in the configuration.
+            ipv6: an IPv6 address or none, whatever the way to the server.
 
         Raises:
             TurnError: there is none; the text says why.
@@ -79,8 +89,12 @@ class Relays:
             on_datagram=self._receivers.datagrams(flow),
             random=secrets.token_bytes,
             on_event=self._watcher(name, flow),
+            ipv6=ipv6,
         )
         self._sockets.append(socket)
+        if ipv6 and ":" not in socket.local.host:
+            socket.close()
+            raise TurnError(f"{name}: it relays from IPv4 alone")
         candidate = self._maker.relayed(socket.local, socket.mapped, component, address, order)
         return Gathered(candidate=candidate, flow=flow, udp=socket, relay=socket)
 

@@ -104,6 +104,12 @@ class ServerGathering:
             for component in self._components if self._relays.usable(server) else ():
                 name = f"TURN server {server}"
                 yield Job(name=name, work=self._relay(server, name, component, order))
+        if self._config.relay_ipv6 and self._lacks_ipv6():
+            for order, server in enumerate(self._config.turn_servers):
+                for component in self._components if self._relays.usable(server) else ():
+                    name = f"TURN server {server} over IPv6"
+                    place = len(self._config.turn_servers) + order
+                    yield Job(name=name, work=self._relay(server, name, component, place, ipv6=True))
         for order, server in enumerate(self._config.turn_servers):
             for component in self._components if self._relays.listens(server) else ():
                 name = f"TURN server {server}"
@@ -111,6 +117,11 @@ class ServerGathering:
         for order, stun in enumerate(self._stun_servers() if sockets else ()):
             name = f"STUN server {stun}"
             yield Job(name=name, work=self._ask(stun, name, order, sockets))
+
+    def _lacks_ipv6(self) -> bool:
+        """True on a host whose peers with IPv6 alone are reached by a relay only (RFC 6544 §5)."""
+        hosts = usable_hosts(self._network.host_addresses(), self._config)
+        return not any(":" in host for host in hosts)
 
     def _stun_servers(self) -> tuple[StunServer, ...]:
         """A TURN server answers Binding requests as well (RFC 8656 §1)."""
@@ -127,7 +138,14 @@ class ServerGathering:
     # --- relayed candidates ---------------------------------------------------------------------------------
 
     async def _relay(
-        self, server: TurnServer, name: str, component: int, order: int, *, tcp: bool = False
+        self,
+        server: TurnServer,
+        name: str,
+        component: int,
+        order: int,
+        *,
+        tcp: bool = False,
+        ipv6: bool = False,
     ) -> None:
         """Get the relayed candidate of one component, or the two where TCP is relayed."""
         try:
@@ -150,7 +168,7 @@ class ServerGathering:
             patience_s = None if number == len(ways) else self._config.gather_timeout_s / len(ways)
             try:
                 async with asyncio.timeout(patience_s):
-                    await self._allocate(at, name, address, local_host, component, order, tcp=tcp)
+                    await self._allocate(at, name, address, local_host, component, order, tcp=tcp, ipv6=ipv6)
                 return
             except (TurnError, TimeoutError) as error:
                 refused = isinstance(error, TurnError) and error.code == TRANSPORT_NOT_SUPPORTED
@@ -168,12 +186,15 @@ class ServerGathering:
         order: int,
         *,
         tcp: bool,
+        ipv6: bool,
     ) -> None:
         if tcp:
             for item in await self._relays.listen(server, name, address, local_host, component, order):
                 self._found(item)
         else:
-            self._found(await self._relays.allocate(server, name, address, local_host, component, order))
+            self._found(
+                await self._relays.allocate(server, name, address, local_host, component, order, ipv6=ipv6)
+            )
 
     def _tell(self, problem: str) -> None:
         """The components of one server have their troubles together: told once."""

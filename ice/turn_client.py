@@ -45,6 +45,7 @@ async def allocate(
     on_datagram: DatagramReceiver,
     random: Callable[[int], bytes],
     on_event: EventReceiver | None = None,
+    ipv6: bool = False,
 ) -> RelayedSocket:
     """Get a relayed UDP address. May be cancelled: everything is freed, the allocation given back.
 
@@ -56,11 +57,18 @@ async def allocate(
         on_datagram: takes what peers send, with the peer's address.
         random: gives unpredictable bytes.
         on_event: takes what the allocation tells: loss of the relay, refused permissions, dropped messages.
+        ipv6: ask for an IPv6 relayed address first also where `local_host` is an IPv4 one.
 
     Raises:
         TurnError: there is none; the text says why, the code is the server's.
     """
-    caller = _Caller(network=network, local_host=local_host, random=random, transport=Transport.UDP)
+    caller = _Caller(
+        network=network,
+        local_host=local_host,
+        random=random,
+        transport=Transport.UDP,
+        ipv6=ipv6 or ":" in local_host,
+    )
     runner, _ = await _allocate(server, caller)
     return RelayedSocket(runner, on_datagram=on_datagram, on_event=on_event)
 
@@ -88,7 +96,13 @@ async def listen(
         TurnError: there is none; the text says why, the code is the server's.
         ValueError: the server is reached over UDP.
     """
-    caller = _Caller(network=network, local_host=local_host, random=random, transport=Transport.TCP)
+    caller = _Caller(
+        network=network,
+        local_host=local_host,
+        random=random,
+        transport=Transport.TCP,
+        ipv6=":" in local_host,
+    )
     runner, asked = await _allocate(server, caller)
     return RelayedListener(
         runner,
@@ -107,6 +121,7 @@ class _Caller:
     local_host: str
     random: Callable[[int], bytes]
     transport: Transport
+    ipv6: bool
 
 
 async def _allocate(server: TurnServer, caller: _Caller) -> tuple[AllocationRunner, TurnServer]:
@@ -166,7 +181,7 @@ async def _open_to(
         password=server.password,
         reliable=server.transport != "udp",
         random=caller.random,
-        ipv6=":" in caller.local_host,
+        ipv6=caller.ipv6,
         transport=caller.transport,
     )
     runner = AllocationRunner(allocation=allocation, server=address)

@@ -45,6 +45,7 @@ class IceSettings:
             peers that nothing but TCP gets to.
         port_mapping: ask the router to let calls in (PCP, NAT-PMP, UPnP; RFC 6544 §5.3): "auto" by what it
             speaks. "off" unless a person wants it: it changes what the router lets in.
+        relay_ipv6: without IPv6 of our own, be reached over IPv6 by the TURN servers.
         relay_only: media by TURN alone; nobody is told an address of this host.
         required: refuse calls with phones that have no ICE (RFC 8839 §9.3).
         server_reflexive: tell what STUN and TURN servers see of us; off, they are asked for relays alone.
@@ -74,6 +75,7 @@ class IceSettings:
     turn_server_name: str | None = None
     tcp_relay: bool = True
     port_mapping: PortMappingChoice = "off"
+    relay_ipv6: bool = False
     relay_only: bool = False
     required: bool = False
     server_reflexive: bool = True
@@ -145,6 +147,7 @@ def ice_config(ice: IceSettings, turn_password: str) -> IceConfig:
         turn_servers=tuple(turn_servers),
         tcp_relay=ice.tcp_relay,
         port_mapping=ice.port_mapping,
+        relay_ipv6=ice.relay_ipv6,
         relay_only=ice.relay_only,
         server_reflexive=ice.server_reflexive,
         gather_timeout_s=ice.gather_timeout_ms / 1000,

@@ -36,7 +36,7 @@ class Icephone:
         """Those objects that say how something ended."""
         return [each for each in self.objects if "result" in each]
 
-    async def noted(self, beginning: str, timeout_s: float = 15.0) -> str:
+    async def noted(self, beginning: str, timeout_s: float = 30.0) -> str:
         """Wait for a line of progress that begins so; what follows in it."""
         await self.program.wrote(beginning, timeout_s)
         await until(lambda: "\n" in self.program.text().partition(beginning)[2], f"a line with {beginning}")

@@ -16,7 +16,7 @@ from ice.priority import peer_reflexive_priority
 from ice.reasons import why_selected
 from ice.role import RoleKeeper
 from ice.stun_message import StunMessage
-from ice.types import Credentials, FlowId, TcpType, TransportAddress
+from ice.types import CandidateType, Credentials, FlowId, TcpType, TransportAddress
 
 # Seconds until a lost connection is dialled again: at once, then with growing patience.
 _REDIAL_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0)
@@ -196,16 +196,23 @@ class Paths:
                 self._despair(path, now)
 
     def socket_lost(self, flow: FlowId, reason: str, now: float) -> bool:
-        """The socket under a path is gone and nothing brings it back; True where there was one.
+        """The socket or relay under a path is gone and nothing brings it back; True where there was one.
 
         The consent timer runs on: nobody has revoked anything.
         """
-        lost = [path for path in self._paths.values() if path.pair.flow == flow]
+        lost = [path for path in self._paths.values() if self._needs(path.pair, flow)]
         for path in lost:
             path.pair.flow = path.pair.valid = None
+            # Nobody can dial from a relay that is gone, or reach it.
+            path.redial_at = path.futile_at = None
             if not path.lost:
                 self._lose(path, reason, now)
         return bool(lost)
+
+    def _needs(self, pair: Pair, flow: FlowId) -> bool:
+        if pair.is_tcp and pair.local.type is CandidateType.RELAY:
+            return flow in self._table.listeners(pair.local)
+        return pair.flow == flow
 
     def _lose(self, path: Path, reason: str, now: float) -> None:
         path.lost = True

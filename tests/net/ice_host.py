@@ -144,8 +144,12 @@ class IceHost:
             server,
             allocated=allocated,
             accepted=lambda connection: self._accept(flow, connection),
-            lost=lambda _: None,
+            lost=lambda reason: self._relay_lost(flow, reason),
         )
+
+    def _relay_lost(self, flow: FlowId, reason: str) -> None:
+        self.agent.socket_lost(flow, reason, self._clock.now)
+        self.pump()
 
     def _add(self, candidate: Candidate, flow: FlowId | None) -> None:
         self.gathered.append(candidate)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ice.config import IceConfig
-from ice.messages import FlowOpening, PathLost, PathSelected
+from ice.messages import FlowOpening, PathLost, PathSelected, RestartAdvised
 from ice.turn_requests import TurnMethod
 from ice.types import CandidateType, Description, Role, SessionState, TcpType
 from tests.net.firewall import FirewallRules
@@ -225,5 +225,8 @@ def test_a_relay_that_is_lost_takes_the_path_with_it() -> None:
     scene.clock.run(1)
     assert a.said(PathLost)
     assert b.said(PathLost)
+    # Nothing but a new relay helps: said at once, not after dialling in vain.
+    assert len(a.said(RestartAdvised)) == 1
+    assert not scene.turn.core.relays
     scene.clock.run(60)
     assert a.agent.state is SessionState.FAILED

@@ -62,9 +62,9 @@ class IceConfig:
         gather_patience_s: seconds until that where there is no candidate yet.
         pacing_ms: proposed Ta in ms; the larger value of both sides counts, 50 where the peer is silent.
         max_candidates: most candidates in a description.
-        max_pairs: most pairs in a check list (RFC 8445 §6.1.2.5).
+        max_pairs: most pairs in all check lists of a session, shared evenly (RFC 8445 §6.1.2.5).
         max_remote_candidates: remote candidates beyond this number are refused.
-        max_dials_per_address: connection attempts outstanding to one address (RFC 6544 §12).
+        max_dials_per_address: connection attempts outstanding to one address, of all streams (RFC 6544 §12).
         refused_ports: TCP ports that are never dialled, whatever the peer's description says (RFC 6544 §12).
         max_unproved_connections: accepted connections per listener without a valid check.
         max_unproved_in_all: the same over all listeners of a session.

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from ice.sockets import HostNetwork
 from ice.types import CandidateType, Description, Role, SessionState, TcpType
 from tests.ice.loopback import HOST
 from tests.ice.sessions import CONFIG, Side, exchange_packets, only
+from tests.interop.test_ice_pair import Two
 from tests.peers.coturn import coturn
 from tests.peers.delayed_link import INTERFACE, delayed_link
 from tests.peers.namespace_network import NamespaceNetwork
@@ -34,6 +36,15 @@ table inet icephone_stateful {
     chain arriving {
         type filter hook input priority filter; policy accept;
         iifname "eth0" ct state new drop
+    }
+}
+"""
+
+_NO_UDP = """
+table ip icephone_tcp_only {
+    chain forwarding {
+        type filter hook forward priority filter - 1; policy accept;
+        meta l4proto udp drop
     }
 }
 """
@@ -142,3 +153,21 @@ class TestInNamespaces:
                 # The connections to the server are closed; the path is not theirs.
                 established = await run(*nets.public.prefix, "ss", "-Htn", "state", "established")
                 assert "3478" not in established
+
+    @pytest.mark.peer("coturn")
+    @pytest.mark.req("ICETCP-7.1-3")
+    async def test_a_pipe_between_two_nats_that_let_no_udp_through(
+        self, programs: Programs, tmp_path: Path
+    ) -> None:
+        """From the command line: `icephone ice pair --stun 'stun:...?transport=tcp'` on both sides."""
+        async with two_nats() as nets, coturn(programs, place=nets.public, port=3478) as server:
+            for nat in nets.nats:
+                await run(*nat.prefix, find_program("nft") or "nft", "-f", "-", text=_NO_UDP)
+            sent = tmp_path / "sent"
+            sent.write_bytes(bytes(range(256)) * 4000)
+            stun = ("--stun", f"stun:{server.host}?transport=tcp")
+            two = Two(programs, tmp_path)
+            ours, theirs = await two.carry(sent, *stun, starts=nets.left, joins=nets.right)
+        assert ours["ice"]["transport"] == theirs["ice"]["transport"] == "tcp"
+        assert ours["ice"]["remote"].startswith("198.51.100.2:")
+        assert theirs["ice"]["remote"].startswith("192.0.2.2:")

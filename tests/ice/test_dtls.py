@@ -23,7 +23,7 @@ async def test_one_handshake_lasts_when_the_path_moves_from_tcp_to_udp(left_begi
             assert not end.begin()
         assert one.hellos == other.hellos == 0, "nothing was sent before there is a valid pair"
         await connect(left, right)
-        assert paths[0].transport is Transport.TCP
+        assert {path.transport for path in paths} == {Transport.TCP}
         async with asyncio.TaskGroup() as both:
             both.create_task(one.handshake())
             both.create_task(other.handshake())
@@ -34,7 +34,7 @@ async def test_one_handshake_lasts_when_the_path_moves_from_tcp_to_udp(left_begi
         await talk(one, other, b"over TCP")
         policy.udp = "open"
         await restart(left, right)
-        assert paths[0].transport is paths[1].transport is Transport.UDP
+        assert {path.transport for path in paths} == {Transport.UDP}
         await talk(one, other, b"over UDP")
         assert (one.hellos, other.hellos) == hellos, "there is no second handshake"
 

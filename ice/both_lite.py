@@ -58,11 +58,7 @@ class BothLite:
             self._driver.feed(lite.update_answered)
 
     def take(self, selection: Sequence[Selection]) -> None:
-        """The controlling peer, full or lite, tells a lite agent which pairs it uses (RFC 8839 §4.4.2.2).
-
-        Raises:
-            ValueError: the peer has no description yet.
-        """
+        """The controlling peer, full or lite, tells a lite agent which pairs it uses (RFC 8839 §4.4.2.2)."""
         lite = self._agent.lite
         if lite is not None:
             self._driver.feed(lambda now: lite.take_selection(selection, now))

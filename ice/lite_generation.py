@@ -241,13 +241,11 @@ class LiteGeneration:
         """The peer's offer tells which pairs it uses (a=remote-candidates).
 
         Whoever sends that controls: if we thought that we did, we do not, and have nothing to tell any more.
-
-        Raises:
-            ValueError: there is no description of the peer yet.
+        Before the peer's description is there it can mean those of the generation before only.
         """
-        if self.remote is None:
-            raise ValueError("there is no description yet")
-        if not chosen or self.state not in (SessionState.RUNNING, SessionState.COMPLETED):
+        if not chosen or self.remote is None:
+            return
+        if self.state not in (SessionState.RUNNING, SessionState.COMPLETED):
             return
         if self._roles.controlling:
             self._take_role(Role.CONTROLLED, now)

@@ -7,14 +7,18 @@ from dataclasses import replace
 import pytest
 
 from ice.config import IceConfig
+from ice.lite_candidates import LiteCandidates
 from ice.messages import PathLost, PathSelected, RoleChanged, StateChanged
 from ice.stun_message import MessageClass, parse
-from ice.types import Role, SessionState, Transport
+from ice.types import Credentials, Description, Role, SessionState, TcpType, Transport, TransportAddress
 from tests.ice.lite import TRUSTING, core, update
+from tests.ice.single import DIALLER, HOST, Single, remote_tcp
 from tests.net.pair_network import PairNetwork, mirrored
 from tests.net.restarts import Media, offer
 
 LITE = IceConfig(lite=True)
+NEW = Credentials(ufrag="renewed", password="our-new-password-of-22-chars")
+OTHER = Credentials(ufrag="theirnew", password="their-new-password-of-22-chars")
 
 
 def connected(*, udp: bool = True, components: int = 1, both: IceConfig | None = None) -> PairNetwork:
@@ -128,3 +132,24 @@ def test_two_lite_agents_restart(tcp: bool) -> None:
     assert network.a.selected().local != before.local
     assert mirrored(network)
     assert network.a.said(PathLost) + network.b.said(PathLost) == []
+
+
+@pytest.mark.req("ICETCP-9.2-4")
+def test_a_connection_that_the_peer_uses_again_stays_open() -> None:
+    one = Single(Role.CONTROLLED, config=LITE)
+    one.remote(remote_tcp(9, TcpType.ACTIVE))
+    flow = one.accept()
+    one.check(flow, DIALLER, role=Role.CONTROLLING, use_candidate=True)
+    one.agent.restart(NEW, one.now)
+    fresh = LiteCandidates([HOST]).udp(TransportAddress(host=HOST, port=4099), 1)
+    one.agent.add_local_candidate(fresh, one.agent.new_flow(), one.now)
+    theirs = Description(credentials=OTHER, candidates=(remote_tcp(9, TcpType.ACTIVE),))
+    one.agent.set_remote(theirs, one.now)
+    one.check(flow, DIALLER, role=Role.CONTROLLING, use_candidate=True, credentials=NEW, sender=OTHER)
+    assert one.state() is SessionState.COMPLETED
+    one.wait(LITE.release_after_s + 1.0)
+    assert flow not in one.closed()
+    selected = one.agent.selected(1)
+    assert selected is not None
+    assert selected.remote.address == DIALLER
+    assert one.said(PathLost) == []

@@ -60,4 +60,5 @@ def negotiated_media(
         peer_ice2=ice.remote is not None and "ice2" in ice.remote.options,
         remote_candidates=remote.ice.remote_candidates,
         tcp=tcp,
+        mid=remote.mid,
     )

@@ -10,21 +10,28 @@ ICE session stays, through restarts of either side too: `restart`, then offer or
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from dataclasses import replace
 from typing import NamedTuple
 
 from ice.config import IceConfig
 from ice.network import Network
 from ice.path import SelectedPath
 from ice.session import Session
-from ice.types import Role, SessionState, Transport, TransportAddress
+from ice.trickle import CandidateMessage
+from ice.types import Description, Role, SessionState, Transport, TransportAddress
 from sdp import default_destination, lite_selection, remote_audio
 from sdp.default_destination import Defaults
 from sdp.errors import ExchangeError, NegotiationError
 from sdp.exchange import MediaExchange
+from sdp.fragment import Fragment
 from sdp.model import SessionDescription
 from sdp.negotiated import Answer, AudioWish, LocalMedia, NegotiatedMedia, SelectedPair
 from sdp.race import Race, judge, told_pairs
 from sdp.silent_path import SilentPath
+
+MID = "a"
+"""Identification tag of our m= line in the first offer (RFC 5888)."""
 
 LONGEST_RACE_S = 5.0
 """Seconds that an answer waits for the checks on pairs that the peer has selected."""
@@ -54,6 +61,8 @@ class IceBinding:
         self._components = components
         self._started: NegotiatedMedia | None = None
         self._renewed = False
+        self._fragments: Counter[str] = Counter()
+        self._early: Fragment | None = None
         self.left_ice = False
         self._silent = SilentPath()
 
@@ -141,6 +150,36 @@ class IceBinding:
         if self._renewed:
             self._renewed = False
             self.session.abandon_restart()
+
+    def take_fragment(self, fragment: Fragment) -> list[str]:
+        """Take candidates that the peer found after its description; gives what was of no use, and why.
+
+        Fragments repeat what was said before; every candidate is used once (RFC 8840 §4.4). One that comes
+        before the description waits for it.
+        """
+        started, remarks = self._started, []
+        if started is None:
+            self._early = fragment
+            return []
+        for section in fragment.sections:
+            if started.ice is None:
+                remarks.append("candidates for a stream without ICE")
+            elif section.mid not in (None, started.mid):
+                remarks.append(f"candidates for the m= line {section.mid!r}, which is not used")
+            elif section.credentials != started.ice.credentials:
+                remarks.append("candidates of another ICE generation")
+            else:
+                ufrag = section.credentials.ufrag
+                self._fragments[ufrag] += 1
+                self.session.trickle.receive(
+                    CandidateMessage(
+                        ufrag=ufrag,
+                        number=self._fragments[ufrag],
+                        candidates=section.candidates,
+                        end_of_candidates=section.end_of_candidates,
+                    )
+                )
+        return remarks
 
     # --- offers and answers -------------------------------------------------------------------------------
 
@@ -260,7 +299,7 @@ class IceBinding:
             formats=wish.formats,
             direction=wish.direction,
             ptime_ms=wish.ptime_ms,
-            ice=self.session.local_description if wish.ice and not without_ice else None,
+            ice=self._told() if wish.ice and not without_ice else None,
             address=self._udp_default(1),
             rtcp_address=self._udp_default(2),
             rtcp_mux=wish.rtcp_mux,
@@ -268,7 +307,13 @@ class IceBinding:
             connecting=self.session.both_lite.update_due,
             controlling=self.session.role is Role.CONTROLLING,
             ice_required=wish.ice_required,
+            mid=MID if self._started is None else self._started.mid,
         )
+
+    def _told(self) -> Description:
+        """All our candidates, and that late ones of the peer are taken: half trickle (RFC 8840 §4.1)."""
+        description = self.session.local_description
+        return replace(description, options=description.options | {"trickle"})
 
     def _udp_default(self, component: int) -> TransportAddress | None:
         """The default address of a component, None where it has no UDP candidate."""
@@ -325,6 +370,9 @@ class IceBinding:
         else:
             self._go_plain(negotiated)
         self._started = negotiated
+        early, self._early = self._early, None
+        if early is not None:
+            self.take_fragment(early)
 
     def _go_plain(self, negotiated: NegotiatedMedia) -> None:
         targets = {1: negotiated.remote_address}

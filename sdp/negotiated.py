@@ -39,6 +39,7 @@ class LocalMedia:
         connecting: the TCP connection of the selected pair is still to be opened (RFC 6544 §6.1).
         controlling: our ICE role; the controlling side writes a=remote-candidates.
         ice_required: a stream without ICE is refused (RFC 8839 §9.3).
+        mid: identification tag of the m= line in offers with ICE (RFC 5888); answers repeat the offer's.
     """
 
     formats: tuple[AudioFormat, ...]
@@ -52,6 +53,7 @@ class LocalMedia:
     connecting: bool = False
     controlling: bool = False
     ice_required: bool = False
+    mid: str | None = None
 
     def selected_for(self, component: int) -> SelectedPair | None:
         """The nominated pair of a component, None before there is one."""
@@ -80,6 +82,7 @@ class NegotiatedMedia:
         peer_ice2: the peer is an RFC 8445 agent; without it RFC 5245 (RFC 8839 §4.2.1.5).
         remote_candidates: a=remote-candidates of a peer that has concluded ICE.
         tcp: what a=setup and a=connection came to where the default transport is TCP.
+        mid: identification tag of the m= line, None where it has none.
         diagnostics: lines that were refused, and other remarks.
     """
 
@@ -100,6 +103,7 @@ class NegotiatedMedia:
     peer_ice2: bool
     remote_candidates: tuple[RemoteCandidate, ...] = ()
     tcp: Agreement | None = None
+    mid: str | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
 
 

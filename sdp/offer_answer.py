@@ -74,6 +74,7 @@ def offered_section(local: LocalMedia) -> Media:
         components=components,
         is_offer=True,
         tcp=tcp,
+        mid=local.mid if local.ice is not None else None,
     )
     return section.audio_section(local, plan)
 
@@ -221,6 +222,7 @@ def _accept(
         components=components,
         is_offer=False,
         tcp=tcp,
+        mid=remote.mid,
     )
     negotiated = negotiated_media(
         index,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sdp import connection_attr, direction, ice_attr, protocols, rtcp_attr, rtp_attr
+from sdp import connection_attr, direction, grammar, ice_attr, protocols, rtcp_attr, rtp_attr
 from sdp.connection_attr import TcpSetup
 from sdp.diagnostics import Diagnostic
 from sdp.direction import Direction
@@ -30,6 +30,7 @@ class RemoteAudio:
         ice: everything about ICE.
         tcp: a=setup and a=connection with their defaults.
         diagnostics: lines that were refused.
+        mid: identification tag (RFC 5888 §4), None where there is none.
     """
 
     session: SessionDescription
@@ -42,6 +43,7 @@ class RemoteAudio:
     ice: IceReading
     tcp: TcpSetup
     diagnostics: tuple[Diagnostic, ...]
+    mid: str | None = None
 
     @property
     def holds_by_address(self) -> bool:
@@ -76,4 +78,10 @@ def read(session: SessionDescription, media: Media, *, is_answer: bool) -> Remot
         ice=ice,
         tcp=tcp,
         diagnostics=tuple(remarks),
+        mid=_mid(media),
     )
+
+
+def _mid(media: Media) -> str | None:
+    attribute = media.first("mid")
+    return attribute.value if attribute is not None and grammar.is_token(attribute.value or "") else None

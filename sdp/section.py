@@ -33,6 +33,7 @@ class SectionPlan:
         components: components whose candidates are written.
         is_offer: fallback RTCP port and remote-candidates stand in offers only.
         tcp: a=setup and a=connection, where the proto is over TCP.
+        mid: identification tag, None for none.
     """
 
     proto: str
@@ -44,6 +45,7 @@ class SectionPlan:
     components: int
     is_offer: bool
     tcp: TcpSetup | None = None
+    mid: str | None = None
 
 
 def audio_section(local: LocalMedia, plan: SectionPlan) -> Media:
@@ -59,6 +61,8 @@ def audio_section(local: LocalMedia, plan: SectionPlan) -> Media:
     ]
     if plan.tcp is not None:
         lines += connection_attr.attributes(plan.tcp)
+    if plan.mid is not None:
+        lines.append(Attribute(name="mid", value=plan.mid))
     if plan.ice is not None:
         shown = replace(plan.ice, candidates=_candidates(local, plan))
         lines += ice_attr.media_attributes(shown, remote_candidates=_remote_candidates(local, plan))

@@ -15,6 +15,7 @@ from ua.config import Account
 from ua.errors import Interrupted, MediaOneWay, NoMediaPath, UaError
 from ua.events import EventLog
 from ua.gathering import EarlyGathering
+from ua.info import InfoRequests
 from ua.media_leg import MediaLeg
 from ua.offers import Offers
 from ua.path_figures import traffic
@@ -242,6 +243,7 @@ class Call:
         if self._media is not None:
             self._offers = Offers(leg, self._media, self._around.account.codecs)
             leg.on_reinvite = self._offers.receive
+            leg.on_request = InfoRequests(self._media).receive
         leg.ended.add_done_callback(self._on_leg_end)
 
     # --- figures ------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ice.errors import GatheringFailed, IceFailed
 from ice.messages import Event
 from ice.network import Network
 from ice.report import SessionReport
-from ice.types import Role, Transport
+from ice.types import Transport
 from media.engine import MediaEngine
 from media.session import MediaSession
 from media.sources import WavSource
@@ -22,6 +22,7 @@ from media.statistics import MediaStatistics
 from sdp import parser, writer
 from sdp.direction import Direction
 from sdp.errors import ExchangeError, NegotiationError, SdpError
+from sdp.fragment import read as read_fragment
 from sdp.ice_binding import IceBinding
 from sdp.negotiated import AudioWish, NegotiatedMedia
 from ua import clock, codec_mapping, path_figures
@@ -78,7 +79,7 @@ class MediaLeg:
         self._rate = codec_mapping.codec_of(self._wish.formats[0]).sample_rate
         self._audio = open_audio(plan, rate=self._rate)
         self._pathless_hint = plan.pathless_hint
-        self.watch = PathWatch()
+        self.watch = PathWatch(binding.session)
         self._unsubscribe = binding.session.subscribe(self._on_ice)
         for problem in binding.session.report().gathering_problems:
             log.record(clock.now(), party, "ice", "gathering_problem", reason=problem)
@@ -100,17 +101,9 @@ class MediaLeg:
         party: str,
         early: EarlyGathering | None = None,
     ) -> MediaLeg:
-        """Gather candidates and open the files of the plan; `offers` tells whose offer comes first.
+        """Gather candidates, or take what `early` has, and open the files of the plan.
 
-        Args:
-            offers: our offer comes first.
-            plan: what to send and where to record.
-            account: codecs, packet time and the policy of ICE.
-            network: where sockets come from.
-            engine: the clock of all media.
-            log: event log.
-            party: our name in it.
-            early: has gathered already.
+        `offers` tells whose offer comes first.
 
         Raises:
             NoMediaPath: no local address can be used.
@@ -192,6 +185,18 @@ class MediaLeg:
                 f"the answer leaves no media: {error}",
                 hint="the other side answered the call but accepted none of its audio",
             ) from error
+
+    def take_fragment(self, body: bytes) -> bool:
+        """Take candidates that the peer found late (RFC 8840 §4.4); False where the body cannot be read."""
+        try:
+            fragment = read_fragment(body)
+        except SdpError as error:
+            self._sdp.refused(error.reason, line=error.line)
+            return False
+        self._sdp.diagnose(fragment.diagnostics)
+        for reason in self._binding.take_fragment(fragment):
+            self._sdp.refused(reason)
+        return True
 
     def offer_failed(self) -> None:
         """Our offer was refused: everything stays as it was."""
@@ -332,11 +337,6 @@ class MediaLeg:
     def left_ice(self) -> bool:
         """True where the peer has left ICE by its answer: an offer that restarts it is due."""
         return self._binding.left_ice
-
-    @property
-    def controls(self) -> bool:
-        """True where it is on us to restart ICE (RFC 6544 §11.1)."""
-        return self._binding.session.role is Role.CONTROLLING
 
     async def path_found(self) -> None:
         """Wait for the outcome of a restart.

@@ -92,7 +92,7 @@ class Offers:
         media = self._media
         while True:
             reason = await media.watch.lost()
-            if not media.controls:
+            if not media.watch.controls:
                 await asyncio.sleep(PEER_RESTARTS_S)
             if not media.watch.is_lost:
                 continue

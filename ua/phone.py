@@ -17,6 +17,7 @@ from ua.config import Account, SipTransport
 from ua.errors import ConfigurationError, UsageError
 from ua.events import EventLog
 from ua.incoming_call import IncomingCall
+from ua.info import TRICKLE_ICE
 from ua.outgoing_call import OutgoingCall
 from ua.plan import MediaPlan
 from ua.registration import FEATURES, Registration
@@ -28,6 +29,9 @@ from ua.sip.incoming import IncomingInvite
 from ua.sip.log import SipLogEntry
 from ua.sip.name_addr import NameAddr
 from ua.sip.uri import Uri
+
+METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO")
+"""What we take within and outside calls."""
 
 MAX_WAITING = 8
 """Calls that may ring before anybody looks at them; further ones are told that we are busy."""
@@ -72,6 +76,9 @@ class Phone:
             user=self._identity.uri.user or "",
             user_agent=account.user_agent,
             features=tuple(name for name, _ in FEATURES),
+            allow=METHODS,
+            supported=(TRICKLE_ICE,),
+            info_packages=(TRICKLE_ICE,),
             proxy=None
             if account.proxy is None
             else _uri(account.proxy, "account.proxy").with_param("lr", None),

@@ -100,6 +100,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "demo",
         "gathering",
         "incoming_call",
+        "info",
         "media_leg",
         "offers",
         "outgoing_call",

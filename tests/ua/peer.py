@@ -75,7 +75,8 @@ class MediaPeer(ScriptedPeer):
 
     def ask(self, dialog: Dialog, method: str, body: bytes = b"", *rows: tuple[str, str]) -> Request:
         """Send a request inside a dialog."""
-        content = [("Content-Type", "application/sdp")] if body else []
+        typed = any(name == "Content-Type" for name, _ in rows)
+        content = [("Content-Type", "application/sdp")] if body and not typed else []
         request = dialog.make_request(method, Headers.of(*content, *rows), body)
         return self._send_inside(request)
 

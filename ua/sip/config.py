@@ -26,6 +26,7 @@ class SipConfig:
         allow: methods we take, in Allow.
         supported: option tags of extensions in use, in Supported.
         understood: option tags that a request may require besides; ICE is not in Supported (RFC 5768 §4).
+        info_packages: packages of INFO that we take, in Recv-Info (RFC 6086 §5.3.1).
         accept: body types we take, in Accept.
         features: media feature tags of our Contact in answers to OPTIONS, e.g. "+sip.ice" (RFC 5768 §4).
         timers: T1, T2, T4.
@@ -45,6 +46,7 @@ class SipConfig:
     allow: tuple[str, ...] = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS")
     supported: tuple[str, ...] = ()
     understood: tuple[str, ...] = (ICE_OPTION,)
+    info_packages: tuple[str, ...] = ()
     accept: tuple[str, ...] = ("application/sdp",)
     features: tuple[str, ...] = ()
     timers: Timers = field(default_factory=Timers)

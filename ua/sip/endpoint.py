@@ -57,7 +57,7 @@ from ua.sip.exchange import Exchange
 from ua.sip.headers import Headers
 from ua.sip.hop import SipTransport
 from ua.sip.incoming import IncomingInvite, IncomingRequest
-from ua.sip.inspection import accepts_session, capabilities, inspect
+from ua.sip.inspection import accepts_session, call_capabilities, capabilities, inspect
 from ua.sip.leg import Leg
 from ua.sip.log import SipLogEntry
 from ua.sip.message import Request, Response, make_response
@@ -201,7 +201,7 @@ class SipEndpoint:
         asked = headers_of(target, "INVITE")
         digest = self._digest(credentials)
         series = self.series(target=target, from_=from_, to=to, credentials=())
-        rows = capabilities(self._config).only("allow", "supported").with_added(*asked, *(headers or ()))
+        rows = call_capabilities(self._config).with_added(*asked, *(headers or ()))
 
         def draft() -> Request:
             return series.draft("INVITE", rows, body, content_type)

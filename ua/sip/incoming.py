@@ -11,7 +11,7 @@ from ua.sip.body import SDP
 from ua.sip.errors import SipStateError, SipTimeout, SipUnreachable
 from ua.sip.headers import Headers
 from ua.sip.hop import Hop
-from ua.sip.inspection import capabilities
+from ua.sip.inspection import call_capabilities
 from ua.sip.message import Request, Response, make_response
 from ua.sip.name_addr import NameAddr
 from ua.sip.stack import Stack
@@ -204,5 +204,5 @@ class IncomingInvite(IncomingRequest):
             ("Contact", NameAddr(uri=self._stack.contact_uri(self.source))),
         )
         if allow:
-            rows = rows.with_added(*capabilities(self._stack.config).only("allow", "supported"))
+            rows = rows.with_added(*call_capabilities(self._stack.config))
         return rows.with_added(*(headers or ()))

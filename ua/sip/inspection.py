@@ -30,7 +30,16 @@ def capabilities(config: SipConfig) -> Headers:
         ("Accept-Encoding", "identity"),
         ("Accept-Language", "en"),
     )
-    return headers.with_added(("Supported", ", ".join(config.supported))) if config.supported else headers
+    if config.supported:
+        headers = headers.with_added(("Supported", ", ".join(config.supported)))
+    if config.info_packages:
+        headers = headers.with_added(("Recv-Info", ", ".join(config.info_packages)))
+    return headers
+
+
+def call_capabilities(config: SipConfig) -> Headers:
+    """Allow, Supported and Recv-Info, for an INVITE and its 2xx (RFC 3261 §13, RFC 6086 §5.2)."""
+    return capabilities(config).only("allow", "supported", "recv-info")
 
 
 def inspect(request: Request, config: SipConfig) -> Refusal | None:

@@ -15,7 +15,7 @@ from ua.sip.exchange import Exchange, exchange
 from ua.sip.headers import Headers
 from ua.sip.hop import Hop
 from ua.sip.incoming import IncomingInvite, IncomingRequest
-from ua.sip.inspection import capabilities, inspect
+from ua.sip.inspection import call_capabilities, capabilities, inspect
 from ua.sip.message import Request, Response, make_response
 from ua.sip.preparation import ContactParams
 from ua.sip.stack import Stack
@@ -259,7 +259,7 @@ class Leg:
             if body:
                 rows = rows.with_rows("content-type", content_type)
             if method == "INVITE":
-                rows = rows.with_added(*capabilities(self._stack.config).only("allow", "supported"))
+                rows = rows.with_added(*call_capabilities(self._stack.config))
             return self.dialog.make_request(method, rows, body)
 
         contact: ContactParams = () if method in ("INVITE", "UPDATE") else None

@@ -208,6 +208,7 @@ async def test_both_lite_over_tcp(early: bool) -> None:
             assert lines(call.answer_text, "connection") == ["existing"]
         await talk(alice, bob)
         assert (call.alice.session.open_sockets, call.bob.session.open_sockets) == before
+        assert (role(call.alice), role(call.bob)) == (Role.CONTROLLING, Role.CONTROLLED)
 
 
 # --- reading ------------------------------------------------------------------------------------------------

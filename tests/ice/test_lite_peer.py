@@ -219,6 +219,12 @@ def test_an_offer_with_setup_passive_makes_the_answerer_dial() -> None:
     assert one.state() is SessionState.COMPLETED
     (path,) = one.said(PathSelected)
     assert path.pair.local.address == TransportAddress(host=HOST, port=50000)
+    # Later offers mean the same connection, whatever their a=setup.
+    for again in (chosen, replace(chosen, we_dial=False)):
+        core(one).take_selection([again], one.now)
+        one.take()
+    assert dial.flow not in one.closed()
+    assert len(one.dials()) == len(one.said(PathSelected)) == 1
 
 
 @pytest.mark.req("ICETCP-6.1-1")

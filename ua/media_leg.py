@@ -299,6 +299,8 @@ class MediaLeg:
             ice=negotiated.ice is not None,
             reason=self.why,
         )
+        # RFC 6544 §12: who reads the descriptions can join in.
+        self._record("unprotected", reason="neither signalling nor media is encrypted")
         self._engine.add(session)
 
     def _check_open(self) -> None:

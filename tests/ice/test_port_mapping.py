@@ -18,7 +18,7 @@ from ice.mapping_events import (
     MappingRefused,
 )
 from ice.types import Transport, TransportAddress
-from tests.ice.mapping_world import BOTH, TCP, UDP, MappingWorld
+from tests.ice.mapping_world import BOTH, CLIENT, TCP, UDP, MappingWorld
 from tests.net.mapping_gateway import MappingGateway
 
 PCP_ONLY = (MappingProtocol.PCP,)
@@ -320,6 +320,38 @@ def test_what_was_asked_and_not_answered_is_deleted_too() -> None:
     assert not world.gateway.held
     assert world.mapper.idle
     assert not world.granted()
+
+
+@pytest.mark.parametrize("protocols", [PCP_ONLY, NAT_PMP_ONLY])
+def test_an_older_answer_does_not_confirm_a_deletion(protocols: tuple[MappingProtocol, ...]) -> None:
+    world = MappingWorld(protocols=protocols)
+    world.ask(TCP)
+    source = TransportAddress(host=CLIENT, port=50000)
+    (older,) = world.gateway.answer(source, world.sent[-1][1], world.now)
+    world.up = False
+    world.mapper.close(world.now)
+    world.mapper.receive(world.gateway.address, older, world.now)
+    world.deliver()
+    assert not world.mapper.idle
+    world.up = True
+    world.run(5.0)
+    assert world.mapper.idle
+    assert not world.gateway.held
+
+
+def test_an_absurd_lifetime_is_not_believed() -> None:
+    world = MappingWorld()
+    world.gateway.most_s = 10**9
+    world.mapper.ask(TCP, world.now)
+    (request,) = world.mapper.take_output()
+    years = request[:4] + (10**9).to_bytes(4) + request[8:]
+    source = TransportAddress(host=CLIENT, port=50000)
+    for answer in world.gateway.answer(source, years, world.now):
+        world.mapper.receive(world.gateway.address, answer, world.now)
+    world.deliver()
+    assert world.granted()
+    world.run(24 * 3600)
+    assert world.times(since=1.0)
 
 
 def test_what_was_never_asked_is_not_deleted() -> None:

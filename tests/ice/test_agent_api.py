@@ -383,7 +383,7 @@ def test_nothing_in_the_interface_changes_how_checks_work() -> None:
         "end_of_candidates",
         "check_again",
     }
-    restarts = {"restart", "abandon_restart", "restarting", "remote_description"}
+    restarts = {"leave_ice", "restart", "abandon_restart", "restarting", "remote_description"}
     choices = {"add_local_candidate", "limit_components", "set_role", "new_flow", "check_again", "close"}
     sockets = {"receive", "flow_opened", "flow_failed", "flow_closed", "flow_accepted", "socket_lost"}
     time = {"handle_timer", "next_timer", "take_commands", "take_events"}

@@ -332,10 +332,10 @@ def test_an_older_answer_does_not_confirm_a_deletion(protocols: tuple[MappingPro
     world.mapper.close(world.now)
     world.mapper.receive(world.gateway.address, older, world.now)
     world.deliver()
-    assert not world.mapper.idle
+    assert MappingFreed(port=TCP) not in world.events
     world.up = True
     world.run(5.0)
-    assert world.mapper.idle
+    assert world.events[-1] == MappingFreed(port=TCP)
     assert not world.gateway.held
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ice.preference import Prefer, Priorities, Prioritisation
+from ice.refusals import Refusals
 from ice.servers import StunServer, TurnServer
 from ice.types import TransportAddress
 
@@ -23,6 +24,10 @@ SimultaneousOpen = Literal["auto", "on", "off"]
 
 UNRELIABLE_INTERFACES = ("tun", "tap", "utun", "wg", "ppp", "ipsec", "tailscale", "zt", "wwan", "rmnet")
 """Tunnels and mobile networks: what they lead to is mostly reached more directly, or at lower cost."""
+
+
+SOFTWARE = "icephone"
+"""What TURN servers are told of us: no version, which would tell what can be attacked (RFC 8656 §21.1.6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,8 @@ class IceConfig:
         server_reflexive: learn from the servers how they see us, over UDP and TCP (RFC 8445 §5.1.1.2).
         udp_relay: ask them to relay UDP.
         tcp_relay: ask those that are reached over TCP or TLS to relay TCP too (RFC 6062).
+        turn_software: what they are told of us (SOFTWARE, RFC 8656 §5); empty for nothing.
+        refusals: which of them have refused us; shared by all sessions with this configuration.
         relay_ipv6: on a host without IPv6 ask the TURN servers for IPv6 addresses besides (RFC 8656 §5).
         relay_only: relayed candidates alone, and no address of this host in them (RFC 8839 §5.1).
         prefer: what counts more where UDP and TCP are both gathered: type or transport (RFC 6544 §4.2).
@@ -96,6 +103,8 @@ class IceConfig:
     server_reflexive: bool = True
     udp_relay: bool = True
     tcp_relay: bool = True
+    turn_software: str = SOFTWARE
+    refusals: Refusals = field(default_factory=Refusals, compare=False, repr=False)
     relay_ipv6: bool = False
     relay_only: bool = False
     prefer: Prefer = "type"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ice.address import may_ask
 from ice.candidate import Foundations, ServerCandidates
+from ice.clock import LoopClock
 from ice.config import IceConfig
 from ice.errors import TurnError
 from ice.gather import Gathered, Receivers
 from ice.network import Network
 from ice.servers import TurnServer
 from ice.turn_client import RelayedListener, RelayedSocket, allocate, listen
-from ice.turn_events import AllocationLost, TurnEvent
+from ice.turn_events import AllocationLost, TurnEvent, UserNameInClear
 from ice.types import FlowId
 
 ANY_ADDRESS = {4: "0.0.0.0", 6: "::"}  # noqa: S104  to send from, where the system knows the way best
@@ -46,6 +48,7 @@ class Relays:
         self._receivers = receivers
         self._on_problem = on_problem
         self._maker = ServerCandidates((), foundations, hide_related=config.relay_only)
+        self._clock = LoopClock()
         self._sockets: list[RelayedSocket | RelayedListener] = []
 
     def usable(self, server: TurnServer) -> bool:
@@ -82,15 +85,17 @@ class Relays:
             TurnError: there is none; the text says why.
         """
         flow = self._receivers.new_flow()
-        socket = await allocate(
-            self._at(server, address),
-            network=self._network,
-            local_host=local_host,
-            on_datagram=self._receivers.datagrams(flow),
-            random=secrets.token_bytes,
-            on_event=self._watcher(name, flow),
-            ipv6=ipv6,
-        )
+        with self._asking(server, tcp=False):
+            socket = await allocate(
+                self._at(server, address),
+                network=self._network,
+                local_host=local_host,
+                on_datagram=self._receivers.datagrams(flow),
+                random=secrets.token_bytes,
+                on_event=self._watcher(name, flow),
+                software=self._config.turn_software,
+                ipv6=ipv6,
+            )
         self._sockets.append(socket)
         if ipv6 and ":" not in socket.local.host:
             socket.close()
@@ -107,20 +112,35 @@ class Relays:
             TurnError: there are none; the text says why.
         """
         flow = self._receivers.new_flow()
-        listener = await listen(
-            self._at(server, address),
-            network=self._network,
-            local_host=local_host,
-            on_accept=self._receivers.connections(flow),
-            random=secrets.token_bytes,
-            on_event=self._watcher(name, flow),
-        )
+        with self._asking(server, tcp=True):
+            listener = await listen(
+                self._at(server, address),
+                network=self._network,
+                local_host=local_host,
+                on_accept=self._receivers.connections(flow),
+                random=secrets.token_bytes,
+                on_event=self._watcher(name, flow),
+                software=self._config.turn_software,
+            )
         self._sockets.append(listener)
         passive, active = self._maker.relayed_tcp(listener.local, listener.mapped, component, address, order)
         return (
             Gathered(candidate=passive, flow=flow, listener=listener, relay=listener, dialler=listener),
             Gathered(candidate=active),
         )
+
+    @contextlib.contextmanager
+    def _asking(self, server: TurnServer, *, tcp: bool) -> Iterator[None]:
+        """Ask nothing of a server that has refused us, and remember it where it does (RFC 8656 §7.4)."""
+        refusals = self._config.refusals
+        known = refusals.of(server, self._clock.now(), tcp=tcp)
+        if known is not None:
+            raise TurnError(f"{known.reason}; it is not asked again for now", code=known.code)
+        try:
+            yield
+        except TurnError as error:
+            refusals.remember(server, error.code, str(error), self._clock.now(), tcp=tcp)
+            raise
 
     def _at(self, server: TurnServer, address: str) -> TurnServer:
         # Its certificate is that of the name, not of the address.
@@ -133,6 +153,8 @@ class Relays:
                 reason = f"{name}: the relay is lost: {event.reason}"
                 self._on_problem(reason)
                 self._receivers.lost(flow, reason)
+            elif isinstance(event, UserNameInClear):
+                self._on_problem(f"{name}: our user name goes there in clear; turns: would hide it")
 
         return on_event
 

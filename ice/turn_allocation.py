@@ -14,7 +14,7 @@ from typing import Final, assert_never
 from ice.address import version
 from ice.demux import PacketKind, classify
 from ice.errors import StunError
-from ice.stun_attributes import AlternateDomain, AlternateServer, Attribute, XorMappedAddress
+from ice.stun_attributes import AlternateDomain, AlternateServer, Attribute, Software, XorMappedAddress
 from ice.stun_binding import binding_indication
 from ice.stun_message import TRANSACTION_ID_SIZE, MessageClass, StunMessage, parse
 from ice.turn_attributes import (
@@ -90,6 +90,7 @@ class Allocation:
         random: gives unpredictable bytes.
         ipv6: ask for an IPv6 relayed address; IPv4 where the server has none.
         transport: what it relays to and from peers; TCP only where `reliable` (RFC 6062 §4.1).
+        software: what the server is told of us (RFC 8656 §5); empty for nothing.
     """
 
     def __init__(
@@ -101,12 +102,14 @@ class Allocation:
         random: Callable[[int], bytes],
         ipv6: bool = False,
         transport: Transport = Transport.UDP,
+        software: str = "",
     ) -> None:
         if transport is Transport.TCP and not reliable:
             raise ValueError("TCP is relayed over TCP and TLS only (RFC 6062 §4.1)")
         self._random = random
         self._ipv6 = ipv6
         self._transport = transport
+        self._software = (Software(value=software),) if software else ()
         self._outbox = TurnOutbox()
         self._credentials = LongTermCredentials(username, password)
         self._requests = Requests(
@@ -118,6 +121,11 @@ class Allocation:
         self._keepalive_at = 0.0
         self._sent_before = 0
         self.state = AllocationState.NEW
+
+    @property
+    def user_in_clear(self) -> bool:
+        """True where requests name our user, instead of its hash."""
+        return self._credentials.in_clear
 
     @property
     def counters(self) -> Counter[str]:
@@ -219,7 +227,7 @@ class Allocation:
             return
         if self._refresh_at is not None and now >= self._refresh_at:
             self._refresh_at = None
-            self._requests.start(_Tag.REFRESH, TurnMethod.REFRESH, (), now)
+            self._requests.start(_Tag.REFRESH, TurnMethod.REFRESH, self._software, now)
         if self._peers is not None:
             self._peers.handle_timer(now)
         if now >= self._keepalive_at:
@@ -254,7 +262,7 @@ class Allocation:
 
     def _allocate(self, now: float) -> None:
         protocol = TCP_PROTOCOL if self._transport is Transport.TCP else UDP_PROTOCOL
-        attributes: tuple[Attribute, ...] = (RequestedTransport(protocol=protocol),)
+        attributes: tuple[Attribute, ...] = (RequestedTransport(protocol=protocol), *self._software)
         if self._ipv6:
             attributes += (RequestedAddressFamily(family=IPV6),)
         self._requests.start(_Tag.ALLOCATE, TurnMethod.ALLOCATE, attributes, now)
@@ -264,7 +272,7 @@ class Allocation:
         self._peers = None
         self._requests.drop_all()
         self._requests.start(
-            _Tag.RELEASE, TurnMethod.REFRESH, (Lifetime(seconds=0),), now, within_s=RELEASE_S
+            _Tag.RELEASE, TurnMethod.REFRESH, (Lifetime(seconds=0), *self._software), now, within_s=RELEASE_S
         )
 
     def _conclude(self, outcome: Outcome, now: float) -> None:

@@ -22,7 +22,7 @@ from ice.servers import TurnServer
 from ice.tcp_connection import describe_error
 from ice.turn_allocation import ALLOCATION_MISMATCH, Allocation
 from ice.turn_control import Control, StreamControl, open_stream, open_udp
-from ice.turn_events import Allocated, AllocationFailed
+from ice.turn_events import Allocated, AllocationFailed, UserNameInClear
 from ice.turn_listener import RelayedListener
 from ice.turn_runner import AllocationRunner, EventReceiver
 from ice.turn_socket import RelayedSocket
@@ -45,6 +45,7 @@ async def allocate(
     on_datagram: DatagramReceiver,
     random: Callable[[int], bytes],
     on_event: EventReceiver | None = None,
+    software: str = "",
     ipv6: bool = False,
 ) -> RelayedSocket:
     """Get a relayed UDP address. May be cancelled: everything is freed, the allocation given back.
@@ -57,6 +58,7 @@ async def allocate(
         on_datagram: takes what peers send, with the peer's address.
         random: gives unpredictable bytes.
         on_event: takes what the allocation tells: loss of the relay, refused permissions, dropped messages.
+        software: what the server is told of us; empty for nothing.
         ipv6: ask for an IPv6 relayed address first also where `local_host` is an IPv4 one.
 
     Raises:
@@ -67,9 +69,11 @@ async def allocate(
         local_host=local_host,
         random=random,
         transport=Transport.UDP,
+        software=software,
         ipv6=ipv6 or ":" in local_host,
     )
     runner, _ = await _allocate(server, caller)
+    _warn(server, runner, on_event)
     return RelayedSocket(runner, on_datagram=on_datagram, on_event=on_event)
 
 
@@ -81,6 +85,7 @@ async def listen(
     on_accept: Callable[[TcpConnection], None],
     random: Callable[[int], bytes],
     on_event: EventReceiver | None = None,
+    software: str = "",
 ) -> RelayedListener:
     """Get a relayed TCP address (RFC 6062); like `allocate`, for a server that is reached over TCP or TLS.
 
@@ -91,6 +96,7 @@ async def listen(
         on_accept: takes the connections of peers.
         random: gives unpredictable bytes.
         on_event: takes what the allocation tells.
+        software: what the server is told of us; empty for nothing.
 
     Raises:
         TurnError: there is none; the text says why, the code is the server's.
@@ -101,9 +107,11 @@ async def listen(
         local_host=local_host,
         random=random,
         transport=Transport.TCP,
+        software=software,
         ipv6=":" in local_host,
     )
     runner, asked = await _allocate(server, caller)
+    _warn(server, runner, on_event)
     return RelayedListener(
         runner,
         # RFC 6062 §4.3: to the very address, whatever the name leads to by now.
@@ -121,7 +129,15 @@ class _Caller:
     local_host: str
     random: Callable[[int], bytes]
     transport: Transport
+    software: str
     ipv6: bool
+
+
+def _warn(server: TurnServer, runner: AllocationRunner, on_event: EventReceiver | None) -> None:
+    """Tell where a user name that names a person could be read on the way (RFC 8656 §21.1.6)."""
+    readable = server.transport != "tls" and runner.allocation.user_in_clear
+    if readable and "@" in server.username and on_event is not None:
+        on_event(UserNameInClear(at=runner.clock.now()))
 
 
 async def _allocate(server: TurnServer, caller: _Caller) -> tuple[AllocationRunner, TurnServer]:
@@ -183,6 +199,7 @@ async def _open_to(
         random=caller.random,
         ipv6=caller.ipv6,
         transport=caller.transport,
+        software=caller.software,
     )
     runner = AllocationRunner(allocation=allocation, server=address)
     if server.transport != "udp":

@@ -110,6 +110,11 @@ class LongTermCredentials:
         return copy
 
     @property
+    def in_clear(self) -> bool:
+        """True where requests carry the user name itself, not its hash."""
+        return any(isinstance(item, Username) for item in self._attributes)
+
+    @property
     def attributes(self) -> tuple[Attribute, ...]:
         """What a request carries beside its own attributes."""
         return self._attributes

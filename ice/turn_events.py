@@ -104,6 +104,13 @@ class PeerData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserNameInClear:
+    """Anybody on the way to the server can read who we are (RFC 8656 §21.1.6)."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeerConnected:
     """The server holds a connection with a peer for us, for 30 s unless it is bound (RFC 6062 §4.3, §4.4).
 
@@ -140,6 +147,7 @@ TurnEvent = (
     | PeerUnreachable
     | MessageRefused
     | PeerData
+    | UserNameInClear
     | PeerConnected
     | ConnectFailed
 )

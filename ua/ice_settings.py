@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ice.config import UNRELIABLE_INTERFACES, IceConfig, PortMappingChoice, SimultaneousOpen
+from ice.config import SOFTWARE, UNRELIABLE_INTERFACES, IceConfig, PortMappingChoice, SimultaneousOpen
 from ice.preference import Prefer
 from ice.upnp_http import MISSING, available
 from ua.errors import ConfigurationError
@@ -43,6 +43,7 @@ class IceSettings:
         turn_server_name: name in the certificates of the TURN servers where their URIs hold addresses.
         tcp_relay: ask the TURN servers that are reached over TCP or TLS to relay TCP too (RFC 6062): for
             peers that nothing but TCP gets to.
+        turn_software: tell TURN servers the name of this program.
         port_mapping: ask the router to let calls in (PCP, NAT-PMP, UPnP; RFC 6544 §5.3): "auto" by what it
             speaks. "off" unless a person wants it: it changes what the router lets in.
         relay_ipv6: without IPv6 of our own, be reached over IPv6 by the TURN servers.
@@ -74,6 +75,7 @@ class IceSettings:
     turn_ca_file: Path | None = None
     turn_server_name: str | None = None
     tcp_relay: bool = True
+    turn_software: bool = True
     port_mapping: PortMappingChoice = "off"
     relay_ipv6: bool = False
     relay_only: bool = False
@@ -146,6 +148,7 @@ def ice_config(ice: IceSettings, turn_password: str) -> IceConfig:
         stun_servers=tuple(stun_server(uri) for uri in ice.stun),
         turn_servers=tuple(turn_servers),
         tcp_relay=ice.tcp_relay,
+        turn_software=SOFTWARE if ice.turn_software else "",
         port_mapping=ice.port_mapping,
         relay_ipv6=ice.relay_ipv6,
         relay_only=ice.relay_only,

@@ -24,6 +24,7 @@ from ice.types import TransportAddress
 from tests.ice.loopback import HOST, until
 from tests.ice.turn_service import NAME, TurnService, turn_service
 from tests.peers.coturn import write_certificate
+from tests.peers.process import free_ports
 
 TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
 
@@ -53,7 +54,14 @@ async def relaying(
 ) -> AsyncIterator[tuple[TurnService, RelayedListener]]:
     """A server that relays TCP, and our listener there."""
     pair = certificate if transport == "tls" else None
-    async with turn_service(transport, certificate=pair, relays_tcp=True, host=HOST, **options) as service:
+    async with turn_service(
+        transport,
+        certificate=pair,
+        relays_tcp=True,
+        host=HOST,
+        free_port=lambda: free_ports(1)[0],
+        **options,
+    ) as service:
         relay = await listen(
             service.account(),
             network=HostNetwork(),

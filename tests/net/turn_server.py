@@ -112,6 +112,7 @@ class TurnServer:
         forbidden: peer hosts that it sends nothing to.
         alternate: where it sends everybody who allocates.
         relays_tcp: its clients come over TCP or TLS, and it relays TCP for them (RFC 6062).
+        free_port: gives the port of the next relayed address; by chance where there is none.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class TurnServer:
         forbidden: Collection[str] = (),
         alternate: TransportAddress | None = None,
         relays_tcp: bool = False,
+        free_port: Callable[[], int] | None = None,
     ) -> None:
         self._random = random
         self._hosts = {IPV4: host, IPV6: host6}
@@ -147,6 +149,7 @@ class TurnServer:
         self.forbidden = set(forbidden)
         self.alternate = alternate
         self.relays_tcp = relays_tcp
+        self._free_port = free_port
         self.tcp = TcpRelaying(self)
         self.lifetime_s = DEFAULT_LIFETIME_S
         self.reason = "told to fail"
@@ -370,6 +373,8 @@ class TurnServer:
         port = 49152 + int.from_bytes(self._random(2), "big") % 16384
         while port in taken:
             port = 49152 + (port - 49152 + 1) % 16384
+        if self._free_port is not None:
+            port = self._free_port()
         lifetime = self._granted(message)
         relayed = TransportAddress(host=host, port=port)
         self.relays[client] = Relay(

@@ -26,7 +26,7 @@ async def test_registering_and_leaving(programs: Programs, tmp_path: Path, trans
         other = await proxy.registered("alice")
         config = account_config(tmp_path, "alice", proxy, transport=transport)
         phone = await icephone(programs, "register", "--watch", config=config)
-        await until(lambda: bool(phone.results), "it prints that it is registered")
+        await until(lambda: bool(phone.results), "it prints that it is registered", 30.0)
         assert phone.results[0]["result"] == "ok"
         contact = phone.results[0]["contact"]
         assert ("transport=tcp" in contact) is (transport == "tcp")

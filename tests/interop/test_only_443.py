@@ -20,7 +20,7 @@ from tests.peers.icephone import account_config, icephone
 from tests.peers.kamailio import Kamailio, kamailio
 from tests.peers.namespace import Namespace
 from tests.peers.netns import OPENING, TwoNetworks, filter_packets, two_networks
-from tests.peers.process import Programs
+from tests.peers.process import Programs, until
 from tests.peers.tones import seconds, tone_share, write_tone
 
 pytestmark = [pytest.mark.peer("netns", "kamailio", "coturn", "baresip"), pytest.mark.root]
@@ -84,6 +84,36 @@ async def test_a_phone_outside_is_reached(
     assert call["ice"]["state"] == ("completed" if ice else "off")
     assert call["ice"]["local"].startswith(f"{for_media.host}:")
     assert call["ice"]["remote"].startswith(f"{networks.callee.host}:")
+
+
+async def test_a_plain_phone_outside_gets_in(programs: Programs, tmp_path: Path) -> None:
+    """The call comes on the connection that registered, its media by the relay that we name in our answer."""
+    ours = tmp_path / "ours.wav"
+    tone = write_tone(tmp_path / "1000.wav", 1000)
+    async with two_networks() as networks:
+        await networks.masquerade()
+        await networks.only_tcp_443(reject=False)
+        for_sip, for_media = [await networks.add_callee(f"198.51.100.{number}") for number in (3, 4)]
+        async with (
+            kamailio(programs, place=for_sip, port=443) as proxy,
+            coturn(programs, place=for_media, tls_port=443) as relay,
+            baresip(programs, "bob", source=tone, proxy=proxy, place=networks.callee) as bob,
+        ):
+            answering = await icephone(
+                programs,
+                *("answer", "--register", "--tone", "440", "--record", ours, "--calls", "1"),
+                config=config_of(tmp_path, proxy, relay, networks.caller.host),
+                prefix=networks.caller.prefix,
+            )
+            await answering.noted("registered")
+            await bob.dial(proxy.uri("alice"))
+            await bob.event("CALL_ESTABLISHED")
+            theirs = await bob.recording()
+            await until(lambda: theirs.stat().st_size > TALK_S * 16000, "two seconds are recorded")
+            await bob.hang_up()
+            call = await answering.result()
+    heard_both_ways(call, ours, theirs)
+    assert call["ice"]["local"].startswith(f"{for_media.host}:")
 
 
 @pytest.mark.req("ICETCP-5.5-1", "ICETCP-5.5-2")

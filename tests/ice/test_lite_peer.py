@@ -241,6 +241,45 @@ def test_connections_are_taken_from_addresses_that_the_offer_listed(host: str, k
     assert (flow in one.closed()) is not kept
 
 
+def test_without_leave_a_connection_of_a_lite_peer_stays_a_stranger() -> None:
+    one = Single(Role.CONTROLLED, config=LITE)
+    one.remote(remote_udp(), remote_tcp(), lite=True)
+    flow = one.accept()
+    assert one.agent.accepts_data(flow, DIALLER) is None
+    one.wait(LITE.unproved_timeout_s + 0.1)
+    assert flow in one.closed()
+
+
+@pytest.mark.req("ICETCP-6.1-1")
+def test_a_connection_beside_udp_is_used_where_the_offer_says_so() -> None:
+    one = Single(Role.CONTROLLED, config=replace(TRUSTING, udp=True))
+    one.remote(remote_udp(), remote_tcp(), lite=True)
+    flow = one.accept()
+    assert [path.remote for path in one.said(PathSelected)] == [UDP_PEER]
+    ours, theirs = TransportAddress(host=HOST, port=4011), TransportAddress(host=PEER, port=9)
+    chosen = Selection(component=1, transport=Transport.TCP, local=ours, remote=theirs)
+    core(one).take_selection([chosen], one.now)
+    one.take()
+    assert one.said(PathSelected)[-1].flow == flow
+    assert one.state() is SessionState.COMPLETED
+
+
+@pytest.mark.req("ICETCP-6.1-1")
+def test_once_a_pair_is_agreed_on_no_other_listener_takes_the_peer() -> None:
+    v6 = "2001:db8:1::1"
+    one = Single(Role.CONTROLLED, config=TRUSTING, udp=False, hosts=(HOST, v6))
+    one.remote(remote_tcp(), remote_tcp(5002, host="2001:db8:2::1"), lite=True)
+    ours, theirs = TransportAddress(host=HOST, port=4011), TransportAddress(host=PEER, port=9)
+    chosen = Selection(component=1, transport=Transport.TCP, local=ours, remote=theirs)
+    core(one).take_selection([chosen], one.now)
+    listeners = {s.candidate.address.host: s.flow for s in one.agent._table.sockets}
+    other = TransportAddress(host="2001:db8:2::1", port=51000)
+    one.accept(other, listener=listeners[v6])
+    assert one.said(PathSelected) == []
+    flow = one.accept(listener=listeners[HOST])
+    assert [path.flow for path in one.said(PathSelected)] == [flow]
+
+
 def test_a_second_connection_does_not_replace_the_first() -> None:
     one = Single(Role.CONTROLLED, config=TRUSTING, udp=False)
     one.remote(remote_tcp(), lite=True)
@@ -310,6 +349,19 @@ def test_an_offer_of_a_full_peer_may_come_before_its_nomination() -> None:
     assert one.said(PathSelected)[0].remote == UDP_PEER
     one.check(one.udp, UDP_PEER, role=Role.CONTROLLING, use_candidate=True)
     assert len(one.said(PathSelected)) == 1
+
+
+def test_what_a_check_has_proved_stays_whatever_the_offer_of_a_full_peer_shows() -> None:
+    """Some show the address behind their NAT."""
+    one = Single(Role.CONTROLLED, config=LITE)
+    one.remote(remote_udp())
+    outside = TransportAddress(host="203.0.113.7", port=61000)
+    one.check(one.udp, outside, role=Role.CONTROLLING, use_candidate=True)
+    ours = TransportAddress(host=HOST, port=4010)
+    chosen = Selection(component=1, transport=Transport.UDP, local=ours, remote=UDP_PEER)
+    core(one).take_selection([chosen], one.now)
+    one.take()
+    assert [path.remote for path in one.said(PathSelected)] == [outside]
 
 
 def test_a_nonsense_selection_of_a_full_peer_changes_nothing() -> None:

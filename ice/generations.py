@@ -16,7 +16,7 @@ consent checks wants the media. When that consent runs out the session has faile
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from ice.connection import Connection
@@ -40,6 +40,9 @@ from ice.types import Credentials, Description, FlowId, PairView, SessionState, 
 
 AnyGeneration = Generation | LiteBeside
 """Of a full agent or of a lite one; a restart may change which."""
+
+_MAX_UNDER_WAY = 3
+"""So many generations that have not found their pairs yet are kept while a newer one begins."""
 
 
 class Generations:
@@ -143,17 +146,25 @@ class Generations:
 
     def set_remote(self, description: Description, now: float) -> None:
         """Take the peer's description; with the first one of a generation those before step back."""
-        if self.current.remote is None and self._before:
-            kept = next((older for older in reversed(self._before) if older.can_carry), None)
-            kept = kept or next(
-                (older for older in reversed(self._before) if older.has_path), self._older[-1]
-            )
-            for older in self._before:
-                if older is not kept or older.state is SessionState.FAILED:
-                    self._older.remove(older)
-                    older.close("not needed: ICE began anew", now)
+        if self.current.remote is None:
+            self._thin_out(now)
         self.current.set_remote(description, now)
         self._share_out()
+
+    def _thin_out(self, now: float) -> None:
+        """Drop what is of no use: before the last one that can carry the media, failed, or too many.
+
+        One that is under way stays: its nomination may be out, and the peer may be there already.
+        """
+        before = self._before
+        carriers = [place for place, older in enumerate(before) if older.can_carry]
+        first = carriers[-1] if carriers else 0
+        under_way = [older for older in before[first:] if older.state is SessionState.RUNNING]
+        kept = [*before[first : first + 1], *under_way[-_MAX_UNDER_WAY:]]
+        for older in before:
+            if older not in kept or older.state is SessionState.FAILED:
+                self._older.remove(older)
+                older.close("not needed: ICE began anew", now)
 
     def _share_out(self) -> None:
         """One generation at a time has the pacing."""
@@ -175,15 +186,27 @@ class Generations:
                     self._fail(reason, now)
                 case _:
                     self._tell(state, reason, now)
-        elif which in self._before:
-            completed = state is SessionState.COMPLETED and self.current.remote is None
-            failed = state is SessionState.FAILED and self.current.state is SessionState.FAILED
-            if completed or failed:
-                self._tell(state, reason, now)
+            return
+        place = next((place for place, older in enumerate(self._older) if older is which), None)
+        if place is None or self._older[place].retired:
+            return
+        if state is SessionState.COMPLETED:
+            # Its nomination was out when the newer one began: the media goes this way until that is through.
+            self._retire(self._older[:place], now)
+            self._older[place].announce(now)
+        completed = state is SessionState.COMPLETED and self.current.remote is None
+        failed = state is SessionState.FAILED and self.current.state is SessionState.FAILED
+        if completed or failed:
+            self._tell(state, reason, now)
+
+    @staticmethod
+    def _retire(generations: Iterable[AnyGeneration], now: float) -> None:
+        for older in generations:
+            if not older.retired:
+                older.retire(now)
 
     def _complete(self, now: float) -> None:
-        for older in self._before:
-            older.retire(now)
+        self._retire(self._older, now)
         self.current.announce(now)
         self._tell(SessionState.COMPLETED, "", now)
         remote = self.current.remote
@@ -200,8 +223,7 @@ class Generations:
             self._tell(SessionState.COMPLETED, "the restart failed, the path of before is used", now)
             self._outbox.event(RestartFailed(at=now, reason=reason))
             return
-        for older in self._before:
-            older.retire(now)
+        self._retire(self._older, now)
         self._tell(SessionState.FAILED, reason, now)
 
     def _tell(self, state: SessionState, reason: str, now: float) -> None:
@@ -221,13 +243,16 @@ class Generations:
 
     def speaks(self, which: object, component: int) -> bool:
         """True where the media of a component is on the path of that generation."""
-        current = self.current
-        taken_over = current.told(component) and current.alive(component)
-        if which is not current:
-            return not taken_over
-        if taken_over or current.state is SessionState.COMPLETED:
-            return True
-        return not any(older.alive(component) for older in self._before)
+        newest_first = reversed([*self._before, self.current])
+        for one in newest_first:
+            if one is which:
+                break
+            if one.told(component) and one.alive(component):
+                return False
+        else:
+            return False
+        complete = one.state is SessionState.COMPLETED or (one.told(component) and one.alive(component))
+        return complete or not any(older.alive(component) for older in newest_first)
 
     def advise_restart(self, which: object, reason: str, now: float) -> None:
         """The controlling side learns that a path cannot be kept, where no restart is under way already."""

@@ -35,7 +35,7 @@ def offer(side: Side, *, delay_s: float = 0.05, **which: bool) -> None:
 
 
 class Media:
-    """A packet on the path of each side every 20 ms, and what became of it.
+    """Packets on the path of each side, one every 20 ms or `every_s`, and what became of them.
 
     Attributes:
         sent: packets that found a path.
@@ -44,8 +44,9 @@ class Media:
         delivered: packets that the other side took.
     """
 
-    def __init__(self, network: PairNetwork) -> None:
+    def __init__(self, network: PairNetwork, every_s: float = 0.02) -> None:
         self._network = network
+        self._every_s = every_s
         self._path: dict[str, tuple[FlowId, TransportAddress] | None] = {"a": None, "b": None}
         self._seen = {"a": 0, "b": 0}
         self.sent = {"a": 0, "b": 0}
@@ -75,7 +76,7 @@ class Media:
             self.unsent[side.name] += 1
         else:
             self._send(side, *path)
-        self._network.at(0.02, lambda: self._tick(side), side)
+        self._network.at(self._every_s, lambda: self._tick(side), side)
 
     def _send(self, side: Side, flow: FlowId, remote: TransportAddress) -> None:
         network, other = self._network, side.other

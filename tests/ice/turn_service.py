@@ -33,6 +33,7 @@ class TurnService:
         transport: how `account` reaches it.
         peers: its connections with peers.
         refuse_data: True where it ends every new connection.
+        context: of its TLS, None without.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class TurnService:
         self.reading = asyncio.Event()
         self.reading.set()
         self.refuse_data = False
+        self.context: ssl.SSLContext | None = None
         self._ca_file = ca_file
         self.peers = PeerSide(core, self._flush)
         self._udp: HostUdpSocket | None = None
@@ -82,6 +84,7 @@ class TurnService:
 
     async def open(self, context: ssl.SSLContext | None) -> None:
         """Begin to listen."""
+        self.context = context
         if self.transport == "udp":
             self._udp = HostUdpSocket.bind(HOST, 0, self._receive)
             self.address = self._udp.local

@@ -42,6 +42,7 @@ from ice.turn_attributes import (
     LAST_CHANNEL,
     TCP_PROTOCOL,
     UDP_PROTOCOL,
+    AdditionalAddressFamily,
     ChannelNumber,
     Data,
     DontFragment,
@@ -150,6 +151,7 @@ class TurnServer:
         self.alternate = alternate
         self.relays_tcp = relays_tcp
         self._free_port = free_port
+        self.beside: tuple[Attribute, ...] = ()
         self.tcp = TcpRelaying(self)
         self.lifetime_s = DEFAULT_LIFETIME_S
         self.reason = "told to fail"
@@ -360,6 +362,7 @@ class TurnServer:
             raise Refusal(400, "not for TCP")
         if message.get(DontFragment) is not None:
             raise Refusal(420, "", UnknownAttributes(types=(DontFragment.type,)))
+        self._check_combination(message)
         asked = message.get(RequestedAddressFamily)
         family = IPV4 if asked is None else asked.family
         host = self._hosts.get(family, "")
@@ -384,7 +387,22 @@ class TurnServer:
             XorRelayedAddress(address=relayed),
             Lifetime(seconds=lifetime),
             XorMappedAddress(address=client),
+            *self.beside,
         )
+
+    @staticmethod
+    def _check_combination(message: StunMessage) -> None:
+        """RFC 8656 §7.1: what excludes each other."""
+        more, token = message.get(AdditionalAddressFamily), message.get(ReservationToken)
+        even = message.get(EvenPort)
+        one = message.get(RequestedAddressFamily)
+        if (
+            (one and more)
+            or ((one or more) and token)
+            or (token and even)
+            or (more and even is not None and even.reserve)
+        ):
+            raise Refusal(400, "attributes that exclude each other")
 
     def _granted(self, message: StunMessage) -> int:
         asked = message.get(Lifetime)

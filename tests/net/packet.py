@@ -20,6 +20,10 @@ class Kind(enum.Enum):
     RST = enum.auto()
 
 
+REFUSAL = -1
+"""Sequence of what answers an attempt to connect: it means nothing to a connection (RFC 9293 §3.10.7.4)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Packet:
     """One packet.
@@ -54,4 +58,4 @@ class Packet:
 
     def answer(self, kind: Kind) -> Packet:
         """An empty packet back to where it came from."""
-        return Packet(kind, self.destination, self.source)
+        return Packet(kind, self.destination, self.source, sequence=REFUSAL if self.kind is Kind.SYN else 0)

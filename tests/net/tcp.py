@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ice.types import TransportAddress
-from tests.net.packet import Kind, Packet
+from tests.net.packet import REFUSAL, Kind, Packet
 
 if TYPE_CHECKING:
     from tests.net.host import Host
@@ -66,7 +66,9 @@ class Dial:
     def receive(self, packet: Packet) -> None:
         """An answer to it."""
         if packet.kind is Kind.RST:
-            self._fail(REFUSED)
+            # Once it has met the peer's own attempt, a refusal does not fit any more (RFC 9293 §3.10.7.4).
+            if not self._crossed or packet.sequence != REFUSAL:
+                self._fail(REFUSED)
         elif packet.kind is Kind.SYN:
             # RFC 9293 §3.5: both ends have sent one, each acknowledges that of the other.
             self._crossed = True
@@ -150,7 +152,8 @@ class Connection:
         if packet.kind is Kind.SYN:
             self.host.send(packet.answer(Kind.SYN_ACK))
         elif packet.kind is Kind.RST:
-            if self._forget():
+            # A refusal of an earlier attempt, by a firewall that the peer's own attempt has opened since.
+            if packet.sequence != REFUSAL and self._forget():
                 self.on_end("reset by the peer")
         elif packet.kind is not Kind.SYN_ACK:
             self._early[packet.sequence] = packet

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ice.config import IceConfig
 from ice.messages import FlowOpened, FlowOpening, PairStateChanged, PathSelected
@@ -157,6 +159,51 @@ def test_whoever_is_first_there_is_one_connection(late_s: float) -> None:
         # Being told that there is a connection already is no failure.
         assert PairState.FAILED not in [event.state for event in agent.said(PairStateChanged)]
     _completed(a, b)
+
+
+@given(
+    late_ms=st.integers(0, 500),
+    closed=st.tuples(st.booleans(), st.booleans()),
+    reject=st.booleans(),
+    delays_ms=st.tuples(st.integers(1, 150), st.integers(1, 150)),
+    loss=st.sampled_from([0.0, 0.0, 0.1]),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=60, deadline=None)
+@pytest.mark.req("ICETCP-7.2-9", "ICETCP-B-3")
+def test_whatever_the_times_there_is_one_connection(
+    late_ms: int,
+    closed: tuple[bool, bool],
+    reject: bool,
+    delays_ms: tuple[int, int],
+    loss: float,
+    seed: int,
+) -> None:
+    internet = Internet(seed)
+    rules = replace(CLOSED, reject=reject)
+    hosts = []
+    for place, shut, delay_ms in zip(("192.0.2.10", "198.51.100.10"), closed, delays_ms, strict=True):
+        router = guarded(internet, rules) if shut else None
+        host = Host(internet)
+        network = internet.core if router is None else router.inside
+        host.attach(place, network, Link(delay_s=delay_ms / 1000, loss=loss))
+        if router is not None:
+            router.route(place)
+        hosts.append(host)
+    a = IceHost(hosts[0], role=Role.CONTROLLING)
+    b = IceHost(hosts[1], role=Role.CONTROLLED)
+    _connect(a, b, b_first_s=late_ms / 1000)
+    if not loss:
+        _completed(a, b)
+        return
+    # With bad luck all attempts are lost; never are there two connections, and nothing is left.
+    for agent in (a, b):
+        assert len(agent.connections) <= 1
+        agent.close()
+        assert agent.open_flows == 0
+    internet.clock.run(200)
+    assert not a.host.dials
+    assert not b.host.dials
 
 
 @pytest.mark.req("ICETCP-7.2-9", "ICETCP-7.2-5")

@@ -243,8 +243,10 @@ def test_connections_are_taken_from_addresses_that_the_offer_listed(host: str, k
 
 def test_without_leave_a_connection_of_a_lite_peer_stays_a_stranger() -> None:
     one = Single(Role.CONTROLLED, config=LITE)
-    one.remote(remote_udp(), remote_tcp(), lite=True)
+    one.remote(remote_udp(), remote_udp(5002, host="198.51.100.7"), remote_tcp(), lite=True)
+    assert one.state() is SessionState.RUNNING
     flow = one.accept()
+    assert flow not in one.closed()
     assert one.agent.accepts_data(flow, DIALLER) is None
     one.wait(LITE.unproved_timeout_s + 0.1)
     assert flow in one.closed()

@@ -121,6 +121,8 @@ def test_an_agent_becomes_lite_or_full_by_a_restart(becomes_lite: bool) -> None:
 def test_two_lite_agents_restart(tcp: bool) -> None:
     network = connected(both=TRUSTING if tcp else replace(LITE, tcp=False))
     before = network.a.selected()
+    media = Media(network)
+    network.run(0.2)
     offer(network.a)
     network.run(0.1)
     if tcp:
@@ -132,6 +134,10 @@ def test_two_lite_agents_restart(tcp: bool) -> None:
     assert network.a.selected().local != before.local
     assert mirrored(network)
     assert network.a.said(PathLost) + network.b.said(PathLost) == []
+    assert media.unsent == {"a": 0, "b": 0}
+    # Without checks the answerer moves as its answer leaves; a few packets overtake it.
+    assert media.refused["a"] == 0
+    assert media.refused["b"] <= (0 if tcp else 3)
 
 
 @pytest.mark.req("ICETCP-9.2-4")

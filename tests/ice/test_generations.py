@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ice.config import IceConfig
@@ -17,7 +19,7 @@ from ice.messages import (
 )
 from ice.stun_attributes import Username
 from ice.stun_message import MessageClass, parse
-from ice.types import Credentials, Role, SessionState, Transport
+from ice.types import Candidate, CandidateType, Credentials, Role, SessionState, TcpType, Transport
 from tests.net.pair_network import PairNetwork, mirrored
 from tests.net.restarts import Media, offer, renew
 
@@ -99,6 +101,38 @@ def test_the_old_connection_is_closed_once_another_pair_is_selected() -> None:
     network.run(IceConfig().release_after_s + 0.1)
     assert old not in network.a.connections
     assert not network.a.said(PathLost)
+
+
+@pytest.mark.req("ICETCP-9.2-5", "ICETCP-9.2-1")
+def test_a_peer_alone_does_not_make_the_old_connection_a_new_pair() -> None:
+    """We never offer the present connection as a simultaneous-open candidate; a peer that does is checked."""
+    network = connected(udp=False)
+    (old,) = network.a.connections
+    ours, theirs = network.a.connections[old].local, network.a.connections[old].remote
+    renew(network.a)
+    renew(network.b)
+    trick = Candidate(
+        foundation="so",
+        component=1,
+        transport=Transport.TCP,
+        priority=2**31 - 1,
+        address=theirs,
+        type=CandidateType.HOST,
+        tcptype=TcpType.SO,
+    )
+    for_a = network.b.agent.local_description
+    for_a = replace(for_a, candidates=(*for_a.candidates, trick))
+    network.b.agent.set_remote(network.a.agent.local_description, network.now)
+    network.a.agent.set_remote(for_a, network.now)
+    told = network.a.agent.local_description.candidates
+    assert not [c for c in told if c.tcptype is TcpType.SO or c.address == ours]
+    network.run(until=lambda: not network.a.agent.restarting)
+    assert old in network.a.connections
+    assert network.a.selected().remote != trick
+    assert not [pair for pair in network.a.agent.pairs if pair.remote == trick]
+    finish(network)
+    assert mirrored(network)
+    assert old not in network.a.connections
 
 
 @pytest.mark.req("ICETCP-9.2-4")

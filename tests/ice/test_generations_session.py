@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -91,6 +92,26 @@ async def test_credentials_and_sockets_are_new_and_the_role_is_not() -> None:
         pair = left.session.path(1).pair
         assert pair is not None
         assert pair.local.address in told
+
+
+@pytest.mark.req("SEC-1")
+async def test_credentials_cannot_be_foreseen() -> None:
+    """Another pair for each session and each restart, and no generator that can be seeded makes them."""
+    seen = []
+    for _ in range(2):
+        random.seed(1)
+        session = Session(network=HostNetwork(), config=CONFIG, role=Role.CONTROLLING)
+        seen.append((await session.gather()).credentials)
+        for _ in range(3):
+            random.seed(1)
+            seen.append((await session.restart()).credentials)
+        await session.close()
+    assert len({credentials.ufrag for credentials in seen}) == len(seen)
+    assert len({credentials.password for credentials in seen}) == len(seen)
+    for credentials in seen:
+        # RFC 8445 §5.3: 24 and 128 bits, at 6 for each character.
+        assert len(credentials.ufrag) >= 4
+        assert len(credentials.password) >= 22
 
 
 async def test_a_session_before_its_first_answer_can_begin_anew() -> None:

@@ -66,6 +66,7 @@ def test_media_goes_on_where_it_was_until_the_new_pairs_are_there(
     assert network.b.said(RoleChanged) == []
     ids = [pair.id for pair in network.b.agent.pairs]
     assert len(ids) == len(set(ids))
+    assert not {pair.id for pair in before} & set(ids)
 
 
 @pytest.mark.req("ICETCP-9.2-4", "CON-4")

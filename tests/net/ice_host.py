@@ -22,6 +22,7 @@ from ice.types import (
     Role,
     SessionState,
     TcpType,
+    Transport,
     TransportAddress,
 )
 from tests.net import stun_server
@@ -44,6 +45,9 @@ class Gathering:
         so: TCP candidates that connect and listen at once.
         reflexive_tcp: servers are asked over TCP about the ports that are listened on.
         tcp_port: where it listens for its first component.
+        relay_udp: TURN servers are asked to relay UDP.
+        relay_tcp: and TCP.
+        relay_over: what it goes to them over; they relay TCP for TCP alone.
     """
 
     udp: bool = True
@@ -52,6 +56,9 @@ class Gathering:
     so: bool = False
     reflexive_tcp: bool = False
     tcp_port: int | None = None
+    relay_udp: bool = False
+    relay_tcp: bool = False
+    relay_over: Transport = Transport.TCP
 
 
 class IceHost:
@@ -79,7 +86,7 @@ class IceHost:
         self.components = components
         self.agent = Agent(
             role=role,
-            credentials=Credentials(ufrag=chance.randbytes(4).hex(), password=chance.randbytes(16).hex()),
+            credentials=self._fresh_credentials(),
             tie_breaker=chance.getrandbits(64) if tie_breaker is None else tie_breaker,
             components=components,
             config=config or IceConfig(),
@@ -99,12 +106,22 @@ class IceHost:
         self._timer = Timer(self._clock, self._handle_timer)
         self._make_reflexive = ServerCandidates(())
         self._streams = StreamAsker(host, self._learned)
+        self._gathering = 0
+
+    def _fresh_credentials(self) -> Credentials:
+        chance = self.host.internet.chance
+        return Credentials(ufrag=chance.randbytes(4).hex(), password=chance.randbytes(16).hex())
 
     # --- gathering ------------------------------------------------------------------------------------------
 
-    def gather(self, which: Gathering, servers: tuple[TransportAddress, ...] = ()) -> None:
-        """Bind sockets on all addresses; server-reflexive candidates follow when the servers answer."""
-        addresses = interleaved(list(self.host.interfaces))
+    def gather(
+        self,
+        which: Gathering,
+        servers: tuple[TransportAddress, ...] = (),
+        turn: tuple[TransportAddress, ...] = (),
+    ) -> None:
+        """Bind sockets on all addresses; candidates of STUN and TURN servers follow when they answer."""
+        addresses = interleaved([at for at, interface in self.host.interfaces.items() if interface.up])
         make = HostCandidates(addresses)
         self._make_reflexive = ServerCandidates(addresses)
         for address in addresses:
@@ -118,24 +135,47 @@ class IceHost:
                 if which.passive:
                     place = self.host.fresh(address)
                     if which.tcp_port is not None and component == 1:
-                        place = TransportAddress(host=address, port=which.tcp_port)
+                        wanted = TransportAddress(host=address, port=which.tcp_port)
+                        place = place if wanted in self.host.listeners else wanted
                     self._listen(make.passive(place, component), servers if which.reflexive_tcp else ())
                 if which.so:
                     place = self.host.fresh(address)
                     self._listen(make.simultaneous(place, component), servers if which.reflexive_tcp else ())
                 if which.active:
                     self._add(make.active(address, component), None)
+        for server in turn:
+            same = [address for address in addresses if (":" in address) is (":" in server.host)]
+            for component in range(1, self.components + 1) if same else ():
+                if which.relay_udp:
+                    self.relay(same[0], server, component, transport=Transport.UDP, over=which.relay_over)
+                if which.relay_tcp and which.relay_over is Transport.TCP:
+                    self.relay(same[0], server, component)
         self.pump()
 
-    def relay(self, address: str, server: TransportAddress, component: int = 1) -> None:
-        """Ask a TURN server to relay TCP; the candidates follow when it has answered."""
+    def relay(
+        self,
+        address: str,
+        server: TransportAddress,
+        component: int = 1,
+        *,
+        transport: Transport = Transport.TCP,
+        over: Transport = Transport.TCP,
+    ) -> None:
+        """Ask a TURN server to relay TCP or UDP; the candidates follow when it has answered."""
         flow = self.agent.new_flow()
+        gathering = self._gathering
+        make = self._make_reflexive
 
         def allocated(relayed: TransportAddress) -> None:
-            make = ServerCandidates(())
-            passive, active = make.relayed_tcp(relayed, None, component, server.host, 0)
-            self._add(passive, flow)
-            self._add(active, None)
+            if gathering != self._gathering:
+                self.relays.pop(flow).close()
+                return
+            if transport is Transport.UDP:
+                self._add(make.relayed(relayed, None, component, server.host, 0), flow)
+            else:
+                passive, active = make.relayed_tcp(relayed, None, component, server.host, 0)
+                self._add(passive, flow)
+                self._add(active, None)
             self.pump()
 
         self.relays[flow] = RelayClient(
@@ -145,7 +185,29 @@ class IceHost:
             allocated=allocated,
             accepted=lambda connection: self._accept(flow, connection),
             lost=lambda reason: self._relay_lost(flow, reason),
+            transport=transport,
+            over=over,
+            received=lambda peer, data: self._receive(flow, peer, data),
         )
+
+    def stop_gathering(self) -> None:
+        """Relays that have not answered by now are of no use."""
+        self._gathering += 1
+        for flow, relay in tuple(self.relays.items()):
+            if relay.relayed is None:
+                del self.relays[flow]
+                relay.close()
+
+    def restart(
+        self,
+        which: Gathering,
+        servers: tuple[TransportAddress, ...] = (),
+        turn: tuple[TransportAddress, ...] = (),
+    ) -> None:
+        """Begin anew, with what the interfaces give that are up; the descriptions follow."""
+        self.agent.restart(self._fresh_credentials(), self._clock.now)
+        self.gathered.clear()
+        self.gather(which, servers, turn)
 
     def _relay_lost(self, flow: FlowId, reason: str) -> None:
         self.agent.socket_lost(flow, reason, self._clock.now)
@@ -215,12 +277,15 @@ class IceHost:
         path = [event for event in self.said(PathSelected) if event.component == component][-1]
         if path.flow in self._udp:
             self.host.send_datagram(self._udp[path.flow], path.remote, packet)
-        else:
+        elif path.flow in self.relays:
+            self.relays[path.flow].send(path.remote, packet)
+        elif path.flow in self.connections:
             self.connections[path.flow].send(packet)
 
     def close(self) -> None:
         """End the session; nothing is left open."""
         self._streams.stop()
+        self.stop_gathering()
         self.agent.close(self._clock.now)
         self.pump()
 
@@ -251,7 +316,10 @@ class IceHost:
     def _carry_out(self, command: Command) -> None:
         match command:
             case SendDatagram():
-                self.host.send_datagram(self._udp[command.flow], command.remote, command.data)
+                if command.flow in self.relays:
+                    self.relays[command.flow].send(command.remote, command.data)
+                else:
+                    self.host.send_datagram(self._udp[command.flow], command.remote, command.data)
             case SendFrame():
                 connection = self.connections.get(command.flow)
                 if connection is not None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import itertools
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from ice.types import TransportAddress
+from ice.types import Transport, TransportAddress
 from tests.net.firewall import ONLY_443, OPEN, FirewallRules
 from tests.net.host import Host
 from tests.net.ice_host import Gathering
@@ -18,6 +19,7 @@ from tests.net.link import Link
 from tests.net.nat import Behaviour, Nat, Translation
 from tests.net.router import Network, Router
 from tests.net.stun_server import StunServer
+from tests.net.turn_host import TurnHost
 
 _MAPPINGS = (Behaviour.ENDPOINT_INDEPENDENT,) * 6 + (
     Behaviour.ADDRESS_DEPENDENT,
@@ -47,6 +49,20 @@ class Site:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blow:
+    """What happens in the middle of a call.
+
+    Attributes:
+        kind: an interface goes down, the one that carries the first component; or all connections that carry
+            the call are reset.
+        to_a: it happens on A's side.
+    """
+
+    kind: Literal["interface", "reset"]
+    to_a: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class Scene:
     """Two sites and the Internet around them.
@@ -56,20 +72,24 @@ class Scene:
         a: who describes itself first.
         b: who answers.
         servers: STUN servers, one address per family; empty where there is none.
+        turn: the TURN server, None where nobody has one.
         components: 1 or 2.
         same_role: both believe to control.
         answer_delay_s: A learns B's description so much later than B learns A's.
         clean: no loss, no jitter, no delay of the answer: its times are compared with the floor.
+        blow: what happens to the call, None where nothing does.
     """
 
     internet: Internet
     a: Site
     b: Site
     servers: tuple[TransportAddress, ...]
+    turn: TurnHost | None
     components: int
     same_role: bool
     answer_delay_s: float
     clean: bool
+    blow: Blow | None
 
 
 class _Builder:
@@ -185,6 +205,15 @@ class _Builder:
             notes.append(f"loses {lost[0]}")
         return Site(host=host, gathering=self.gathering(notes), lost=lost, notes=notes)
 
+    def relays(self, site: Site, *, only_443: bool) -> None:
+        """Let a site have relays, or not."""
+        udp, tcp = self.chance.choices(
+            ((False, False), (True, False), (False, True), (True, True)), (30, 15, 15, 40)
+        )[0]
+        over = Transport.UDP if not only_443 and self.likely(0.3) else Transport.TCP
+        site.gathering = replace(site.gathering, relay_udp=udp, relay_tcp=tcp, relay_over=over)
+        site.notes.append(f"relays udp={udp} tcp={tcp} over {over}")
+
     def stranger(self, network: Network) -> None:
         """A host that has one of the usual private addresses and runs nothing."""
         if network.gateway is not None and network.gateway.nat is not None:
@@ -219,13 +248,30 @@ def build(seed: int) -> Scene:
             host.attach(address, make.internet.core, Link(delay_s=0.01))
         servers = StunServer(host).addresses
     late = make.likely(0.3)
+    components = 2 if make.likely(0.25) else 1
+    same_role = make.likely(0.05)
+    answer_delay_s = make.chance.choice((0.02, 0.2, 1.0, 5.0)) if late else 0.0
+    turn: TurnHost | None = None
+    if make.likely(0.35):
+        only_443 = make.likely(0.5)
+        host = Host(make.internet)
+        for address in (next(make._public4), next(make._public6))[: 2 if make.likely(0.7) else 1]:
+            host.attach(address, make.internet.core, make.link())
+        turn = TurnHost(host, port=443 if only_443 else 3478, udp=not only_443)
+        for site in (a, b):
+            make.relays(site, only_443=only_443)
+    blow: Blow | None = None
+    if make.likely(0.25):
+        blow = Blow(kind=make.chance.choice(("interface", "reset")), to_a=make.likely(0.5))
     return Scene(
         internet=make.internet,
         a=a,
         b=b,
         servers=servers,
-        components=2 if make.likely(0.25) else 1,
-        same_role=make.likely(0.05),
-        answer_delay_s=make.chance.choice((0.02, 0.2, 1.0, 5.0)) if late else 0.0,
+        turn=turn,
+        components=components,
+        same_role=same_role,
+        answer_delay_s=answer_delay_s,
         clean=not make.rough and not late,
+        blow=blow,
     )

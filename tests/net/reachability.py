@@ -3,7 +3,7 @@
 Both sides send from every socket to every address that they were told or that something came from, over and
 over, until nothing new arrives. Then a UDP path is where a datagram and its answer both arrive, and a TCP
 path where a connection attempt and its answer do. Ports that connect and listen at once are tried from both
-sides, over and over, before that.
+sides, over and over, before that. A relay lets in the hosts that the other side has told, and no others.
 """
 
 from __future__ import annotations
@@ -25,6 +25,31 @@ end with that. Every NAT on the way can make one more step worth while; there ar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relayed:
+    """A relayed address of one side.
+
+    Attributes:
+        client: where that side speaks to the server from.
+        server: where it finds the server.
+        over: how it speaks to it.
+        host: the server.
+        address: the relayed address.
+        transport: what is relayed.
+        told: the other side is told of it.
+        permits: the hosts that are let in.
+    """
+
+    client: str
+    server: TransportAddress
+    over: Transport
+    host: Host
+    address: TransportAddress
+    transport: Transport
+    told: bool
+    permits: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """What one side has to connect with.
 
@@ -37,6 +62,7 @@ class Reach:
         told: its addresses for UDP as the other side is told, sockets and what a STUN server sees.
         so: its TCP sockets that connect and listen at once.
         told_so: those as the other side is told.
+        relays: its relayed addresses.
     """
 
     host: Host
@@ -47,6 +73,7 @@ class Reach:
     told: Sequence[TransportAddress]
     so: Sequence[TransportAddress] = ()
     told_so: Sequence[TransportAddress] = ()
+    relays: Sequence[Relayed] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +83,12 @@ class Way:
     Attributes:
         transport: UDP or TCP.
         round_trip_s: seconds over its lines, without jitter.
+        relayed: one end of it is at a relay.
     """
 
     transport: Transport
     round_trip_s: float
+    relayed: bool = False
 
 
 def ways(internet: Internet, a: Reach, b: Reach) -> list[Way]:
@@ -72,31 +101,65 @@ def ways(internet: Internet, a: Reach, b: Reach) -> list[Way]:
     ]
 
 
-_Socket = tuple[Host, TransportAddress]
+@dataclass(frozen=True, slots=True)
+class _Socket:
+    """Where one side sends from and receives, on its host or at a relay."""
+
+    side: int
+    host: Host
+    address: TransportAddress
+    to_relay_s: float = 0.0
+    permits: frozenset[str] | None = None
+
+    def lets_in(self, host: str) -> bool:
+        return self.permits is None or host in self.permits
+
+
+def _standing(internet: Internet, side: Reach, transport: Transport) -> list[tuple[Relayed, float]]:
+    """The relays that a side can speak to, and the seconds that this takes there and back."""
+    found = []
+    for relay in side.relays:
+        if relay.transport is not transport:
+            continue
+        kind = Kind.DATAGRAM if relay.over is Transport.UDP else Kind.SYN
+        answer = Kind.DATAGRAM if relay.over is Transport.UDP else Kind.SYN_ACK
+        there = internet.walk(Packet(kind, side.host.fresh(relay.client), relay.server), side.host)
+        if not isinstance(there, Arrived) or there.host is not relay.host:
+            continue
+        back = internet.walk(there.packet.answer(answer), there.host)
+        if isinstance(back, Arrived) and back.host is side.host:
+            found.append((relay, there.delay_s + back.delay_s))
+    return found
 
 
 def _udp_ways(internet: Internet, a: Reach, b: Reach) -> list[Way]:
     targets: dict[_Socket, dict[TransportAddress, int]] = {}
-    peer_of = {a.host: b.host, b.host: a.host}
-    for ours, theirs in ((a, b), (b, a)):
-        for socket in ours.udp:
-            family = [t for t in theirs.told if (":" in t.host) is (":" in socket.host)]
-            targets[ours.host, socket] = dict.fromkeys(family, 0)
+    for number, (ours, theirs) in enumerate(((a, b), (b, a))):
+        sockets = [_Socket(number, ours.host, address) for address in ours.udp]
+        for relay, to_relay_s in _standing(internet, ours, Transport.UDP):
+            if relay.told:
+                sockets.append(_Socket(number, relay.host, relay.address, to_relay_s, relay.permits))
+        for socket in sockets:
+            family = [t for t in theirs.told if (":" in t.host) is (":" in socket.address.host)]
+            targets[socket] = dict.fromkeys(family, 0)
+    places = {(socket.host, socket.address): socket for socket in targets}
     arrivals: dict[tuple[_Socket, TransportAddress], tuple[_Socket, TransportAddress, float]] = {}
     quiet_rounds = 0
     # What is sent in a round may open a filter for what was sent before it in the same round.
     while quiet_rounds < 2:
         before = len(arrivals), sum(len(known) for known in targets.values())
-        for (host, socket), known in targets.items():
+        for socket, known in targets.items():
             for target, generation in tuple(known.items()):
-                result = internet.walk(Packet(Kind.DATAGRAM, socket, target), host)
-                if not isinstance(result, Arrived) or result.host is not peer_of[host]:
+                if not socket.lets_in(target.host):
                     continue
-                there = (result.host, result.packet.destination)
-                if there not in targets:
+                result = internet.walk(Packet(Kind.DATAGRAM, socket.address, target), socket.host)
+                if not isinstance(result, Arrived):
                     continue
+                there = places.get((result.host, result.packet.destination))
                 source = result.packet.source
-                arrivals[(host, socket), target] = (there, source, result.delay_s)
+                if there is None or there.side == socket.side or not there.lets_in(source.host):
+                    continue
+                arrivals[socket, target] = (there, source, result.delay_s)
                 if generation < _MAX_GENERATION:
                     targets[there].setdefault(source, generation + 1)
         after = len(arrivals), sum(len(known) for known in targets.values())
@@ -104,18 +167,48 @@ def _udp_ways(internet: Internet, a: Reach, b: Reach) -> list[Way]:
     found = []
     for (here, target), (there, source, delay_s) in arrivals.items():
         back = arrivals.get((there, source))
-        if here[0] is a.host and back is not None and back[:2] == (here, target):
-            found.append(Way(transport=Transport.UDP, round_trip_s=delay_s + back[2]))
+        if here.side == 0 and back is not None and back[:2] == (here, target):
+            whole_s = delay_s + back[2] + here.to_relay_s + there.to_relay_s
+            relayed = here.permits is not None or there.permits is not None
+            found.append(Way(transport=Transport.UDP, round_trip_s=whole_s, relayed=relayed))
     return found
 
 
 def _tcp_ways(internet: Internet, dialler: Reach, listener: Reach) -> list[Way]:
-    return [
-        way
-        for address in dialler.dials_from
-        for target in listener.told_listeners
-        for way in _connect(internet, dialler.host, dialler.host.fresh(address), target, listener)
+    doors = {
+        (relay.host, relay.address): (relay, to_relay_s)
+        for relay, to_relay_s in _standing(internet, listener, Transport.TCP)
+    }
+    told = [*listener.told_listeners, *(relay.address for relay, _ in doors.values() if relay.told)]
+    starts: list[tuple[Host, str | TransportAddress, float]] = [
+        (dialler.host, address, 0.0) for address in dialler.dials_from
     ]
+    starts += [
+        (relay.host, relay.address, to_relay_s)
+        for relay, to_relay_s in _standing(internet, dialler, Transport.TCP)
+    ]
+    found = []
+    for host, start, to_relay_s in starts:
+        for target in told:
+            port = host.fresh(start) if isinstance(start, str) else start
+            if (":" in target.host) is not (":" in port.host):
+                continue
+            syn = internet.walk(Packet(Kind.SYN, port, target), host)
+            if not isinstance(syn, Arrived):
+                continue
+            door = doors.get((syn.host, syn.packet.destination))
+            if door is not None:
+                if syn.packet.source.host not in door[0].permits:
+                    continue
+            elif syn.host is not listener.host or syn.packet.destination not in listener.listeners:
+                continue
+            answer = internet.walk(syn.packet.answer(Kind.SYN_ACK), syn.host)
+            if not isinstance(answer, Arrived) or answer.host is not host:
+                continue
+            whole_s = syn.delay_s + answer.delay_s + to_relay_s + (0.0 if door is None else door[1])
+            relayed = host is not dialler.host or door is not None
+            found.append(Way(transport=Transport.TCP, round_trip_s=whole_s, relayed=relayed))
+    return found
 
 
 def _so_ways(internet: Internet, a: Reach, b: Reach) -> list[Way]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ice.turn_allocation import Allocation, AllocationState
-from ice.turn_events import Allocated, AllocationLost, ConnectFailed, PeerConnected
+from ice.turn_events import Allocated, AllocationLost, ConnectFailed, PeerConnected, PeerData
 from ice.types import Transport, TransportAddress
 from tests.net.clock import Timer
 from tests.net.host import Host
@@ -68,9 +68,16 @@ class RelayClient:
         allocated: hears of the relayed address.
         accepted: takes connections of peers.
         lost: hears that the relay is gone.
+        transport: what is relayed.
+        over: what leads to the server.
+        received: takes datagrams of peers.
 
     Attributes:
         allocation: the core.
+        address: of the host.
+        server: of the TURN server.
+        transport: what is relayed.
+        over: what leads to the server.
         permitted: hosts that were let in, in order.
         relayed: the relayed address, once there is one.
     """
@@ -84,16 +91,23 @@ class RelayClient:
         allocated: Callable[[TransportAddress], None],
         accepted: Callable[[RelayedConnection], None],
         lost: Callable[[str], None],
+        transport: Transport = Transport.TCP,
+        over: Transport = Transport.TCP,
+        received: Callable[[TransportAddress, bytes], None] = lambda _peer, _data: None,
     ) -> None:
         self._host = host
-        self._address = address
-        self._server = server
+        self.address = address
+        self.server = server
         self._allocated = allocated
         self._accepted = accepted
         self._lost = lost
         self._clock = host.internet.clock
         self._timer = Timer(self._clock, self._ring)
+        self._received = received
+        self.transport = transport
+        self.over = over
         self._control: Connection | None = None
+        self._port: TransportAddress | None = None
         self._waiting: dict[
             TransportAddress, tuple[Callable[[RelayedConnection], None], Callable[[str], None]]
         ] = {}
@@ -103,16 +117,25 @@ class RelayClient:
         self.allocation = Allocation(
             username=USER,
             password=PASSWORD,
-            reliable=True,
+            reliable=over is Transport.TCP,
             random=host.internet.chance.randbytes,
-            transport=Transport.TCP,
+            ipv6=":" in address,
+            transport=transport,
         )
-        host.dial(address, server, opened=self._opened, failed=lambda _: None)
+        if over is Transport.TCP:
+            dial = host.dial(address, server, opened=self._opened, failed=lambda _: None)
+            self._give_up_dialling = dial.abandon
+        else:
+            self._give_up_dialling = lambda: None
+            self._port = host.fresh(address)
+            host.udp[self._port] = lambda _source, message: self._receive(message)
+            self.allocation.start(self._clock.now)
+            self._pump()
 
     @property
     def open_connections(self) -> int:
         """Connections to the server."""
-        return (self._control is not None) + len(self._data)
+        return (self._control is not None) + (self._port is not None) + len(self._data)
 
     def _opened(self, control: Connection) -> None:
         self._control = control
@@ -138,6 +161,8 @@ class RelayClient:
         for message in self.allocation.take_output():
             if self._control is not None:
                 self._control.send(message)
+            elif self._port is not None:
+                self._host.send_datagram(self._port, self.server, message)
         for event in self.allocation.take_events():
             match event:
                 case Allocated():
@@ -152,6 +177,8 @@ class RelayClient:
                 case ConnectFailed():
                     _, failed = self._waiting.pop(event.peer, (None, lambda _: None))
                     failed(event.reason)
+                case PeerData():
+                    self._received(event.peer, event.data)
                 case AllocationLost():
                     for connection in tuple(self._data):
                         connection.on_end("the relay is lost")
@@ -159,10 +186,22 @@ class RelayClient:
                     self._lost(event.reason)
                 case _:
                     pass
-        if self.allocation.state is AllocationState.ENDED and self._control is not None:
+        if self.allocation.state is AllocationState.ENDED:
+            self._hang_up()
+        self._timer.set(self.allocation.next_timer())
+
+    def _hang_up(self) -> None:
+        if self._control is not None:
             self._control.close()
             self._control = None
-        self._timer.set(self.allocation.next_timer())
+        if self._port is not None:
+            del self._host.udp[self._port]
+            self._port = None
+
+    def send(self, peer: TransportAddress, data: bytes) -> None:
+        """Send a datagram to a peer."""
+        self.allocation.send(data, peer, self._clock.now)
+        self._pump()
 
     def permit(self, host: str) -> None:
         """Let a host in."""
@@ -192,6 +231,7 @@ class RelayClient:
 
     def close(self) -> None:
         """Give it back."""
+        self._give_up_dialling()
         self.allocation.close(self._clock.now)
         self._pump()
 
@@ -236,4 +276,4 @@ class RelayClient:
             for request in bind.take_output():
                 connection.send(request)
 
-        self._host.dial(self._address, self._server, opened=connected, failed=failed)
+        self._host.dial(self.address, self.server, opened=connected, failed=failed)

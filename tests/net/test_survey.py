@@ -9,8 +9,9 @@ import pytest
 
 from ice.config import IceConfig
 from tests.net import survey
+from tests.net.examination import CONFIG, DEADLINE_S, Finding, examine, search
 from tests.net.random_internet import build
-from tests.net.survey import Finding, examine, numbers_of, summarise
+from tests.net.survey import numbers_of, summarise
 
 
 @pytest.mark.req("ICE-8.1.1-1", "ICE-8.3-1", "ICE-6.1.3-1", "ICETCP-P-3", "ICE-7.3.1.3-1")
@@ -20,8 +21,8 @@ def test_200_networks() -> None:
     summary = summarise(findings)
     assert summary.found == summary.possible > 80
     assert summary.impossible > 50
-    assert survey.CONFIG.patience_s <= summary.failed_after_s["min"]
-    assert summary.failed_after_s["max"] <= survey.DEADLINE_S
+    assert CONFIG.patience_s <= summary.failed_after_s["min"]
+    assert summary.failed_after_s["max"] <= DEADLINE_S
 
 
 def test_agents_that_try_one_pair_only_miss_paths() -> None:
@@ -30,7 +31,7 @@ def test_agents_that_try_one_pair_only_miss_paths() -> None:
 
 
 def test_agents_that_never_give_up_are_faulty() -> None:
-    impossible = next(number for number in numbers_of(1, 50) if survey.search(number) is None)
+    impossible = next(number for number in numbers_of(1, 50) if search(number) is None)
     finding = examine(impossible, IceConfig(patience_s=3600.0))
     assert finding.faults == ("ended as running and running",)
 

@@ -16,6 +16,7 @@ consent checks wants the media. When that consent runs out the session has faile
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -259,6 +260,11 @@ class Generations:
         if self._roles.controlling:
             self._advise(which, reason, now)
 
+    def insist_on_restart(self, which: object, reason: str, now: float) -> None:
+        """The controlling side does not restart, as it should: perhaps it alone is still heard."""
+        if not self._roles.controlling:
+            self._advise(which, reason, now)
+
     def _advise(self, which: object, reason: str, now: float) -> None:
         if not self.restarting and (which is self.current or which in self._before):
             self._outbox.event(RestartAdvised(at=now, reason=reason))
@@ -300,16 +306,16 @@ class Generations:
 
     def _addressee(self, flow: FlowId, data: bytes) -> AnyGeneration:
         """Whom a packet is for: checks by user name, answers by transaction, else by the socket."""
-        owner = next((one for one in self if one.owns(flow)), self.current)
-        try:
+        which = None
+        with contextlib.suppress(StunError):
             message = parse(data)
-        except StunError:
-            return owner
-        if message.message_class is not MessageClass.REQUEST:
-            return next((one for one in self if one.expects(message.transaction_id)), owner)
-        username = message.get(Username)
-        ours = "" if username is None else username.value.partition(":")[0]
-        return next((one for one in self if one.credentials.ufrag == ours), owner)
+            if message.message_class is MessageClass.REQUEST:
+                username = message.get(Username)
+                ours = "" if username is None else username.value.partition(":")[0]
+                which = next((one for one in self if one.credentials.ufrag == ours), None)
+            else:
+                which = next((one for one in self if one.expects(message.transaction_id)), None)
+        return which or next((one for one in self if one.owns(flow)), self.current)
 
     def connection_accepted(self, connection: Connection, now: float) -> None:
         """A listener accepted a connection."""
@@ -324,6 +330,11 @@ class Generations:
             if one.owns(connection.flow):
                 one.connection_opened(connection, local, now)
                 return
+
+    def heard_media(self, component: int, now: float) -> bool:
+        """Media came from the peer; True where `next_timer` is another one by that."""
+        heard = [one.heard_media(component, now) for one in self]
+        return any(heard)
 
     def connection_ended(self, connection: Connection, reason: str, now: float) -> None:
         """A connection could not be had, or ended; one that was taken over serves two generations."""

@@ -152,7 +152,7 @@ async def test_the_next_host_is_asked_where_the_first_is_silent() -> None:
             )
             began = asyncio.get_running_loop().time()
             description, problems = await gathered(config, running)
-            assert asyncio.get_running_loop().time() - began < 1.5
+            assert asyncio.get_running_loop().time() - began < 5
         assert first.requests
         assert second.requests[0][0] - first.requests[0][0] >= 0.25
     assert [candidate.address.host for candidate in reflexive(description)] == [PUBLIC]

@@ -10,7 +10,6 @@ UaError                    internal
  ├─ TlsError               a secure connection failed
  ├─ NoMediaPath            the call stands, its media found no way
  ├─ MediaOneWay            media arrives on one side only
- ├─ PeerLeft               the other end of a pipe ended before all was said
  ├─ QualityTooLow          what arrived is worse than the threshold
  └─ Interrupted            the user or the system asked to stop
 """
@@ -152,12 +151,6 @@ class MediaOneWay(UaError):
     """Media was sent and none came back, or the other way round."""
 
     code = ResultCode.MEDIA_ONE_WAY
-
-
-class PeerLeft(UaError):
-    """The other end of a pipe ended it before everything had gone through."""
-
-    code = ResultCode.REJECTED
 
 
 class QualityTooLow(UaError):

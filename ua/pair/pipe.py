@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 
 from ice.path import SelectedPath
-from ua.errors import NoMediaPath, PeerLeft, TimedOut, UaError
+from ua.errors import NoMediaPath, ResultCode, TimedOut, UaError
 from ua.pair.files import Input, Output
 from ua.pair.identity import Identity
 from ua.pair.link import SILENCE_S, Link, LinkEnd
@@ -202,3 +202,9 @@ class Pipe:
 
 class OutputFailed(UaError):
     """Our output takes no more: a full disk, a program that ended."""
+
+
+class PeerLeft(UaError):
+    """The other end of the pipe ended it before everything had gone through."""
+
+    code = ResultCode.REJECTED

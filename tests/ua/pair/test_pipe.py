@@ -14,11 +14,11 @@ import pytest
 from ice.path import SelectedPath
 from ice.types import TransportAddress
 from ua import clock
-from ua.errors import NoMediaPath, PeerLeft, UaError, UsageError
+from ua.errors import NoMediaPath, UaError, UsageError
 from ua.pair import pipe as pipe_module
 from ua.pair.files import Input
 from ua.pair.identity import Identity
-from ua.pair.pipe import Pipe
+from ua.pair.pipe import PeerLeft, Pipe
 from ua.pair.transfer import WINDOW
 
 SOMEWHERE = TransportAddress(host="192.0.2.1", port=1)

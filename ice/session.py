@@ -195,9 +195,11 @@ class Session:
         """
         if self._sides.current.description is None or self._gathering or self._closed:
             raise RuntimeError("set_remote comes after gather or restart and before close")
+        # Sending the first checks takes time, which counts.
+        begun_at = self._driver.now()
         self._driver.feed(lambda now: self._agent.set_remote(description, now))
         if self._remote_at is None:
-            self._remote_at = self._driver.now()
+            self._remote_at = begun_at
 
     # --- restarts ---
 

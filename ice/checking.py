@@ -13,6 +13,7 @@ from ice.connection import Connection, ConnectionState
 from ice.connection_table import ConnectionTable
 from ice.pair import Pair
 from ice.paths import Paths
+from ice.relay_admission import RelayAdmission
 from ice.role import RoleKeeper
 from ice.schedule import Schedule
 from ice.simultaneous_open import SimultaneousOpen
@@ -54,6 +55,7 @@ class Checking:
         self._roles = roles
         self._on_role_change = on_role_change
         self._together = SimultaneousOpen(checks=checks, client=client, table=table)
+        self._admission = RelayAdmission(checks=checks, client=client, table=table)
 
         self.quiet = False
 
@@ -89,6 +91,7 @@ class Checking:
             self._conclusion.fail(expired, now)
             return
         self._together.retry(now)
+        self._admission.retry(now)
         for pair in self._paths.redials(now):
             # The peer may not have seen the loss: nominating again tells it which pair carries the media.
             self._begin(pair, nominating=self._roles.controlling, now=now)
@@ -138,6 +141,7 @@ class Checking:
             self._paths.next_timer,
             self._conclusion.next_timer,
             self._together.next_timer,
+            self._admission.next_timer,
             None if self.quiet else self._schedule.pacing.next_timer,
         )
         return min((at for at in times if at is not None), default=None)
@@ -215,7 +219,7 @@ class Checking:
 
     def connection_ended(self, connection: Connection, reason: str, now: float) -> None:
         """A connection could not be had, or ended: at once its pair has failed (RFC 6544 §7.1)."""
-        if self._together.goes_on(connection, now):
+        if self._together.goes_on(connection, now) or self._admission.goes_on(connection, reason, now):
             return
         # One that a restart took over serves a pair of each generation.
         pair = next((pair for pair in self._checks.history if pair.flow == connection.flow), None)

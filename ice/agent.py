@@ -285,6 +285,10 @@ class Agent:
             self._generations.receive(flow, remote, data, now)
             self._advance(now)
 
+    def heard_media(self, component: int, now: float) -> bool:
+        """Media came from where `accepts_data` allows it; True where `next_timer` changed by that."""
+        return self._generations.heard_media(component, now)
+
     def flow_opened(self, flow: FlowId, local: TransportAddress, now: float) -> None:
         """The connection that `OpenTcp` asked for is there; `local` is its address."""
         connection = self._table.connection(flow)

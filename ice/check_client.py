@@ -20,6 +20,7 @@ from ice.stun_transaction import ClientTransaction
 from ice.types import Credentials, FlowId, Role, TransportAddress
 
 _ROLE_CONFLICT = 487
+_FORBIDDEN = 403
 
 
 class Check:
@@ -55,10 +56,11 @@ class CheckSucceeded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckFailed:
-    """No answer, a refusal, or no connection; `reason` is for people."""
+    """No answer, a refusal, or no connection; `reason` is for people; `forbidden`: the peer answered 403."""
 
     check: Check
     reason: str
+    forbidden: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +257,9 @@ class CheckClient:
         if message.message_class is MessageClass.ERROR:
             if code is not None and code.code == _ROLE_CONFLICT:
                 return CheckConflict(check=check)
-            return CheckFailed(check=check, reason=f"the peer refused the check{told}")
+            forbidden = code is not None and code.code == _FORBIDDEN
+            reason = f"the peer refused the check{told}"
+            return CheckFailed(check=check, reason=reason, forbidden=forbidden)
         mapped = message.get(XorMappedAddress)
         if mapped is None:
             return CheckFailed(check=check, reason="the answer has no mapped address")

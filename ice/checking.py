@@ -92,6 +92,8 @@ class Checking:
             return
         self._together.retry(now)
         self._admission.retry(now)
+        for pair in self._paths.doubted():
+            self._begin(pair, nominating=False, now=now)
         for pair in self._paths.redials(now):
             # The peer may not have seen the loss: nominating again tells it which pair carries the media.
             self._begin(pair, nominating=self._roles.controlling, now=now)
@@ -180,6 +182,10 @@ class Checking:
 
     def _failed(self, outcome: CheckFailed, now: float) -> None:
         check, pair = outcome.check, outcome.check.pair
+        if outcome.forbidden and self._paths.is_selected(pair):
+            # The same answer as to a consent check, to one that was sent for doubt (RFC 7675 §5.2).
+            self._conclusion.fail("the peer revoked its consent", now)
+            return
         if pair.state is PairState.SUCCEEDED and not check.nominating and not self._paths.is_lost(pair):
             # One more check of a proved pair; the peer may have had enough of them.
             return

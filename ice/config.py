@@ -82,6 +82,8 @@ class IceConfig:
             `check_timeout_s`, it is a deadline: a component without its path by then has failed.
         consent_interval_s: mean seconds between consent checks (RFC 7675 §5.1).
         consent_timeout_s: seconds without an answer until sending stops.
+        silence_s: seconds of silence of a peer that was heard until a restart is advised, long before its
+            consent runs out (`ice.liveness`); 0: not before.
         keepalive_s: Tr, seconds of silence before a keepalive (RFC 8445 §11).
         release_after_s: unused candidates are freed this long after completion (RFC 8445 §8.3.1).
         queue_ms: media that may wait for a slow TCP connection, in ms.
@@ -125,6 +127,7 @@ class IceConfig:
     patience_s: float = 39.5
     consent_interval_s: float = 5.0
     consent_timeout_s: float = 30.0
+    silence_s: float = 3.0
     keepalive_s: float = 15.0
     release_after_s: float = 3.0
     queue_ms: int = 200

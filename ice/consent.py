@@ -60,6 +60,8 @@ class Consent:
         self._outstanding: dict[bytes, float] = {}
         self._last_sent = now
         self._next_check = now
+        self.asked_at: float | None = None
+        """When the last consent check left."""
         self.expires_at = now
         """When sending must stop unless an answer comes, monotonic seconds."""
         self.refresh(now)
@@ -90,7 +92,7 @@ class Consent:
         """
         if now >= self._next_check:
             self.schedule(now)
-            self._last_sent = now
+            self._last_sent = self.asked_at = now
             transaction_id = self._random(TRANSACTION_ID_SIZE)
             self._outstanding[transaction_id] = now
             return binding_request(

@@ -101,6 +101,7 @@ class Generation:
             random=random,
             speaks=lambda component: owner.speaks(self, component),
             advise=lambda reason, now: owner.advise_restart(self, reason, now),
+            insist=lambda reason, now: owner.insist_on_restart(self, reason, now),
             outbox=outbox,
         )
         inbound = self._inbound = InboundChecks(
@@ -285,6 +286,10 @@ class Generation:
     def receive(self, flow: FlowId, remote: TransportAddress, data: bytes, now: float) -> None:
         """A datagram or the content of one frame."""
         self._packets.receive(flow, remote, data, now)
+
+    def heard_media(self, component: int, now: float) -> bool:
+        """Media came from the peer; True where `next_timer` is another one by that."""
+        return self._paths.heard_media(component, now)
 
     def connection_accepted(self, connection: Connection, now: float) -> None:
         """A listener accepted a connection."""

@@ -22,5 +22,8 @@ class GenerationOwner(Protocol):
     def advise_restart(self, which: object, reason: str, now: float) -> None:
         """Its path cannot be kept."""
 
+    def insist_on_restart(self, which: object, reason: str, now: float) -> None:
+        """The controlling side should have restarted: anybody may."""
+
     def needed_beside(self, which: object) -> frozenset[FlowId]:
         """Sockets and connections that the others use."""

@@ -161,6 +161,10 @@ class LiteBeside(LiteGeneration):
         """An id that no pair of ours has."""
         return self._first_pair_id + len(self.pairs)
 
+    def heard_media(self, _component: int, _now: float) -> bool:
+        """Nothing follows from silence here: a lite agent cannot ask whether the peer is there."""
+        return False
+
     def socket_lost(self, flow: FlowId, reason: str, now: float) -> bool:
         """A socket is gone; True where it carried media."""
         lost = [pair for pair in self._valid if pair.flow == flow]

@@ -69,6 +69,7 @@ class Packets:
             self._on_role_change(now)
         if self.deaf:
             return
+        self._paths.heard(socket.component, now)
         nominated = self._inbound.receive(inbound, socket.component, now)
         if nominated is not None and self._conclusion.state is not SessionState.FAILED:
             self._conclusion.nominated(nominated, now)

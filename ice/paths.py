@@ -9,6 +9,7 @@ from ice.config import IceConfig
 from ice.connection import Connection
 from ice.connection_table import ConnectionTable
 from ice.consent import Consent, ConsentAnswer
+from ice.liveness import Finding, Liveness
 from ice.messages import ConsentAnswered, PathLost, PathSelected, SendDatagram, SendFrame
 from ice.outbox import Outbox
 from ice.pair import Pair
@@ -24,6 +25,8 @@ _REDIAL_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0)
 _FUTILE_REDIALS = 3
 """So many dials of a lost connection failed: the way is closed, or its NAT has another mapping now."""
 
+_SILENT = "nothing comes from the peer any more"
+
 _FUTILE_WAIT_S = 3.0
 """So long a lost connection has not come back: who dials has tried thrice, or does not know of the loss."""
 
@@ -31,11 +34,22 @@ _FUTILE_WAIT_S = 3.0
 class Path:
     """What one component sends its media on."""
 
-    __slots__ = ("consent", "futile_at", "lost", "pair", "redial_at", "redials", "selected_at", "told")
+    __slots__ = (
+        "consent",
+        "futile_at",
+        "liveness",
+        "lost",
+        "pair",
+        "redial_at",
+        "redials",
+        "selected_at",
+        "told",
+    )
 
-    def __init__(self, pair: Pair, consent: Consent, now: float) -> None:
+    def __init__(self, pair: Pair, consent: Consent, liveness: Liveness, now: float) -> None:
         self.pair = pair
         self.consent = consent
+        self.liveness = liveness
         self.selected_at = now
         self.lost = False
         """Its TCP connection is gone; the consent timer runs on (RFC 7675 §5.2)."""
@@ -59,6 +73,7 @@ class Paths:
         random: random(n) gives n unpredictable bytes.
         speaks: false of a component whose media is on the path of another generation.
         advise: hears why a restart would help, in words, and when.
+        insist: the same, of what the controlling side does not seem to know.
         outbox: takes commands and events.
     """
 
@@ -73,6 +88,7 @@ class Paths:
         random: Callable[[int], bytes],
         speaks: Callable[[int], bool],
         advise: Callable[[str, float], None],
+        insist: Callable[[str, float], None],
         outbox: Outbox,
     ) -> None:
         self._local = local
@@ -83,10 +99,12 @@ class Paths:
         self._random = random
         self._speaks = speaks
         self._advise = advise
+        self._insist = insist
         self._outbox = outbox
         self._remote: Credentials | None = None
         self._started_at = 0.0
         self._paths: dict[int, Path] = {}
+        self._doubted: list[Pair] = []
 
     def set_remote(self, remote: Credentials, now: float) -> None:
         """The peer's credentials; checks begin now."""
@@ -135,7 +153,7 @@ class Paths:
             random=self._random,
             now=now,
         )
-        self._paths[pair.component] = Path(pair, consent, now)
+        self._paths[pair.component] = Path(pair, consent, Liveness(self._config.silence_s, now), now)
         ours = [other for other in self._checks.history if other.component == pair.component]
         reason = why_selected(pair, ours, elapsed_s=now - self._started_at)
         self._tell(pair, "the peer opened the TCP connection again" if pair.replaces else reason, now)
@@ -241,6 +259,7 @@ class Paths:
         """A check on the selected pair succeeded: a lost path may carry media again (RFC 6544 §11.1)."""
         path = self._paths[pair.component]
         path.consent.refresh(now)
+        path.liveness.heard(now)
         if path.lost:
             path.lost = False
             path.redials = 0
@@ -255,6 +274,35 @@ class Paths:
                 path.redial_at = None
                 due.append(path.pair)
         return due
+
+    # --- silence (ice.liveness) -----------------------------------------------------------------------------
+
+    def heard(self, component: int, now: float) -> None:
+        """An authenticated check of the peer came for this component."""
+        path = self._paths.get(component)
+        if path is not None:
+            path.liveness.heard(now)
+
+    def heard_media(self, component: int, now: float) -> bool:
+        """Media came for this component; True where `next_timer` is another one by that."""
+        path = self._paths.get(component)
+        return path is not None and path.liveness.heard_media(now)
+
+    def doubted(self) -> list[Pair]:
+        """The selected pairs that are to be checked now, once."""
+        doubted, self._doubted = self._doubted, []
+        return doubted
+
+    def _listen(self, path: Path, now: float) -> None:
+        match path.liveness.handle_timer(now):
+            case Finding.NOTHING:
+                pass
+            case Finding.CHECK:
+                self._doubted.append(path.pair)
+            case Finding.SILENT:
+                self._advise(_SILENT, now)
+            case Finding.STILL_SILENT:
+                self._insist(_SILENT, now)
 
     # --- consent (RFC 7675) ---------------------------------------------------------------------------------
 
@@ -278,6 +326,7 @@ class Paths:
             match answer:
                 case ConsentAnswer.GIVEN:
                     path.pair.rtt_s = rtt_s
+                    path.liveness.heard(now)
                     self._outbox.event(ConsentAnswered(at=now, component=component, rtt_ms=rtt_s * 1000))
                     return True, ""
                 case ConsentAnswer.REVOKED:
@@ -292,7 +341,8 @@ class Paths:
         times: list[float] = []
         for path in self._paths.values():
             times.append(path.consent.expires_at if path.lost else path.consent.next_timer)
-            times += [at for at in (path.redial_at, path.futile_at) if at is not None]
+            silent_at = None if path.lost else path.liveness.next_timer
+            times += [at for at in (path.redial_at, path.futile_at, silent_at) if at is not None]
         return min(times, default=None)
 
     def handle_timer(self, now: float) -> str:
@@ -309,6 +359,9 @@ class Paths:
             if path.lost or flow is None:
                 continue
             data = path.consent.due(now)
+            if path.consent.asked_at == now:
+                path.liveness.asked(now)
+            self._listen(path, now)
             if data is None:
                 continue
             if path.pair.is_tcp:

@@ -54,9 +54,15 @@ class Reception:
 
     def take(self, flow: FlowId, remote: TransportAddress, packet: bytes, now: float) -> None:
         """A packet has arrived."""
-        path = self._path_for(flow, remote)
-        if path is not None:
-            path.deliver(packet, now)
+        if flow in self._plain:
+            path, source = self._plain[flow]
+            if source.accepts(remote):
+                path.deliver(packet, now)
+                return
+        elif (component := self._agent.accepts_data(flow, remote)) is not None:
+            if self._agent.heard_media(component, now):
+                self._driver.pump()
+            self._paths[component].deliver(packet, now)
             return
         self.unvalidated += 1
         if self._driver.flows.connection(flow) is not None:
@@ -66,10 +72,3 @@ class Reception:
             self._told_sources.add((flow, remote))
             reason = "media from a source without a valid check"
             self._tell(PacketRefused(at=now, flow=flow, remote=remote, reason=reason))
-
-    def _path_for(self, flow: FlowId, remote: TransportAddress) -> SelectedPath | None:
-        if flow in self._plain:
-            path, source = self._plain[flow]
-            return path if source.accepts(remote) else None
-        component = self._agent.accepts_data(flow, remote)
-        return None if component is None else self._paths[component]

@@ -107,10 +107,13 @@ def test_lost_consent_wants_a_restart() -> None:
     network.run_to_end()
     network.cut = True
     network.run(60)
-    (event,) = advised(network.a)
+    silent, event = advised(network.a)
+    assert "no answer" in event.reason
+    assert "no answer" not in silent.reason
     (failed,) = [e for e in network.a.said(StateChanged) if e.state is SessionState.FAILED]
     assert network.a.events.index(event) < network.a.events.index(failed)
-    assert not advised(network.b)
+    (late,) = advised(network.b)
+    assert late.at > silent.at + 2, "the controlling agent restarts"
 
 
 def test_revoked_consent_wants_none() -> None:

@@ -53,6 +53,7 @@ class Media:
         self.unsent = {"a": 0, "b": 0}
         self.refused = {"a": 0, "b": 0}
         self.delivered = {"a": 0, "b": 0}
+        self._muted: set[str] = set()
         for side in (network.a, network.b):
             self._tick(side)
 
@@ -70,8 +71,14 @@ class Media:
                     pass
         return self._path[side.name]
 
+    def mute(self, side: Side) -> None:
+        """This side sends no media any more."""
+        self._muted.add(side.name)
+
     def _tick(self, side: Side) -> None:
         path = self.path(side)
+        if side.name in self._muted:
+            return
         if path is None:
             self.unsent[side.name] += 1
         else:
@@ -81,6 +88,10 @@ class Media:
     def _send(self, side: Side, flow: FlowId, remote: TransportAddress) -> None:
         network, other = self._network, side.other
         self.sent[side.name] += 1
+        link = network.links[side.name]
+        lost = not link.udp or (link.loss and network.random.random() < link.loss)
+        if network.cut or (flow in side.udp and lost):
+            return
         if flow in side.udp:
             source = side.udp[flow]
 
@@ -110,6 +121,8 @@ class Media:
     def _take(self, side: Side, flow: FlowId, source: TransportAddress) -> None:
         accepted = side.other.agent.accepts_data(flow, source) == 1
         (self.delivered if accepted else self.refused)[side.name] += 1
+        if accepted:
+            side.other.agent.heard_media(1, self._network.now)
 
 
 def transport(side: Side) -> Transport:

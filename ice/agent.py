@@ -69,7 +69,7 @@ class Agent:
         self.streams = streams or Streams(role=role, tie_breaker=tie_breaker, config=config, random=random)
         self._stream = self.streams.join(self)
         self._roles = self.streams.roles
-        self._table = ConnectionTable(config=config, outbox=self._out)
+        self._table = ConnectionTable(config=config, outbox=self._out, ids=self.streams.flow_ids)
         self._config = config
         self._random = random
         self._generations = Generations(
@@ -104,6 +104,18 @@ class Agent:
             outbox=self._out,
         )
 
+    def fork(self) -> Agent:
+        """An agent with our credentials for another peer that has our description (`ice.forks`)."""
+        return Agent(
+            role=self.role,
+            credentials=self._generations.current.credentials,
+            tie_breaker=self._roles.tie_breaker,
+            components=self._generations.current.components,
+            config=self._config,
+            random=self._random,
+            streams=self.streams.fork(),
+        )
+
     # --- what is known --------------------------------------------------------------------------------------
 
     @property
@@ -133,6 +145,16 @@ class Agent:
     def accepts_data(self, flow: FlowId, remote: TransportAddress) -> int | None:
         """The component whose media may come from there: an authenticated check or answer did before."""
         return self._table.accepts_data(flow, remote)
+
+    @property
+    def generations(self) -> Generations:
+        """Whose checks are answered, and with which credentials."""
+        return self._generations
+
+    @property
+    def table(self) -> ConnectionTable:
+        """Sockets and connections that are in use."""
+        return self._table
 
     @property
     def lite(self) -> LiteGeneration | None:

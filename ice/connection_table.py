@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 from ice.candidate import base_of
 from ice.config import IceConfig
@@ -16,10 +17,10 @@ from ice.types import Candidate, CandidateType, FlowId, TcpType, Transport, Tran
 class ConnectionTable:
     """Finds sockets by FlowId, opens and closes connections, says from where media may come."""
 
-    def __init__(self, *, config: IceConfig, outbox: Outbox) -> None:
+    def __init__(self, *, config: IceConfig, outbox: Outbox, ids: Iterator[int] | None = None) -> None:
         self._config = config
         self._outbox = outbox
-        self._last_flow = 0
+        self._ids = count(1) if ids is None else ids
         self._sockets: dict[FlowId, LocalSocket] = {}
         self._connections: dict[FlowId, Connection] = {}
         self._sources: dict[tuple[FlowId, TransportAddress], int] = {}
@@ -27,8 +28,7 @@ class ConnectionTable:
 
     def new_flow(self) -> FlowId:
         """A FlowId that was never used."""
-        self._last_flow += 1
-        return FlowId(self._last_flow)
+        return FlowId(next(self._ids))
 
     # --- looking up -----------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ Feed input, carry out commands, deliver events, re-arm one timer; nothing else h
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ice.agent import Agent
 from ice.clock import CoreTimer, LoopClock
@@ -13,6 +14,7 @@ from ice.config import IceConfig
 from ice.connection import DialFailure
 from ice.demux import PacketKind, classify
 from ice.flows import Flows
+from ice.forks import Forks
 from ice.messages import Event
 from ice.network import Network
 from ice.types import FlowId, TransportAddress
@@ -21,37 +23,58 @@ PacketSink = Callable[[FlowId, TransportAddress, bytes, float], None]
 StunFilter = Callable[[FlowId, TransportAddress, bytes, float], bool]
 
 
-class Driver:
-    """Runs one agent. Made inside a running event loop.
+class Listener(NamedTuple):
+    """Who hears of one agent.
 
-    Args:
-        agent: the core.
-        network: where sockets come from.
-        config: policy of the session.
+    Attributes:
         on_event: takes every event of the core, in order.
         on_packet: takes what arrives and is not STUN: flow, source, packet, monotonic seconds.
         intercept: looks at STUN before the core does, with the same arguments; True where it took it.
     """
 
-    def __init__(
-        self,
-        *,
-        agent: Agent,
-        network: Network,
-        config: IceConfig,
-        on_event: Callable[[Event], None],
-        on_packet: PacketSink,
-        intercept: StunFilter,
-    ) -> None:
+    on_event: Callable[[Event], None]
+    on_packet: PacketSink
+    intercept: StunFilter
+
+
+class Driver:
+    """Runs one agent, and its forks; `listen` comes before all else. Made inside a running event loop.
+
+    Args:
+        agent: the core.
+        network: where sockets come from.
+        config: policy of the session.
+
+    Attributes:
+        forks: all agents on these sockets.
+        flows: the sockets.
+    """
+
+    def __init__(self, *, agent: Agent, network: Network, config: IceConfig) -> None:
         self._agent = agent
-        self._on_event = on_event
-        self._on_packet = on_packet
-        self._intercept = intercept
+        self.forks = Forks(agent)
+        self._listeners: dict[Agent, Listener] = {}
         self._clock = LoopClock()
         self._timer = CoreTimer(self._clock, self._ring)
         self._pumping = False
+        self._streams = [agent.streams]
         agent.streams.wake.append(self._pump)
         self.flows = Flows(network, config, self)
+
+    def fork(self, of: Agent) -> Agent:
+        """One more agent on the sockets of another; `listen` is to follow at once.
+
+        Raises:
+            ValueError: as `ice.forks.Forks.fork`.
+        """
+        agent = self.forks.fork(of, self._clock.now())
+        self._streams.append(agent.streams)
+        agent.streams.wake.append(self._pump)
+        return agent
+
+    def listen(self, agent: Agent, listener: Listener) -> None:
+        """Who hears of an agent."""
+        self._listeners[agent] = listener
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -67,36 +90,47 @@ class Driver:
 
         A command or an event may lead to new input; the pump that runs already goes on until all is done.
         """
-        for pump in tuple(self._agent.streams.wake):
-            pump()
+        for streams in tuple(self._streams):
+            for pump in tuple(streams.wake):
+                pump()
 
     def _pump(self) -> None:
         if self._pumping:
             return
         self._pumping = True
-        agent = self._agent
         try:
             while True:
-                commands, events = agent.take_commands(), agent.take_events()
+                commands = self.forks.take_commands()
+                events = [
+                    (agent, event)
+                    for agent in self.forks
+                    if agent in self._listeners
+                    for event in agent.take_events()
+                ]
                 if not commands and not events:
                     break
                 for command in commands:
                     self.flows.carry_out(command)
-                for event in events:
-                    self._on_event(event)
+                for agent, event in events:
+                    self._listeners[agent].on_event(event)
         finally:
             self._pumping = False
-        self._timer.arm(agent.next_timer())
+        self._timer.arm(self.forks.next_timer())
 
-    async def close(self) -> None:
-        """Close the core, deliver its last events, free everything."""
-        self.feed(self._agent.close)
-        if self._pump in self._agent.streams.wake:
-            self._agent.streams.wake.remove(self._pump)
-        await self.flows.close()
+    async def close(self, agent: Agent) -> None:
+        """Close an agent, deliver its last events; with the last one everything is freed."""
+        if agent in self._listeners:
+            self.feed(agent.close)
+            del self._listeners[agent]
+            self.forks.drop(agent)
+            if self._pump in agent.streams.wake:
+                agent.streams.wake.remove(self._pump)
+            self._streams.remove(agent.streams)
+        if not self._listeners:
+            await self.flows.close()
 
     def _ring(self, now: float) -> None:
-        self._agent.handle_timer(now)
+        self.forks.handle_timer(now)
         self.pump()
 
     # --- what the sockets tell (ice.flows.FlowOwner) ---
@@ -109,30 +143,33 @@ class Driver:
         """A datagram or the content of a frame."""
         now = self._clock.now()
         if classify(packet) is PacketKind.STUN:
-            if not self._intercept(flow, remote, packet, now):
-                self._agent.receive(flow, remote, packet, now)
+            listeners = tuple(self._listeners.values())
+            if not any(listener.intercept(flow, remote, packet, now) for listener in listeners):
+                self.forks.receive(flow, remote, packet, now)
                 self.pump()
-        else:
-            self._on_packet(flow, remote, packet, now)
+            return
+        agent = self.forks.listener(flow, remote)
+        if agent is not None and agent in self._listeners:
+            self._listeners[agent].on_packet(flow, remote, packet, now)
 
     def opened(self, flow: FlowId, local: TransportAddress) -> None:
         """Dialling succeeded."""
-        self._agent.flow_opened(flow, local, self._clock.now())
+        self.forks.opened(flow, local, self._clock.now())
         self.pump()
 
     def failed(self, flow: FlowId, reason: str, failure: DialFailure) -> None:
         """Dialling failed."""
-        self._agent.flow_failed(flow, reason, self._clock.now(), failure)
+        self.forks.failed(flow, reason, self._clock.now(), failure)
         self.pump()
 
     def accepted(
         self, flow: FlowId, listener: FlowId, local: TransportAddress, remote: TransportAddress
     ) -> None:
         """A listener accepted a connection."""
-        self._agent.flow_accepted(flow, listener, local, remote, self._clock.now())
+        self.forks.accepted(flow, listener, local, remote, self._clock.now())
         self.pump()
 
     def ended(self, flow: FlowId, reason: str) -> None:
         """A connection ended."""
-        self._agent.flow_closed(flow, reason, self._clock.now())
+        self.forks.ended(flow, reason, self._clock.now())
         self.pump()

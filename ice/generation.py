@@ -192,6 +192,11 @@ class Generation:
             pacing_ms=self._config.pacing_ms,
         )
 
+    @property
+    def local_candidates(self) -> tuple[tuple[Candidate, FlowId | None], ...]:
+        """All our candidates with their sockets."""
+        return self._locals.items
+
     # --- candidates and descriptions ------------------------------------------------------------------------
 
     def add_local_candidate(self, candidate: Candidate, flow: FlowId | None, now: float) -> None:

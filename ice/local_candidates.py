@@ -29,6 +29,11 @@ class LocalCandidates:
     def __iter__(self) -> Iterator[Candidate]:
         return (candidate for candidate, _ in self._known)
 
+    @property
+    def items(self) -> tuple[tuple[Candidate, FlowId | None], ...]:
+        """Each with its socket, in the order in which they came."""
+        return tuple(self._known)
+
     def add(self, candidate: Candidate, flow: FlowId | None, now: float) -> None:
         """Take a candidate and its UDP socket or TCP listener; an active TCP candidate has none.
 

@@ -60,6 +60,18 @@ class LocalSide:
         self.sockets = LocalSockets(driver.flows, ipv6=config.default_ipv6)
         self.description: Description | None = None
         self.closed = False
+        self._users: set[object] = set()
+        self._searching: set[object] = set()
+
+    def join(self, user: object) -> None:
+        """Somebody uses it: a session, or several that are forks of one (`ice.forks`)."""
+        self._users.add(user)
+        self._searching.add(user)
+
+    @property
+    def shared(self) -> bool:
+        """True while forks use it."""
+        return len(self._users) > 1
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -107,11 +119,22 @@ class LocalSide:
         """Take STUN that a source waits for on a UDP socket; False where nobody does."""
         return self._sources.intercept(flow, remote, data, now)
 
-    def stop(self) -> None:
-        """ICE has concluded: nothing is kept alive any longer that is not in use."""
-        self._sources.stop()
+    def limit_components(self, count: int) -> None:
+        """Components beyond `count` are not used; forks may use them still."""
+        if not self.shared:
+            self.sockets.limit_components(count)
 
-    async def close(self) -> None:
-        """Give everything back, and wait until it is; the sockets themselves are closed by their owner."""
+    def stop(self, user: object) -> None:
+        """ICE has concluded: nothing is kept alive any longer that is not in use."""
+        self._searching.discard(user)
+        if not self._searching:
+            self._sources.stop()
+
+    async def close(self, user: object) -> None:
+        """Give everything back where nobody else uses it, and wait until it is; not the sockets."""
+        self._users.discard(user)
+        if self._users:
+            self.stop(user)
+            return
         self.closed = True
         await self._sources.close()

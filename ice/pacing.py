@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ice.floor import MIN_TA_MS, Floor
+from ice.fork_floor import ForkFloor
 from ice.pair import Pair
 
 DEFAULT_TA_MS = 50
@@ -36,6 +37,15 @@ class Pacing:
         """No check waits for its turn."""
         self.gathering = 0
         """So many transactions of gathering wait for theirs."""
+
+    def beside(self) -> Pacing:
+        """The pacing of a fork of the session: they keep together to our Ta (`ice.forks`)."""
+        if not isinstance(self._floor, ForkFloor):
+            if self._turn is not None:
+                self._floor.leave(self._turn)
+                self._turn = self._opens = None
+            self._floor = ForkFloor(self._floor, self._ours_ms, self._next)
+        return Pacing(self._ours_ms, self._floor)
 
     def agree(self, theirs_ms: int | None) -> None:
         """The larger value of both sides counts."""

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 
-from ice.agent import Agent
 from ice.both_lite import BothLite
 from ice.config import IceConfig
-from ice.driver import Driver
+from ice.driver import Listener
 from ice.errors import IceFailed
 from ice.floor import Floor
 from ice.fresh_credentials import fresh_credentials
-from ice.gather import Receivers
-from ice.local_side import LocalSide
-from ice.local_sides import LocalSides
 from ice.messages import (
     CheckReceived,
     ConsentAnswered,
@@ -35,11 +30,11 @@ from ice.streams import Streams
 from ice.subscribers import Subscribers
 from ice.types import (
     Description,
-    FlowId,
     Role,
     SessionState,
     TransportAddress,
 )
+from ice.wiring import Wiring
 
 
 class Session:
@@ -65,6 +60,7 @@ class Session:
         components: int = 1,
         floor: Floor | None = None,
         streams: Streams | None = None,
+        wiring: Wiring | None = None,
     ) -> None:
         """Prepare a session inside a running event loop.
 
@@ -75,50 +71,24 @@ class Session:
             components: 2 makes room for RTCP beside RTP.
             floor: what all sessions of one machine share; None: that of the process, which is one.
             streams: of a session that has several (`ice.stream_set`); role and floor are its own then.
+            wiring: of a fork; `fork` makes one.
         """
-        self._config = config
+        self._network, self._config = network, config
         self._components = components
-        streams = streams or stream_set(role, config, floor)
-        self._agent = Agent(
-            role=role,
-            credentials=fresh_credentials(),
-            tie_breaker=streams.roles.tie_breaker,
-            components=components,
-            config=config,
-            random=secrets.token_bytes,
-            streams=streams,
-        )
-        self._driver = Driver(
-            agent=self._agent,
+        self._wiring = wiring or Wiring(
             network=network,
             config=config,
-            on_event=self._handle_event,
-            on_packet=lambda *arrived: self._reception.take(*arrived),
-            intercept=lambda *arrived: self._sides.intercept(*arrived),
+            components=components,
+            streams=streams or stream_set(role, config, floor),
         )
+        self._agent, self._driver = self._wiring.agent, self._wiring.driver
+        self._sides, self._flows = self._wiring.sides, self._driver.flows
         self.both_lite = BothLite(self._agent, self._driver)
         self.trickle = RemoteTrickle(self._agent, self._driver)
-        self._flows = self._driver.flows
-        receivers = Receivers(
-            new_flow=self._agent.new_flow,
-            datagrams=self._flows.datagram_receiver,
-            connections=self._flows.connection_receiver,
-            lost=self._lose_socket,
-        )
-        self._sides = LocalSides(
-            lambda count: LocalSide(
-                config=config,
-                components=count,
-                network=network,
-                receivers=receivers,
-                pacing=streams.pacing,
-                agent=self._agent,
-                driver=self._driver,
-            ),
-            components,
-        )
         self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
         self._reception = Reception(self._agent, self._driver, self._paths, self._handle_event)
+        listener = Listener(self._handle_event, self._reception.take, self._sides.intercept)
+        self._driver.listen(self._agent, listener)
         self._gathering = False
         self._remote_at: float | None = None
         self._subscribers = Subscribers()
@@ -197,9 +167,30 @@ class Session:
             raise RuntimeError("set_remote comes after gather or restart and before close")
         # Sending the first checks takes time, which counts.
         begun_at = self._driver.now()
-        self._driver.feed(lambda now: self._agent.set_remote(description, now))
+        self._driver.feed(lambda now: self._driver.forks.set_remote(self._agent, description, now))
         if self._remote_at is None:
             self._remote_at = begun_at
+
+    def fork(self) -> Session:
+        """A session with another peer that has our description too: a forked offer (RFC 8839 §7.3).
+
+        It has the description, sockets and pacing of this one and all else of its own: `set_remote` gives it
+        its peer, `close` ends it alone. Sockets are closed once no session needs them; one that waits for its
+        peer needs all, so keep one while more forks may answer.
+
+        Raises:
+            RuntimeError: before `gather` or after close.
+            ValueError: we are lite or ICE was restarted, or there are too many (`ice.forks`).
+        """
+        if self._sides.current.description is None or self._gathering or self._closed:
+            raise RuntimeError("fork comes after gather and before close")
+        return Session(
+            network=self._network,
+            config=self._config,
+            role=self.role,
+            components=self._components,
+            wiring=self._wiring.fork(self._components),
+        )
 
     # --- restarts ---
 
@@ -273,7 +264,7 @@ class Session:
         if not 1 <= count <= self._components:
             raise ValueError(f"{count} of {self._components} components")
         self._driver.feed(lambda now: self._agent.limit_components(count, now))
-        self._sides.current.sockets.limit_components(count)
+        self._sides.current.limit_components(count)
         for number in range(count + 1, self._components + 1):
             self._paths[number].stop()
         self._components = count
@@ -308,8 +299,10 @@ class Session:
 
         Raises:
             ValueError: the component has no UDP socket.
-            RuntimeError: the peer has a description.
+            RuntimeError: the peer has a description, or forks use the sockets.
         """
+        if self._sides.current.shared:
+            raise RuntimeError("forks use the sockets")
         if self._agent.restarting:
             self._driver.feed(self._agent.leave_ice)
         if self._agent.remote_description is not None:
@@ -319,7 +312,7 @@ class Session:
         socket = None if chosen is None else self._flows.udp(chosen)
         if chosen is None or socket is None:
             raise ValueError(f"component {component} has no UDP socket")
-        self._sides.current.stop()
+        self._sides.stop(restarting=False)
         self._reception.expect_plain(chosen, path, remote)
         path.use_udp(socket, remote, None)
         return path
@@ -353,9 +346,9 @@ class Session:
             self._closed = True
             for path in self._paths.values():
                 path.stop()
-            self._sides.current.closed = True
+            self._sides.shut()
             self._outcome.end()
-        await self._driver.close()
+        await self._driver.close(self._agent)
         await self._sides.close()
 
     # --- what the driver tells ---
@@ -394,6 +387,3 @@ class Session:
         for component, path in self._paths.items():
             if path.pair is not None:
                 path.pair = self._agent.selected(component) or path.pair
-
-    def _lose_socket(self, flow: FlowId, reason: str) -> None:
-        self._driver.feed(lambda now: self._agent.socket_lost(flow, reason, now))

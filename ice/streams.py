@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Protocol
 
 from ice.candidate import Foundations
@@ -38,9 +39,11 @@ class Streams:
         config: policy; `max_pairs` is shared evenly.
         random: random(n) gives n unpredictable bytes.
         floor: shared with the other sessions of the process; None: there is no other.
+        fork_of: the session whose description another peer has answered too (`fork`).
 
     Attributes:
         wake: what shells are called by when a stream may have changed another.
+        flow_ids: numbers of sockets and connections.
 
     Raises:
         ValueError: a pacing under 5 ms, a tie-breaker that has not 64 bits.
@@ -54,13 +57,28 @@ class Streams:
         config: IceConfig,
         random: Callable[[int], bytes],
         floor: Floor | None = None,
+        fork_of: Streams | None = None,
     ) -> None:
+        self._first_role = role
+        self._config = config
+        self._random = random
         self.roles = RoleKeeper(role, tie_breaker, random)
-        self.pacing = Pacing(config.pacing_ms, floor)
+        self.pacing: Pacing = Pacing(config.pacing_ms, floor) if fork_of is None else fork_of.pacing.beside()
         self.schedule = Schedule(self.pacing, config.max_pairs)
-        self.foundations = Foundations()
+        self.foundations: Foundations = Foundations() if fork_of is None else fork_of.foundations
+        self.flow_ids: Iterator[int] = count(1) if fork_of is None else fork_of.flow_ids
         self.wake: list[Callable[[], None]] = []
         self._members: list[Stream] = []
+
+    def fork(self) -> Streams:
+        """A session with another peer that has the same description: its own role, the same pacing."""
+        return Streams(
+            role=self._first_role,
+            tie_breaker=self.roles.tie_breaker,
+            config=self._config,
+            random=self._random,
+            fork_of=self,
+        )
 
     def join(self, stream: Stream) -> int:
         """One more stream; gives its place."""

@@ -72,6 +72,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "turn_socket",
         "udp_socket",
         "upnp_client",
+        "wiring",
     ),
     "sdp": ("ice_binding",),
     "media": ("engine", "recorder", "sinks", "sources", "wav"),

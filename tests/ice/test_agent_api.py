@@ -389,7 +389,8 @@ def test_nothing_in_the_interface_changes_how_checks_work() -> None:
     sockets |= {"heard_media"}
     time = {"handle_timer", "next_timer", "take_commands", "take_events"}
     known = {"state", "role", "pairs", "selected", "accepts_data", "counters", "lite"}
-    assert public == descriptions | restarts | choices | sockets | time | known
+    forks = {"fork", "generations", "table"}
+    assert public == descriptions | restarts | choices | sockets | time | known | forks
 
 
 def test_flow_ids_are_never_used_twice() -> None:

@@ -250,6 +250,10 @@ class CheckClient:
                 )
                 return None
             self._forget(check)
+            if code is not None and code.code == _ROLE_CONFLICT:
+                # RFC 8445 §7.2.5.1 comes first: of the roles it is true wherever it came from, and a peer
+                # that waits for the right role would learn nothing of us else.
+                return CheckConflict(check=check)
             return CheckFailed(check=check, reason=f"the answer came from {remote} (RFC 8445 §7.2.5.2.1)")
         self._forget(check)
         if message.unknown_required:

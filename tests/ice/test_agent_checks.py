@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ice.config import IceConfig
@@ -223,6 +225,17 @@ def test_a_487_changes_the_role_and_repeats_the_check(tcp: bool) -> None:
     assert again is not None
     assert again.tie_breaker != 1000
     assert len(one.dials()) == (1 if tcp else 0), "on the same connection"
+
+
+@pytest.mark.req("ICE-7.2.5.1-1")
+def test_a_487_from_elsewhere_changes_the_role_too() -> None:
+    """A NAT gives the answer another source; the peer ignores our checks until the roles are right."""
+    one = Single(tcp=False)
+    one.remote(remote_udp())
+    one.answer(one.requests()[0], one.udp, replace(UDP_PEER, port=UDP_PEER.port + 1), error=487)
+    assert one.agent.role is Role.CONTROLLED
+    one.wait(0.1)
+    assert one.requests()[-1].get(IceControlled) is not None
 
 
 @pytest.mark.req("ICE-7.3.1.4-1", "ICE-8.1.2-4")

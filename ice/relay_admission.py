@@ -16,6 +16,9 @@ from ice.types import CandidateType, PairState, TcpType
 RETRIES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 3.0, 3.0, 3.0)
 """Seconds from being turned away to the next attempt: our description may be on its way for seconds."""
 
+RETRY_FOR_S = 20.0
+"""Seconds from the first attempt on; what fails later than that has other reasons."""
+
 MOST_RETRIES = 60
 """Of all pairs of a stream: a hostile description of relays costs no more."""
 
@@ -34,6 +37,7 @@ class RelayAdmission:
         self._client = client
         self._table = table
         self._refusals: dict[Pair, int] = {}
+        self._since: dict[Pair, float] = {}
         self._retries: dict[Pair, float] = {}
 
     def goes_on(self, connection: Connection, reason: str, now: float) -> bool:
@@ -51,8 +55,9 @@ class RelayAdmission:
         if connection.state is ConnectionState.DIALLING and pair.local.type is not CandidateType.RELAY:
             # Nobody listens there. Of what our own relay dials it tells only that it came to nothing.
             return False
+        late = now - self._since.setdefault(pair, connection.started_at) > RETRY_FOR_S
         refusals = self._refusals.get(pair, 0)
-        if refusals == len(RETRIES_S) or sum(self._refusals.values()) >= MOST_RETRIES:
+        if late or refusals == len(RETRIES_S) or sum(self._refusals.values()) >= MOST_RETRIES:
             return False
         self._refusals[pair] = refusals + 1
         self._retries[pair] = now + RETRIES_S[refusals]

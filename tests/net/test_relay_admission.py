@@ -56,3 +56,16 @@ def test_where_nobody_listens_there_is_one_attempt() -> None:
     b.set_remote(for_b)
     scene.clock.run(60, until=lambda: b.ended)
     assert len(b.said(FlowOpening)) == 1
+
+
+def test_what_fails_late_is_not_tried_again() -> None:
+    scene = Scene()
+    a = scene.agent(scene.host("192.0.2.1"), Role.CONTROLLING, NOTHING, relayed=True)
+    b = scene.agent(scene.host("198.51.100.1"), Role.CONTROLLED, NOTHING, relayed=True)
+    for_a = kept(b, TcpType.PASSIVE)
+    # Nothing leads to our relay any more: our Connect gets no answer.
+    a.host.set_up("192.0.2.1", up=False)
+    a.set_remote(for_a)
+    scene.clock.run(100, until=lambda: a.ended)
+    assert a.agent.state is SessionState.FAILED
+    assert len(a.said(FlowOpening)) == 1

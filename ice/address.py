@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 
 from ice.types import TransportAddress
@@ -12,6 +13,7 @@ def normalised(address: TransportAddress) -> TransportAddress:
     return TransportAddress(host=str(ipaddress.ip_address(address.host)), port=address.port)
 
 
+@functools.lru_cache(maxsize=256)
 def version(host: str) -> int:
     """4 or 6; raises ValueError where `host` is no IP literal."""
     return ipaddress.ip_address(host).version
@@ -47,6 +49,7 @@ def is_unique_local(host: str) -> bool:
     return isinstance(ip, ipaddress.IPv6Address) and ip in _UNIQUE_LOCAL
 
 
+@functools.lru_cache(maxsize=256)
 def can_reach(local: str, remote: str) -> bool:
     """True where checks from `local` to `remote` make sense: one family, link-local with link-local only."""
     here, there = ipaddress.ip_address(local), ipaddress.ip_address(remote)

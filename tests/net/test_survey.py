@@ -31,7 +31,7 @@ def test_agents_that_try_one_pair_only_miss_paths() -> None:
 
 
 def test_agents_that_never_give_up_are_faulty() -> None:
-    impossible = next(number for number in numbers_of(1, 50) if search(number) is None)
+    impossible = next(number for number in numbers_of(1, 50) if search(number)[0] is None)
     finding = examine(impossible, IceConfig(patience_s=3600.0))
     assert finding.faults == ("ended as running and running",)
 

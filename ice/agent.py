@@ -360,6 +360,11 @@ class Agent:
             self._generations.socket_lost(flow, reason, now)
             self._advance(now)
 
+    def host_lost(self, host: str, now: float) -> None:
+        """An address of this host, without zone, is gone: what stands on it fails, and media there stops."""
+        self._generations.host_lost(host, now)
+        self._advance(now)
+
     # --- time -----------------------------------------------------------------------------------------------
 
     def handle_timer(self, now: float) -> None:

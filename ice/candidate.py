@@ -205,6 +205,11 @@ def base_of(candidate: Candidate) -> TransportAddress:
     return candidate.base or candidate.address
 
 
+def stands_on(candidate: Candidate, host: str) -> bool:
+    """True where checks of this candidate leave from that address of this host; a relay has its own."""
+    return candidate.type is not CandidateType.RELAY and base_of(candidate).host.partition("%")[0] == host
+
+
 def without_redundant(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """Highest priority first, without those that repeat address and base of a better one (RFC 8445 §5.1.3).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
+from ice.candidate import stands_on
 from ice.check_client import Check, CheckClient
 from ice.checklist import CheckList
 from ice.config import IceConfig
@@ -188,6 +189,20 @@ class Conclusion:
         self._checks.drop(pair, reason, now)
         if connection is not None and connection.state is ConnectionState.DIALLING:
             self._table.close(connection, reason, now)
+
+    def socket_lost(self, flow: FlowId, reason: str, now: float) -> None:
+        """Drop the pairs on a socket that is gone, but selected ones."""
+        for pair in tuple(self._checks):
+            if pair.flow == flow and not self._paths.is_selected(pair) and pair.state is not PairState.FAILED:
+                self.drop(pair, reason, now)
+
+    def host_lost(self, host: str, reason: str, now: float) -> None:
+        """Drop the candidates on an address that is gone and their pairs, but selected ones."""
+        self._locals.host_lost(host)
+        for pair in tuple(self._checks):
+            if stands_on(pair.local, host) and not self._paths.is_selected(pair):
+                self._checks.set_state(pair, PairState.FAILED, now, reason)
+                self.drop(pair, reason, now)
 
     # --- completion and failure -----------------------------------------------------------------------------
 

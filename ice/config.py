@@ -82,6 +82,7 @@ class IceConfig:
             `check_timeout_s`, it is a deadline: a component without its path by then has failed.
         consent_interval_s: mean seconds between consent checks (RFC 7675 §5.1).
         consent_timeout_s: seconds without an answer until sending stops.
+        watch_addresses: drop candidates as soon as their address is gone from this host (RFC 8445 §5.1.1.4).
         silence_s: seconds of silence of a peer that was heard until a restart is advised, long before its
             consent runs out (`ice.liveness`); 0: not before.
         keepalive_s: Tr, seconds of silence before a keepalive (RFC 8445 §11).
@@ -127,6 +128,7 @@ class IceConfig:
     patience_s: float = 39.5
     consent_interval_s: float = 5.0
     consent_timeout_s: float = 30.0
+    watch_addresses: bool = True
     silence_s: float = 3.0
     keepalive_s: float = 15.0
     release_after_s: float = 3.0

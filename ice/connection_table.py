@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from ice.candidate import base_of
+from ice.candidate import base_of, stands_on
 from ice.config import IceConfig
 from ice.connection import Connection, ConnectionState, LocalSocket
 from ice.messages import CloseFlow, FlowClosed, FlowOpened, FlowOpening, OpenTcp
@@ -79,6 +79,20 @@ class ConnectionTable:
         del self._sockets[flow]
         self._sources = {key: number for key, number in self._sources.items() if key[0] != flow}
         self._outbox.command(CloseFlow(flow=flow, reason=reason))
+
+    def host_lost(self, host: str, reason: str, now: float) -> bool:
+        """An address of ours is gone: close what stands on it, but no relay; True where anything did."""
+        connections = [
+            connection
+            for connection in self.connections
+            if connection.local.host == host and connection.candidate.type is not CandidateType.RELAY
+        ]
+        sockets = [socket for socket in self.sockets if stands_on(socket.candidate, host)]
+        for connection in connections:
+            self.close(connection, reason, now)
+        for socket in sockets:
+            self.free_socket(socket.flow, reason)
+        return bool(connections or sockets)
 
     # --- connections ----------------------------------------------------------------------------------------
 

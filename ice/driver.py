@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ice.address_poll import watch_addresses
 from ice.agent import Agent
 from ice.clock import CoreTimer, LoopClock
 from ice.config import IceConfig
@@ -37,6 +38,10 @@ class Listener(NamedTuple):
     intercept: StunFilter
 
 
+def _nothing() -> None:
+    """Nobody watches."""
+
+
 class Driver:
     """Runs one agent, and its forks; `listen` comes before all else. Made inside a running event loop.
 
@@ -52,6 +57,8 @@ class Driver:
 
     def __init__(self, *, agent: Agent, network: Network, config: IceConfig) -> None:
         self._agent = agent
+        self._network, self._config = network, config
+        self._unwatch: Callable[[], None] = _nothing
         self.forks = Forks(agent)
         self._listeners: dict[Agent, Listener] = {}
         self._clock = LoopClock()
@@ -75,6 +82,21 @@ class Driver:
     def listen(self, agent: Agent, listener: Listener) -> None:
         """Who hears of an agent."""
         self._listeners[agent] = listener
+
+    def watch_addresses(self) -> None:
+        """Give up what stands on addresses of this host that go from now on, where the policy says so."""
+        if self._config.watch_addresses:
+            self._unwatch = watch_addresses(self._network, self._lose_host)
+
+    def ignore_addresses(self) -> None:
+        """Keep everything, whatever addresses this host has."""
+        self._unwatch()
+
+    def _lose_host(self, host: str) -> None:
+        now = self._clock.now()
+        for agent in self.forks:
+            agent.host_lost(host, now)
+        self.pump()
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -127,6 +149,7 @@ class Driver:
                 agent.streams.wake.remove(self._pump)
             self._streams.remove(agent.streams)
         if not self._listeners:
+            self._unwatch()
             await self.flows.close()
 
     def _ring(self, now: float) -> None:

@@ -310,10 +310,13 @@ class Generation:
 
     def socket_lost(self, flow: FlowId, reason: str, now: float) -> bool:
         """A socket is gone, say the relay behind it: fail its pairs; True where it carried media."""
-        for pair in tuple(self._checks):
-            if pair.flow == flow and not self._paths.is_selected(pair) and pair.state is not PairState.FAILED:
-                self._conclusion.drop(pair, reason, now)
+        self._conclusion.socket_lost(flow, reason, now)
         return self._paths.socket_lost(flow, reason, now)
+
+    def host_lost(self, host: str, reason: str, now: float) -> bool:
+        """An address of ours is gone: drop what stands on it; True where it carried media."""
+        self._conclusion.host_lost(host, reason, now)
+        return self._paths.host_lost(host, reason, now)
 
     # --- beside other generations (ice.generations) ---------------------------------------------------------
 

@@ -27,6 +27,7 @@ from ice.errors import StunError
 from ice.generation import Generation
 from ice.lite_beside import LiteBeside
 from ice.messages import (
+    AddressLost,
     RestartAdvised,
     RestartFailed,
     RoleChanged,
@@ -348,6 +349,16 @@ class Generations:
             self._table.free_socket(flow, reason)
         for one in carried:
             # Whoever had the relay gets another one and restarts, whatever its role (RFC 6544 §11.2).
+            self._advise(one, reason, now)
+
+    def host_lost(self, host: str, now: float) -> None:
+        """An address of ours is gone, with all that stands on it (RFC 8445 §5.1.1.4)."""
+        reason = f"this host has lost the address {host}"
+        carried = [one for one in self if one.host_lost(host, reason, now)]
+        if self._table.host_lost(host, reason, now) or carried:
+            self._outbox.event(AddressLost(at=now, host=host))
+        for one in carried:
+            # The peer cannot know, and we have other addresses perhaps: it is on us, whatever our role.
             self._advise(one, reason, now)
 
     # --- time -----------------------------------------------------------------------------------------------

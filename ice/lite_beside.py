@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ice.candidate import stands_on
 from ice.config import IceConfig
 from ice.connection_table import ConnectionTable
 from ice.generation_owner import GenerationOwner
 from ice.lite_generation import LiteGeneration
 from ice.messages import Event, PathLost, PathSelected, RoleChanged, StateChanged
 from ice.outbox import Outbox
+from ice.pair import Pair
 from ice.role import RoleKeeper
 from ice.types import Credentials, FlowId, SessionState
 
@@ -167,7 +169,14 @@ class LiteBeside(LiteGeneration):
 
     def socket_lost(self, flow: FlowId, reason: str, now: float) -> bool:
         """A socket is gone; True where it carried media."""
-        lost = [pair for pair in self._valid if pair.flow == flow]
+        return self._cut_off([pair for pair in self._valid if pair.flow == flow], reason, now)
+
+    def host_lost(self, host: str, reason: str, now: float) -> bool:
+        """An address of ours is gone: drop what stands on it; True where it carried media."""
+        self._locals.host_lost(host)
+        return self._cut_off([pair for pair in self._valid if stands_on(pair.local, host)], reason, now)
+
+    def _cut_off(self, lost: list[Pair], reason: str, now: float) -> bool:
         for pair in lost:
             self._valid.invalidate(pair, reason)
             if self._paths.is_selected(pair):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
-from ice.candidate import capped, without_redundant
+from ice.candidate import capped, stands_on, without_redundant
 from ice.connection_table import ConnectionTable
 from ice.messages import CandidateAdded
 from ice.outbox import Outbox
@@ -46,6 +46,10 @@ class LocalCandidates:
             self._table.add_socket(candidate, flow)
         self._known.append((candidate, flow))
         self._outbox.event(CandidateAdded(at=now, local=True, candidate=candidate))
+
+    def host_lost(self, host: str) -> None:
+        """An address of ours is gone: what stands on it is paired and told no more."""
+        self._known = [item for item in self._known if not stands_on(item[0], host)]
 
     @property
     def flows(self) -> tuple[FlowId, ...]:

@@ -94,6 +94,14 @@ class CandidateAdded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddressLost:
+    """An address of this host is gone, and the candidates on it are dropped (RFC 8445 §5.1.1.4)."""
+
+    at: float
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateRefused:
     """A candidate of the peer is not used: over the limit, no IP address, or no address to send checks to."""
 
@@ -183,7 +191,8 @@ class PathLost:
 class RestartAdvised:
     """Only a restart can bring the path back, or keep it (RFC 6544 §11.1, §11.2); told once per loss.
 
-    The controlling agent is told; of a lost relay the one that had it, whatever its role.
+    The controlling agent is told; of a lost relay or address the one that had it, whatever its role; of
+    silence the controlled one where the controlling one does not act on it.
     """
 
     at: float
@@ -263,6 +272,7 @@ Event = (
     StateChanged
     | RoleChanged
     | CandidateAdded
+    | AddressLost
     | CandidateRefused
     | PairAdded
     | PairStateChanged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ice.candidate import stands_on
 from ice.checklist import CheckList
 from ice.config import IceConfig
 from ice.connection import Connection
@@ -218,10 +219,19 @@ class Paths:
 
         The consent timer runs on: nobody has revoked anything.
         """
-        lost = [path for path in self._paths.values() if self._needs(path.pair, flow)]
+        return self._cut_off(
+            [path for path in self._paths.values() if self._needs(path.pair, flow)], reason, now
+        )
+
+    def host_lost(self, host: str, reason: str, now: float) -> bool:
+        """The same of an address of ours."""
+        lost = [path for path in self._paths.values() if stands_on(path.pair.local, host)]
+        return self._cut_off(lost, reason, now)
+
+    def _cut_off(self, lost: list[Path], reason: str, now: float) -> bool:
         for path in lost:
             path.pair.flow = path.pair.valid = None
-            # Nobody can dial from a relay that is gone, or reach it.
+            # Nobody can dial from what is gone, or reach it.
             path.redial_at = path.futile_at = None
             if not path.lost:
                 self._lose(path, reason, now)

@@ -108,6 +108,7 @@ class Session:
         if self._gathering or self._closed or self._sides.current.description is not None:
             raise RuntimeError("gather was called twice or after close")
         self._gathering = True
+        self._driver.watch_addresses()
         try:
             description = await self._sides.current.gather()
         except BaseException:
@@ -313,6 +314,7 @@ class Session:
         if chosen is None or socket is None:
             raise ValueError(f"component {component} has no UDP socket")
         self._sides.stop(restarting=False)
+        self._driver.ignore_addresses()
         self._reception.expect_plain(chosen, path, remote)
         path.use_udp(socket, remote, None)
         return path

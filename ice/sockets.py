@@ -13,6 +13,7 @@ import ifaddr
 from ice.address import trackable
 from ice.byte_stream import HostByteStream, open_stream
 from ice.gateways import default_gateways
+from ice.interface_flags import InterfaceFlags
 from ice.network import (
     DatagramReceiver,
     Gateway,
@@ -46,6 +47,7 @@ class HostNetwork:
     def host_addresses(self) -> Sequence[HostAddress]:
         """Addresses of all interfaces in the order of the system; zones are left out.
 
+        Interfaces that are switched off or have no carrier have none: nothing leaves from there.
         So are IPv6 addresses that give away the host beside a temporary one (RFC 8445 §5.1.1.1).
         """
         table = ""
@@ -53,7 +55,9 @@ class HostNetwork:
             table = self._ipv6_table.read_text(encoding="ascii", errors="replace")
         hidden = trackable(table)
         found = []
-        for adapter in ifaddr.get_adapters():
+        with InterfaceFlags() as flags:
+            adapters = [adapter for adapter in ifaddr.get_adapters() if flags.can_send(adapter.name)]
+        for adapter in adapters:
             for address in adapter.ips:
                 host = address.ip if isinstance(address.ip, str) else address.ip[0]
                 host = host.partition("%")[0]

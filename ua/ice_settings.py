@@ -51,6 +51,8 @@ class IceSettings:
         required: refuse calls with phones that have no ICE (RFC 8839 §9.3).
         server_reflexive: tell what STUN and TURN servers see of us; off, they are asked for relays alone.
         gather_timeout_ms: ms that servers are waited for before a call goes on without them, 50 to 30000.
+        watch_addresses: move a call at once when its address is gone from this host.
+        silence_ms: ms of silence until a call looks for another path (0: only after 30 s), else 500 to 30000.
         patience_ms: ms until a call whose media has found no path fails, 500 to 39500, not earlier.
     """
 
@@ -83,6 +85,8 @@ class IceSettings:
     server_reflexive: bool = True
     gather_timeout_ms: int = 500
     patience_ms: int = 39500
+    watch_addresses: bool = True
+    silence_ms: int = 3000
 
 
 def check_ice(ice: IceSettings) -> None:
@@ -94,6 +98,8 @@ def check_ice(ice: IceSettings) -> None:
     ):
         if not low <= value <= high:
             raise ConfigurationError(f"{key}: {value} is not between {low} and {high}")
+    if ice.silence_ms and not 500 <= ice.silence_ms <= 30000:
+        raise ConfigurationError(f"ice.silence_ms: {ice.silence_ms} is neither 0 nor between 500 and 30000")
     if not (ice.udp or ice.tcp):
         raise ConfigurationError("ice.tcp: udp and tcp are both off", hint="switch one of them on")
     for number, uri in enumerate(ice.stun):
@@ -155,4 +161,6 @@ def ice_config(ice: IceSettings, turn_password: str) -> IceConfig:
         server_reflexive=ice.server_reflexive,
         gather_timeout_s=ice.gather_timeout_ms / 1000,
         patience_s=ice.patience_ms / 1000,
+        watch_addresses=ice.watch_addresses,
+        silence_s=ice.silence_ms / 1000,
     )

@@ -84,7 +84,7 @@ class Offers:
     async def keep_path(self) -> None:
         """Restart ICE as often as media loses its path; for ever.
 
-        The controlling side does so at once, the other one where that did not help.
+        Whose matter it is does so at once, the other side where that did not help.
 
         Raises:
             NoMediaPath: it cannot be had again.
@@ -92,7 +92,7 @@ class Offers:
         media = self._media
         while True:
             reason = await media.watch.lost()
-            if not media.watch.controls:
+            if not media.watch.is_ours:
                 await asyncio.sleep(PEER_RESTARTS_S)
             if not media.watch.is_lost:
                 continue

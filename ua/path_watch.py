@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ice.messages import Event, PathSelected, RestartAdvised, StateChanged
+from ice.messages import ConsentAnswered, Event, PathLost, PathSelected, RestartAdvised, StateChanged
 from ice.session import Session
 from ice.types import Role, SessionState
 
@@ -23,6 +23,8 @@ class PathWatch:
         self._session = session
         self.reason = ""
         self._lost = asyncio.Event()
+        self._advised = False
+        self._broken = False
 
     @property
     def is_lost(self) -> bool:
@@ -30,9 +32,9 @@ class PathWatch:
         return self._lost.is_set()
 
     @property
-    def controls(self) -> bool:
-        """True where it is on us to restart ICE (RFC 6544 §11.1)."""
-        return self._session.role is Role.CONTROLLING
+    def is_ours(self) -> bool:
+        """True where it is on us to restart ICE: we control, or ICE says so (RFC 6544 §11.1, §11.2)."""
+        return self._advised or self._session.role is Role.CONTROLLING
 
     async def lost(self) -> str:
         """Wait until the path is lost; gives why."""
@@ -42,11 +44,26 @@ class PathWatch:
     def handle(self, event: Event) -> None:
         """Take an event of the ICE session."""
         match event:
-            case RestartAdvised(reason=reason) | StateChanged(state=SessionState.FAILED, reason=reason):
-                self.reason = self.reason or reason
-                self._lost.set()
+            case RestartAdvised(reason=reason):
+                self._advised = True
+                self._lose(reason)
+            case StateChanged(state=SessionState.FAILED, reason=reason):
+                self._lose(reason)
+            case PathLost():
+                self._broken = True
             case PathSelected() | StateChanged(state=SessionState.COMPLETED):
-                self.reason = ""
-                self._lost.clear()
+                self._found()
+            case ConsentAnswered() if not self._broken and self._session.state is SessionState.COMPLETED:
+                # The peer was silent and is not any more.
+                self._found()
             case _:
                 pass
+
+    def _lose(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self._lost.set()
+
+    def _found(self) -> None:
+        self.reason = ""
+        self._advised = self._broken = False
+        self._lost.clear()

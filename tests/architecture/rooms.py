@@ -29,6 +29,7 @@ FORBIDDEN = (
 
 SHELLS: dict[str, tuple[str, ...]] = {
     "ice": (
+        "address_poll",
         "both_lite",
         "byte_stream",
         "clock",
@@ -41,6 +42,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "gateway_client",
         "gateways",
         "gathering",
+        "interface_flags",
         "local_side",
         "local_sides",
         "local_sockets",

@@ -386,7 +386,7 @@ def test_nothing_in_the_interface_changes_how_checks_work() -> None:
     restarts = {"leave_ice", "restart", "abandon_restart", "restarting", "remote_description"}
     choices = {"add_local_candidate", "limit_components", "set_role", "new_flow", "check_again", "close"}
     sockets = {"receive", "flow_opened", "flow_failed", "flow_closed", "flow_accepted", "socket_lost"}
-    sockets |= {"heard_media"}
+    sockets |= {"heard_media", "host_lost"}
     time = {"handle_timer", "next_timer", "take_commands", "take_events"}
     known = {"state", "role", "pairs", "selected", "accepts_data", "counters", "lite"}
     forks = {"fork", "generations", "table"}

@@ -113,6 +113,7 @@ def test_the_value_of_a_password_is_not_repeated() -> None:
         (Settings(ice=IceSettings(lite=True, port_mapping="pcp")), "ice.lite"),
         (Settings(ice=IceSettings(gather_timeout_ms=1)), "ice.gather_timeout_ms"),
         (Settings(ice=IceSettings(patience_ms=40000)), "ice.patience_ms"),
+        (Settings(ice=IceSettings(silence_ms=100)), "ice.silence_ms"),
         (Settings(media=MediaSettings(ptime_ms=25)), "media.ptime_ms"),
         (Settings(media=MediaSettings(codecs=())), "media.codecs"),
         (Settings(media=MediaSettings(codecs=("PCMU", "PCMU"))), "media.codecs"),
@@ -217,11 +218,13 @@ def test_every_choice_about_candidates_reaches_ice(tmp_path: Path) -> None:
     file.write_text(
         '[ice]\ntcp = false\nprefer = "transport"\ninterfaces = ["eth0"]\nunreliable_interfaces = ["wlan"]\n'
         'simultaneous_open = "off"\npacing_ms = 20\nserver_reflexive = false\npatience_ms = 2500\n'
+        "watch_addresses = false\nsilence_ms = 0\n"
     )
     ice = account_from(load_settings(file), environ={}).ice
     assert (ice.udp, ice.tcp, ice.prefer, ice.simultaneous_open) == (True, False, "transport", "off")
     assert (ice.interfaces, ice.unreliable_interfaces) == (("eth0",), ("wlan",))
     assert (ice.pacing_ms, ice.server_reflexive, ice.patience_s) == (20, False, 2.5)
+    assert (ice.watch_addresses, ice.silence_s) == (False, 0.0)
     assert account_from(Settings(), environ={}).ice == IceConfig()
     file.write_text('[ice]\nprefer = "pigeons"\n')
     with pytest.raises(ConfigurationError, match=r"ice\.prefer"):

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ice.address import version
 from ice.stun_message import StunMessage
 from ice.turn_attributes import ConnectionId, XorPeerAddress
-from ice.turn_events import ConnectFailed, PeerConnected, PermissionRefused
+from ice.turn_events import ConnectFailed, PeerConnected
 from ice.turn_outbox import TurnOutbox
-from ice.turn_permissions import Permission, Permissions
+from ice.turn_permission_requests import PermissionRequests, PermissionTag
 from ice.turn_requests import Outcome, Requests, TurnMethod
 from ice.types import TransportAddress
 
@@ -26,16 +25,6 @@ RETRY_S = 10.0
 CONNECTION_EXISTS = 446
 CONNECTION_FAILED = 447
 """RFC 6062 §6.3."""
-
-_AGAIN_S = 5.0
-"""Seconds until a refresh is tried again that nobody answered."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Permission:
-    """Names the CreatePermission for a host."""
-
-    host: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +44,9 @@ class PeerConnections:
     """
 
     def __init__(self, *, relayed: TransportAddress, requests: Requests, outbox: TurnOutbox) -> None:
-        self._version = version(relayed.host)
         self._requests = requests
         self._outbox = outbox
-        self._permissions = Permissions()
+        self._permissions = PermissionRequests(relayed=relayed, requests=requests, outbox=outbox)
         self._connecting: set[TransportAddress] = set()
         self._given_up: set[TransportAddress] = set()
         self._open: dict[int, TransportAddress] = {}
@@ -69,18 +57,14 @@ class PeerConnections:
 
     def permit(self, host: str, now: float) -> None:
         """Let a host connect to the relayed address, for as long as the allocation stands (RFC 6062 §5.3)."""
-        permission = self._permissions.add(host, now) if self._fits(host) else None
-        if permission is None:
-            self._outbox.counters["not-permitted"] += 1
-            return
-        permission.kept = True
-        if permission.wanting(now):
-            self._ask_permission(permission, now)
+        permission = self._permissions.permit(host, now)
+        if permission is not None:
+            permission.kept = True
 
     def connect(self, peer: TransportAddress, now: float) -> None:
         """Ask for a connection to a peer; PeerConnected or ConnectFailed tells what came of it."""
         self._failed_at = {known: at for known, at in self._failed_at.items() if now < at + RETRY_S}
-        if not self._fits(peer.host) or not 0 < peer.port < 65536:
+        if not self._permissions.fits(peer.host) or not 0 < peer.port < 65536:
             self._fail(peer, 0, "the relay cannot reach such an address", now)
         elif peer in self._connecting or peer in self._open.values():
             # RFC 6062 §4.3: the server would answer 446.
@@ -112,8 +96,10 @@ class PeerConnections:
     def answered(self, outcome: Outcome, now: float) -> None:
         """A request ended."""
         match outcome.tag:
-            case _Permission(host=host):
-                self._permission_answered(host, outcome, now)
+            case PermissionTag(host=host):
+                permission = self._permissions.answered(host, outcome, now)
+                if permission is not None:
+                    permission.granted(now)
             case _Connect(peer=peer):
                 self._connect_answered(peer, outcome, now)
             case _:
@@ -142,44 +128,18 @@ class PeerConnections:
     @property
     def next_timer(self) -> float | None:
         """When `handle_timer` has something to do."""
-        return self._permissions.next_timer
+        return self._permissions.table.next_timer
 
     def handle_timer(self, now: float) -> None:
         """Refresh the permissions."""
-        for permission in self._permissions.due(now):
-            self._ask_permission(permission, now)
+        for permission in self._permissions.table.due(now):
+            self._permissions.ask(permission, now)
 
     # --- inside ---
 
-    def _fits(self, host: str) -> bool:
-        try:
-            return version(host) == self._version
-        except ValueError:
-            return False
-
     def _admits(self, host: str, now: float) -> bool:
-        permission = self._permissions.get(host)
+        permission = self._permissions.table.get(host)
         return permission is not None and permission.admits(now)
-
-    def _ask_permission(self, permission: Permission, now: float) -> None:
-        permission.asked = True
-        # The permission is for the IP address, the port means nothing (RFC 8656 §9).
-        peer = XorPeerAddress(address=TransportAddress(host=permission.host, port=0))
-        tag = _Permission(host=permission.host)
-        self._requests.start(tag, TurnMethod.CREATE_PERMISSION, (peer,), now)
-
-    def _permission_answered(self, host: str, outcome: Outcome, now: float) -> None:
-        permission = self._permissions.get(host)
-        if permission is None:
-            return
-        if outcome.success is not None:
-            permission.granted(now)
-        elif outcome.code == 0 and permission.stands(now):
-            permission.asked = False
-            permission.refresh_at = now + _AGAIN_S
-        else:
-            permission.refuse(now)
-            self._outbox.event(PermissionRefused(at=now, host=host, reason=outcome.reason))
 
     def _connect_answered(self, peer: TransportAddress, outcome: Outcome, now: float) -> None:
         wanted = peer not in self._given_up

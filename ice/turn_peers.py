@@ -5,30 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ice.address import version
 from ice.demux import PacketKind, classify
 from ice.stun_message import TRANSACTION_ID_SIZE, MessageClass, StunMessage, serialise
 from ice.turn_attributes import ChannelNumber, Data, Icmp, XorPeerAddress
 from ice.turn_channels import Channel, Channels
-from ice.turn_events import ChannelRefused, PeerData, PeerUnreachable, PermissionRefused
+from ice.turn_events import ChannelRefused, PeerData, PeerUnreachable
 from ice.turn_outbox import TurnOutbox
-from ice.turn_permissions import REFRESH_S, Permission, Permissions
+from ice.turn_permission_requests import PermissionRequests, PermissionTag
+from ice.turn_permissions import REFRESH_S, Permission
 from ice.turn_requests import BAD_REQUEST, Outcome, Requests, TurnMethod
 from ice.turn_stream import CHANNEL_HEADER_SIZE
 from ice.types import TransportAddress
 
 MAX_PAYLOAD = 65000
 """Bytes of the longest datagram that is relayed; with its headers it fits a UDP datagram."""
-
-_AGAIN_S = 5.0
-"""Seconds until a refresh is tried again that nobody answered."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PermissionTag:
-    """Names the CreatePermission for a host."""
-
-    host: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +46,17 @@ class Peers:
         outbox: TurnOutbox,
         random: Callable[[int], bytes],
     ) -> None:
-        self._version = version(relayed.host)
         self._requests = requests
         self._outbox = outbox
         self._random = random
-        self._permissions = Permissions()
+        self._permissions = PermissionRequests(relayed=relayed, requests=requests, outbox=outbox)
         self._channels = Channels()
 
     def send(self, data: bytes, peer: TransportAddress, now: float) -> bool:
         """Send a datagram, or hold it until the peer's permission stands; False where it was dropped."""
-        permission = self._permissions.get(peer.host)
+        permission = self._permissions.table.get(peer.host)
         if permission is None:
-            permission = self._new_permission(peer.host, now)
+            permission = self._permissions.add(peer.host, now)
         if permission is None or not 0 < peer.port < 65536 or len(data) > MAX_PAYLOAD:
             self._outbox.counters["not-sent"] += 1
             return False
@@ -79,25 +68,14 @@ class Peers:
             self._outbox.counters["no-permission"] += 1
             return False
         if not permission.asked:
-            self._ask_permission(permission, now)
+            self._permissions.ask(permission, now)
         if not permission.hold(data, peer):
             self._outbox.counters["held-too-long"] += 1
         return True
 
     def permit(self, host: str, now: float) -> None:
         """Ask for the permission of a host that will be sent to soon; it saves the first packet the wait."""
-        permission = self._new_permission(host, now)
-        if permission is None:
-            self._outbox.counters["not-permitted"] += 1
-        elif permission.wanting(now):
-            self._ask_permission(permission, now)
-
-    def _new_permission(self, host: str, now: float) -> Permission | None:
-        try:
-            same_family = version(host) == self._version
-        except ValueError:
-            return None
-        return self._permissions.add(host, now) if same_family else None
+        self._permissions.permit(host, now)
 
     def _transmit(self, data: bytes, peer: TransportAddress, now: float) -> None:
         channel = self._channels.get(peer)
@@ -121,13 +99,6 @@ class Peers:
 
     # --- requests and what came of them ---
 
-    def _ask_permission(self, permission: Permission, now: float) -> None:
-        permission.asked = True
-        # The permission is for the IP address, the port means nothing (RFC 8656 §9).
-        peer = XorPeerAddress(address=TransportAddress(host=permission.host, port=0))
-        tag = _PermissionTag(host=permission.host)
-        self._requests.start(tag, TurnMethod.CREATE_PERMISSION, (peer,), now)
-
     def _ask_channel(self, channel: Channel, now: float) -> None:
         channel.asked = True
         attributes = (ChannelNumber(number=channel.number), XorPeerAddress(address=channel.peer))
@@ -136,31 +107,20 @@ class Peers:
     def answered(self, outcome: Outcome, now: float) -> None:
         """A request ended."""
         match outcome.tag:
-            case _PermissionTag(host=host):
-                self._permission_answered(host, outcome, now)
+            case PermissionTag(host=host):
+                permission = self._permissions.answered(host, outcome, now)
+                if permission is not None:
+                    self._granted(permission, now)
             case _ChannelTag(peer=peer):
                 self._channel_answered(peer, outcome, now)
             case _:
                 pass
 
-    def _permission_answered(self, host: str, outcome: Outcome, now: float) -> None:
-        permission = self._permissions.get(host)
-        if permission is None:
-            return
-        if outcome.success is not None:
-            self._granted(permission, now)
-        elif outcome.code == 0 and permission.stands(now):
-            permission.asked = False
-            permission.refresh_at = now + _AGAIN_S
-        else:
-            permission.refuse(now)
-            self._outbox.event(PermissionRefused(at=now, host=host, reason=outcome.reason))
-
     def _channel_answered(self, peer: TransportAddress, outcome: Outcome, now: float) -> None:
         channel = self._channels.get(peer)
         if channel is None:
             return
-        permission = self._permissions.get(peer.host)
+        permission = self._permissions.table.get(peer.host)
         if outcome.success is not None:
             channel.granted(now)
             # RFC 8656 §12: it installs or refreshes the permission too.
@@ -179,7 +139,7 @@ class Peers:
             self._outbox.event(ChannelRefused(at=now, peer=peer, reason=text))
         if permission is not None and permission.asked and permission.stands(now):
             # The ChannelBind was to refresh the permission as well.
-            self._ask_permission(permission, now)
+            self._permissions.ask(permission, now)
 
     def _granted(self, permission: Permission, now: float) -> None:
         for data, peer in permission.granted(now):
@@ -190,18 +150,18 @@ class Peers:
     @property
     def next_timer(self) -> float | None:
         """When `handle_timer` has something to do."""
-        return self._permissions.next_timer
+        return self._permissions.table.next_timer
 
     def handle_timer(self, now: float) -> None:
         """Refresh the permissions and channels in use; the others lapse."""
-        for permission in self._permissions.due(now):
+        for permission in self._permissions.table.due(now):
             channels = [
                 channel
                 for channel in self._channels.of_host(permission.host)
                 if channel.bound(now) and channel.used_at > now - REFRESH_S and not channel.asked
             ]
             if not channels:
-                self._ask_permission(permission, now)
+                self._permissions.ask(permission, now)
                 continue
             permission.asked = True
             for channel in channels:
@@ -243,7 +203,7 @@ class Peers:
         self._deliver(message[CHANNEL_HEADER_SIZE:end], channel.peer, now)
 
     def _admit(self, peer: TransportAddress, now: float) -> Permission | None:
-        permission = self._permissions.get(peer.host)
+        permission = self._permissions.table.get(peer.host)
         if permission is None or not permission.admits(now):
             self._outbox.refuse("no-permission-in", f"data of {peer}, which has no permission", now)
             return None

@@ -136,6 +136,11 @@ class Session:
         return self._agent.role
 
     @property
+    def components(self) -> int:
+        """How many components are in use."""
+        return self._components
+
+    @property
     def open_sockets(self) -> int:
         """Sockets, connections and dialling attempts that are not closed yet."""
         return self._flows.open_sockets

@@ -6,6 +6,7 @@ payload types in use.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -62,6 +63,10 @@ class MediaExchange:
     def negotiated(self) -> NegotiatedMedia | None:
         """The result in force."""
         return self._negotiated
+
+    def fork(self) -> MediaExchange:
+        """The same state for another peer that answers our open offer (RFC 3261 §13.2.1)."""
+        return copy.deepcopy(self)
 
     # --- our offers ---------------------------------------------------------------------------------------
 

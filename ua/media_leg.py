@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 
 from ice.errors import GatheringFailed, IceFailed
 from ice.messages import Event
@@ -28,17 +27,16 @@ from sdp.negotiated import AudioWish, NegotiatedMedia
 from ua import clock, codec_mapping, path_figures
 from ua.audio import open_audio
 from ua.config import Account
+from ua.early_answers import EarlyAnswers
 from ua.errors import NoMediaPath, UaError
 from ua.events import EventLog
 from ua.gathering import EarlyGathering, gather
+from ua.media_start import media_session
 from ua.path_watch import PathWatch
 from ua.plan import MediaPlan
 from ua.refusal import Refusal
 from ua.results import IceSummary, PathChange
 from ua.sdp_log import SdpLog
-
-SHORTEST_MS, LONGEST_MS = 10, 200
-"""Packet times that we send with, whatever the peer wishes."""
 
 
 class MediaLeg:
@@ -83,6 +81,7 @@ class MediaLeg:
         self._unsubscribe = binding.session.subscribe(self._on_ice)
         for problem in binding.session.report().gathering_problems:
             log.record(clock.now(), party, "ice", "gathering_problem", reason=problem)
+        self._early = EarlyAnswers(binding)
         self._negotiated: NegotiatedMedia | None = None
         self._answered: NegotiatedMedia | None = None
         self._session: MediaSession | None = None
@@ -186,6 +185,29 @@ class MediaLeg:
                 hint="the other side answered the call but accepted none of its audio",
             ) from error
 
+    async def early_answer(self, tag: str, body: bytes) -> None:
+        """A phone that rings has answered our offer: ICE with it begins; `tag` is its To tag."""
+        if await self._early.take(tag, body):
+            self._sdp.told("answer", "in", body)
+
+    async def final_answer(self, tag: str, body: bytes) -> None:
+        """The phone of this To tag takes the call; ICE with all others ends.
+
+        Raises:
+            NoMediaPath: as `apply_answer`.
+        """
+        chosen = await self._early.choose(tag, body)
+        if chosen is None:
+            self.apply_answer(body)
+            return
+        self._unsubscribe()
+        self._binding = chosen.binding
+        self.watch = PathWatch(chosen.binding.session)
+        for event in chosen.events:
+            self._on_ice(event)
+        self._unsubscribe = chosen.binding.session.subscribe(self._on_ice)
+        self._adopt(chosen.negotiated)
+
     def take_fragment(self, body: bytes) -> bool:
         """Take candidates that the peer found late (RFC 8840 §4.4); False where the body cannot be read."""
         try:
@@ -263,39 +285,17 @@ class MediaLeg:
         if negotiated is None:
             raise RuntimeError("offer and answer come first")
         try:
-            rtp, rtcp = await self._binding.paths()
+            paths = await self._binding.paths()
         except IceFailed as error:
-            raise NoMediaPath(
-                f"no media path: {error}",
-                hint=self._pathless_hint,
-            ) from error
+            raise NoMediaPath(f"no media path: {error}", hint=self._pathless_hint) from error
         self._check_open()
-        codec = codec_mapping.codec_of(negotiated.format)
-        session = MediaSession(
-            rtp=rtp,
-            rtcp=rtcp if negotiated.rtcp else None,
-            codec=codec,
-            payload_type=negotiated.format.payload_type,
-            receive=codec_mapping.receivable(negotiated.formats),
-            ptime_ms=min(max(negotiated.ptime_ms, SHORTEST_MS), LONGEST_MS),
-            source=self._audio.source,
-            sink=self._audio.sink,
-            random=secrets.token_bytes,
-            keepalive=negotiated.ice is None,
-            sending=negotiated.direction.sends and not negotiated.held,
-            receiving=negotiated.direction.receives,
-            on_counters=lambda counters: self._log.record_event(self._party, "media", counters),
-            on_event=lambda event: self._log.record_event(self._party, "media", event),
-        )
-        pair = rtp.pair
-        if pair is not None:
-            session.path_round_trip_ms = pair.rtt_ms
+        session = media_session(paths, negotiated, self._audio, log=self._log, party=self._party)
         self._session = session
         self._record(
             "media",
             codec=negotiated.format.name,
             ptime_ms=negotiated.ptime_ms,
-            transport=rtp.transport or Transport.UDP,
+            transport=paths.rtp.transport or Transport.UDP,
             ice=negotiated.ice is not None,
             reason=self.why,
         )
@@ -395,5 +395,6 @@ class MediaLeg:
         else:
             self._audio.source.close()
             self._audio.sink.close()
+        await self._early.close()
         await self._binding.close()
         self._unsubscribe()

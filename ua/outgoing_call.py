@@ -6,6 +6,7 @@ from ua import clock
 from ua.call import Call, CallSurroundings
 from ua.call_state import CallState
 from ua.errors import AuthenticationError, Interrupted, NoMediaPath, UaError, UsageError
+from ua.media_leg import MediaLeg
 from ua.plan import MediaPlan
 from ua.sip.auth import Credentials
 from ua.sip.body import session_of
@@ -76,7 +77,7 @@ class OutgoingCall(Call):
             raise UsageError(f"{self._target} cannot be called: {error.reason}") from error
         # A re-INVITE on the heels of the 200 meets our open offer: it gets 491 and comes again.
         invite.on_leg = self._take_leg
-        if not await self._first(self._ring(invite)):
+        if not await self._first(self._ring(invite, media)):
             invite.cancel()
         try:
             response = await invite.answered()
@@ -89,15 +90,17 @@ class OutgoingCall(Call):
         body = self._answer_of(response)
         if body is None:
             raise NoMediaPath("the call was answered without a session description")
-        media.apply_answer(body)
+        await media.final_answer(response.to.tag or "", body)
         await self._talk(invite.leg, self._plan)
 
-    async def _ring(self, invite: OutgoingInvite) -> None:
+    async def _ring(self, invite: OutgoingInvite, media: MediaLeg) -> None:
         """Follow the provisional responses to the final one."""
         async for response in invite.provisional():
             body = session_of(response)
-            if body is not None:
-                self._early.setdefault(response.to.tag or "", body)
+            tag = response.to.tag or ""
+            if body is not None and tag not in self._early:
+                self._early[tag] = body
+                await media.early_answer(tag, body)
             if response.status in (180, 183) and self.state is CallState.CALLING:
                 self._enter(CallState.RINGING)
 

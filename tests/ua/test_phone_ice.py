@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from ice.network import Network
 from ice.sockets import HostNetwork
 from media.engine import MediaEngine
 from tests.ua.peer import media_peer
@@ -25,14 +26,14 @@ STAY = MediaPlan(source=Tone(hz=440))
 
 
 @asynccontextmanager
-async def media_leg(*, offers: bool = False) -> AsyncIterator[MediaLeg]:
+async def media_leg(*, offers: bool = False, network: Network | None = None) -> AsyncIterator[MediaLeg]:
     """The media of a peer with ICE."""
     engine = MediaEngine()
     leg = await MediaLeg.open(
         offers=offers,
         plan=MediaPlan(source=Echo()),
         account=account("peer"),
-        network=HostNetwork(),
+        network=network or HostNetwork(),
         engine=engine,
         log=EventLog(),
         party="peer",
@@ -188,7 +189,8 @@ async def test_each_fork_answers_the_offer_for_itself_and_the_one_that_takes_the
             while call.statistics is None or call.statistics.received.packets < 10:  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0.02)
         for leg in (first, second):
-            assert leg.statistics is None
+            # ICE may have found a path to it; media never took that.
+            assert leg.statistics is None or not leg.statistics.received.packets
         call.hang_up()
         bye = await peer.receive_request("BYE")
         peer.send(make_response(bye, 200))

@@ -24,6 +24,7 @@ from ice.lite_generation import LiteGeneration
 from ice.messages import Command, Event
 from ice.outbox import Outbox
 from ice.streams import Streams
+from ice.surroundings import Surroundings
 from ice.types import (
     Candidate,
     Credentials,
@@ -67,7 +68,6 @@ class Agent:
             raise ValueError("a stream has at least one component")
         self._out = Outbox()
         self.streams = streams or Streams(role=role, tie_breaker=tie_breaker, config=config, random=random)
-        self._stream = self.streams.join(self)
         self._roles = self.streams.roles
         self._table = ConnectionTable(config=config, outbox=self._out, ids=self.streams.flow_ids)
         self._config = config
@@ -75,33 +75,25 @@ class Agent:
         self._generations = Generations(
             begin=self._begin, roles=self._roles, table=self._table, outbox=self._out
         )
+        self._around = Surroundings(
+            roles=self._roles,
+            schedule=self.streams.schedule,
+            stream=self.streams.join(self),
+            table=self._table,
+            config=config,
+            random=random,
+            owner=self._generations,
+            outbox=self._out,
+        )
         self._generations.start(credentials, components)
 
     def _begin(self, credentials: Credentials, components: int, first_pair_id: int) -> AnyGeneration:
-        if self._config.lite:
-            return LiteBeside(
-                credentials=credentials,
-                components=components,
-                roles=self._roles,
-                table=self._table,
-                config=self._config,
-                random=self._random,
-                owner=self._generations,
-                first_pair_id=first_pair_id,
-                outbox=self._out,
-            )
-        return Generation(
+        kind = LiteBeside if self._config.lite else Generation
+        return kind(
             credentials=credentials,
             components=components,
-            roles=self._roles,
-            schedule=self.streams.schedule,
-            stream=self._stream,
-            table=self._table,
-            config=self._config,
-            random=self._random,
-            owner=self._generations,
             first_pair_id=first_pair_id,
-            outbox=self._out,
+            around=self._around,
         )
 
     def fork(self) -> Agent:

@@ -6,7 +6,6 @@ restart begins another one (`ice.generations`); connections, role and pacing out
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from ice.check_client import CheckClient
@@ -15,19 +14,14 @@ from ice.check_server import CheckServer
 from ice.checking import Checking
 from ice.checklist import CheckList
 from ice.conclusion import Conclusion
-from ice.config import IceConfig
 from ice.connection import Connection
-from ice.connection_table import ConnectionTable
-from ice.generation_owner import GenerationOwner
 from ice.inbound import InboundChecks
 from ice.local_candidates import LocalCandidates
-from ice.outbox import Outbox
 from ice.packets import Packets
 from ice.paths import Paths
 from ice.peer_permissions import PeerPermissions
 from ice.remote_candidates import RemoteCandidates
-from ice.role import RoleKeeper
-from ice.schedule import Schedule
+from ice.surroundings import Surroundings
 from ice.types import (
     Candidate,
     Credentials,
@@ -47,15 +41,8 @@ class Generation:
     Args:
         credentials: our user name fragment and password.
         components: 1, or 2 with RTCP beside RTP.
-        roles: role and tie-breaker of the agent.
-        schedule: of the session.
-        stream: place of our stream in it.
-        table: sockets and connections of the agent.
-        config: policy.
-        random: random(n) gives n unpredictable bytes.
-        owner: keeps it.
         first_pair_id: the id of its first pair.
-        outbox: takes commands and events.
+        around: what the agent has for it.
     """
 
     def __init__(
@@ -63,16 +50,11 @@ class Generation:
         *,
         credentials: Credentials,
         components: int,
-        roles: RoleKeeper,
-        schedule: Schedule,
-        stream: int,
-        table: ConnectionTable,
-        config: IceConfig,
-        random: Callable[[int], bytes],
-        owner: GenerationOwner,
         first_pair_id: int,
-        outbox: Outbox,
+        around: Surroundings,
     ) -> None:
+        roles, table, owner, outbox = around.roles, around.table, around.owner, around.outbox
+        schedule, config, random = around.schedule, around.config, around.random
         self.credentials = credentials
         self.remote: Description | None = None
         """The peer's description, None before it is known."""
@@ -138,7 +120,7 @@ class Generation:
         )
         checking = self._checking = Checking(
             schedule=schedule,
-            stream=stream,
+            stream=around.stream,
             checks=checks,
             client=client,
             results=results,
@@ -343,11 +325,6 @@ class Generation:
     def alive(self, component: int) -> bool:
         """True while media can be sent on our path."""
         return not self.retired and self._paths.alive(component)
-
-    @property
-    def has_path(self) -> bool:
-        """True while a component can send."""
-        return any(self.alive(component) for component in range(1, self.components + 1))
 
     @property
     def can_carry(self) -> bool:

@@ -6,17 +6,15 @@ treats both alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 from ice.candidate import stands_on
-from ice.config import IceConfig
-from ice.connection_table import ConnectionTable
 from ice.generation_owner import GenerationOwner
 from ice.lite_generation import LiteGeneration
 from ice.messages import Event, PathLost, PathSelected, RoleChanged, StateChanged
 from ice.outbox import Outbox
 from ice.pair import Pair
-from ice.role import RoleKeeper
+from ice.surroundings import Surroundings
 from ice.types import Credentials, FlowId, SessionState
 
 
@@ -65,13 +63,8 @@ class LiteBeside(LiteGeneration):
     Args:
         credentials: our user name fragment and password.
         components: 1, or 2 with RTCP beside RTP.
-        roles: role of the agent.
-        table: sockets and connections of the agent.
-        config: policy.
-        random: random(n) gives n unpredictable bytes.
-        owner: keeps it.
         first_pair_id: the id of its first pair.
-        outbox: takes commands and events.
+        around: what the agent has for it.
     """
 
     def __init__(
@@ -79,29 +72,19 @@ class LiteBeside(LiteGeneration):
         *,
         credentials: Credentials,
         components: int,
-        roles: RoleKeeper,
-        table: ConnectionTable,
-        config: IceConfig,
-        random: Callable[[int], bytes],
-        owner: GenerationOwner,
         first_pair_id: int,
-        outbox: Outbox,
+        around: Surroundings,
     ) -> None:
-        self._gate = _Gate(outbox, self, owner)
+        self._gate = _Gate(around.outbox, self, around.owner)
         self._first_pair_id = first_pair_id
         self._retired_until: float | None = None
-        self._release_after_s = config.release_after_s
+        self._release_after_s = around.config.release_after_s
         self.quiet = False
         super().__init__(
             credentials=credentials,
             components=components,
-            roles=roles,
-            table=table,
-            config=config,
-            random=random,
-            outbox=self._gate,
             first_pair_id=first_pair_id,
-            needed_elsewhere=lambda: owner.needed_beside(self),
+            around=replace(around, outbox=self._gate),
         )
 
     def take_role(self) -> None:
@@ -131,11 +114,6 @@ class LiteBeside(LiteGeneration):
         """True while media can be sent on our path."""
         pair = self._paths.pair(component)
         return not self.retired and pair is not None and pair.valid is not None
-
-    @property
-    def has_path(self) -> bool:
-        """True while a component can send."""
-        return any(self.alive(component) for component in range(1, self.components + 1))
 
     @property
     def can_carry(self) -> bool:

@@ -6,11 +6,9 @@ its own here; where the peer is lite as well nobody checks at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 
-from ice.config import IceConfig
 from ice.connection import Connection
-from ice.connection_table import ConnectionTable
 from ice.lite_checks import LiteChecks
 from ice.lite_choice import Selection
 from ice.lite_conclusion import LiteConclusion
@@ -19,9 +17,8 @@ from ice.lite_peer import LitePeer
 from ice.lite_valid_list import ValidList
 from ice.local_candidates import LocalCandidates
 from ice.messages import RestartAdvised, RoleChanged
-from ice.outbox import Outbox
 from ice.remote_candidates import RemoteCandidates
-from ice.role import RoleKeeper
+from ice.surroundings import Surroundings
 from ice.types import (
     Candidate,
     CandidateType,
@@ -42,13 +39,8 @@ class LiteGeneration:
     Args:
         credentials: our user name fragment and password.
         components: 1, or 2 with RTCP beside RTP.
-        roles: role of the agent.
-        table: sockets and connections of the agent.
-        config: policy.
-        random: random(n) gives n unpredictable bytes.
-        outbox: takes commands and events.
-        first_pair_id: number of its first pair.
-        needed_elsewhere: what other generations use and must not be freed.
+        first_pair_id: the id of its first pair.
+        around: what the agent has for it.
     """
 
     def __init__(
@@ -56,26 +48,22 @@ class LiteGeneration:
         *,
         credentials: Credentials,
         components: int,
-        roles: RoleKeeper,
-        table: ConnectionTable,
-        config: IceConfig,
-        random: Callable[[int], bytes],
-        outbox: Outbox,
-        first_pair_id: int = 1,
-        needed_elsewhere: Callable[[], Container[FlowId]] = frozenset,
+        first_pair_id: int,
+        around: Surroundings,
     ) -> None:
+        roles, table, config, outbox = around.roles, around.table, around.config, around.outbox
         self.credentials = credentials
         self.remote: Description | None = None
         """The peer's description, None before it is known."""
         self._roles = roles
         self._table = table
         self._outbox = outbox
-        self._needed_elsewhere = needed_elsewhere
+        self._owner = around.owner
         self._told = False
         self._locals = LocalCandidates(limit=config.max_candidates, table=table, outbox=outbox)
         self._remotes = RemoteCandidates(config=config, outbox=outbox)
         valid = self._valid = ValidList(limit=config.max_pairs, first_id=first_pair_id, outbox=outbox)
-        paths = self._paths = LitePaths(table=table, config=config, random=random, outbox=outbox)
+        paths = self._paths = LitePaths(table=table, config=config, random=around.random, outbox=outbox)
         conclusion = self._conclusion = LiteConclusion(
             components=components,
             valid=valid,
@@ -295,7 +283,7 @@ class LiteGeneration:
 
     def free(self, reason: str, now: float, *, keep: Container[FlowId] = ()) -> None:
         """Close what belongs to this generation, but what it keeps and what another one needs."""
-        needed = self._needed_elsewhere()
+        needed = self._owner.needed_beside(self)
         for flow in self.own_flows:
             if flow in keep or flow in needed:
                 continue

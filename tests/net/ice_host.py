@@ -143,13 +143,15 @@ class IceHost:
                     self._listen(make.simultaneous(place, component), servers if which.reflexive_tcp else ())
                 if which.active:
                     self._add(make.active(address, component), None)
-        for server in turn:
+        for order, server in enumerate(turn):
             same = [address for address in addresses if (":" in address) is (":" in server.host)]
             for component in range(1, self.components + 1) if same else ():
                 if which.relay_udp:
-                    self.relay(same[0], server, component, transport=Transport.UDP, over=which.relay_over)
+                    self.relay(
+                        same[0], server, component, order, transport=Transport.UDP, over=which.relay_over
+                    )
                 if which.relay_tcp and which.relay_over is Transport.TCP:
-                    self.relay(same[0], server, component)
+                    self.relay(same[0], server, component, order)
         self.pump()
 
     def relay(
@@ -157,6 +159,7 @@ class IceHost:
         address: str,
         server: TransportAddress,
         component: int = 1,
+        order: int = 0,
         *,
         transport: Transport = Transport.TCP,
         over: Transport = Transport.TCP,
@@ -171,9 +174,9 @@ class IceHost:
                 self.relays.pop(flow).close()
                 return
             if transport is Transport.UDP:
-                self._add(make.relayed(relayed, None, component, server.host, 0), flow)
+                self._add(make.relayed(relayed, None, component, server.host, order), flow)
             else:
-                passive, active = make.relayed_tcp(relayed, None, component, server.host, 0)
+                passive, active = make.relayed_tcp(relayed, None, component, server.host, order)
                 self._add(passive, flow)
                 self._add(active, None)
             self.pump()

@@ -7,6 +7,7 @@ counts (RFC 8839 §7.3). Candidates, sockets and pacing are those of our one off
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ice.messages import Event
@@ -41,10 +42,12 @@ class EarlyAnswers:
 
     Args:
         offered: the stream that made the offer.
+        record: writes an entry of the call into the log.
     """
 
-    def __init__(self, offered: IceBinding) -> None:
+    def __init__(self, offered: IceBinding, record: Callable[..., None]) -> None:
         self._offered = offered
+        self._record = record
         self._forks: dict[str, EarlyAnswer] = {}
         self._closed = False
 
@@ -90,7 +93,10 @@ class EarlyAnswers:
         return chosen
 
     async def _end(self, tag: str) -> None:
-        await self._forks.pop(tag).binding.close()
+        fork = self._forks.pop(tag)
+        report = fork.binding.session.report()
+        self._record("fork_ended", tag=tag, state=report.state, reason=report.reason)
+        await fork.binding.close()
 
     async def close(self) -> None:
         """End ICE with all that are left."""

@@ -81,7 +81,7 @@ class MediaLeg:
         self._unsubscribe = binding.session.subscribe(self._on_ice)
         for problem in binding.session.report().gathering_problems:
             log.record(clock.now(), party, "ice", "gathering_problem", reason=problem)
-        self._early = EarlyAnswers(binding)
+        self._early = EarlyAnswers(binding, self._record)
         self._negotiated: NegotiatedMedia | None = None
         self._answered: NegotiatedMedia | None = None
         self._session: MediaSession | None = None

@@ -75,6 +75,8 @@ async def test_ice_is_through_with_all_forks_before_one_takes_the_call() -> None
     assert len(selected) == 1
     answered_at = next(e.at for e in log.entries if e.name == "state" and e.data["state"] == "connecting")
     assert selected[0].at < answered_at
+    (ended,) = (e for e in log.entries if e.name == "fork_ended")
+    assert (ended.data["tag"], ended.data["state"]) == ("a", "completed")
 
 
 async def test_another_fork_that_takes_the_call_too_is_hung_up() -> None:
@@ -151,6 +153,9 @@ async def test_a_phone_that_cannot_be_reached_until_it_is_answered_loses_nothing
         call.hang_up()
         await peer.finish()
         assert (await call.ended()).result is ResultCode.OK
+    states = {e.data["tag"]: e.data["state"] for e in log.entries if e.name == "fork_ended"}
+    assert states.get("a") == ("failed" if patience_s < 1 else None)
+    assert "b" in states
 
 
 async def test_an_early_answer_without_ice_waits_for_the_200() -> None:

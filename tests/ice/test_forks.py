@@ -179,6 +179,18 @@ def test_a_peer_whom_nobody_waits_for_is_answered_and_kept() -> None:
     assert offer.mirrored(offer.caller.first, known)
 
 
+def test_a_connection_is_nobody_elses_once_its_peer_has_checked() -> None:
+    offer = Offer(TCP_ONLY, TCP_ONLY)
+    agents = [offer.caller.fork() for _ in offer.phones]
+    for agent, phone in zip(agents, offer.phones, strict=True):
+        offer.caller.answered(agent, replace(phone.agent.local_description, candidates=()))
+        offer.hears(phone)
+    offer.run(1)
+    held = [{one.flow for one in agent.table.connections} for agent in (*agents, offer.caller.first)]
+    assert [len(flows) for flows in held] == [1, 1, 0]
+    assert held[0] != held[1]
+
+
 def test_a_role_conflict_with_one_peer_is_no_matter_of_the_others() -> None:
     offer = Offer(Gathering(), Gathering())
     agents = [offer.caller.first, offer.caller.fork()]
@@ -206,7 +218,7 @@ def test_all_forks_have_one_pacing() -> None:
     assert len(times) > 3
 
 
-def test_a_restart_of_the_fork_that_is_kept_goes_its_own_way() -> None:
+def test_the_fork_that_is_kept_keeps_its_path_when_the_others_end() -> None:
     offer = Offer(Gathering(), Gathering())
     agents = [offer.caller.fork(), offer.caller.fork()]
     for agent, phone in zip(agents, offer.phones, strict=True):

@@ -66,7 +66,8 @@ class Forks:
         What the other has freed by now is not there for the new one either.
 
         Raises:
-            ValueError: the other is lite or has restarted ICE, or there are `MAX_FORKS`.
+            ValueError: the other is lite, has restarted ICE, or is one stream of several; or there are
+                `MAX_FORKS`.
         """
         generations = tuple(of.generations)
         only = generations[0]

@@ -71,7 +71,13 @@ class Streams:
         self._members: list[Stream] = []
 
     def fork(self) -> Streams:
-        """A session with another peer that has the same description: its own role, the same pacing."""
+        """A session with another peer that has the same description: its own role, the same pacing.
+
+        Raises:
+            ValueError: it has several streams.
+        """
+        if len(self._members) > 1:
+            raise ValueError("only a session of one stream can fork")
         return Streams(
             role=self._first_role,
             tie_breaker=self.roles.tie_breaker,

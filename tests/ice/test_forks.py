@@ -12,8 +12,9 @@ from ice.agent import Agent
 from ice.config import IceConfig
 from ice.forks import MAX_FORKS, Forks
 from ice.messages import CheckSent, PathSelected
-from ice.types import Role, SessionState, Transport
-from tests.ice.single import Single
+from ice.stun_binding import binding_request
+from ice.types import Credentials, Description, FlowId, Role, SessionState, Transport, TransportAddress
+from tests.ice.single import OURS, Single, remote_udp
 from tests.net.fork_host import ForkHost
 from tests.net.host import Host
 from tests.net.ice_host import Gathering, IceHost
@@ -22,6 +23,23 @@ from tests.net.link import Link
 
 DELAY_S = 0.025
 ENDS = (SessionState.COMPLETED, SessionState.FAILED)
+
+
+def _peer(ufrag: str) -> Credentials:
+    return Credentials(ufrag=ufrag, password="some-password-of-the-peer")
+
+
+def _request(ours: str, theirs: str) -> bytes:
+    local = OURS if ours == "ours" else replace(OURS, ufrag="other")
+    return binding_request(
+        transaction_id=bytes(12),
+        local=_peer(theirs),
+        remote=local,
+        role=Role.CONTROLLED,
+        tie_breaker=7,
+        priority=1000,
+        use_candidate=False,
+    )
 
 
 class Offer:
@@ -242,6 +260,55 @@ def test_who_cannot_fork_says_so() -> None:
     lite = Single(Role.CONTROLLED, config=IceConfig(lite=True))
     with pytest.raises(ValueError, match="full"):
         Forks(lite.agent).fork(lite.agent, lite.now)
+    restarted = Single()
+    restarted.remote(remote_udp())
+    restarted.agent.restart(
+        Credentials(ufrag="newer", password="a-newer-password-of-22-chars"), restarted.now
+    )
+    with pytest.raises(ValueError, match="not restarted"):
+        Forks(restarted.agent).fork(restarted.agent, restarted.now)
+    audio = Single()
+    audio.agent.streams.join(Single().agent)
+    with pytest.raises(ValueError, match="one stream"):
+        Forks(audio.agent).fork(audio.agent, audio.now)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.one_of(
+                st.binary(max_size=60),
+                st.builds(_request, st.sampled_from(["ours", "other"]), st.sampled_from(["x", "y", "z"])),
+            ),
+        ),
+        max_size=30,
+    )
+)
+def test_nothing_that_arrives_raises(packets: list[tuple[int, bytes]]) -> None:
+    single = Single()
+    forks = Forks(single.agent)
+    forks.set_remote(
+        forks.fork(single.agent, single.now), Description(credentials=_peer("x"), candidates=()), single.now
+    )
+    source = TransportAddress(host="198.51.100.7", port=5000)
+    stream = TransportAddress(host="198.51.100.7", port=6000)
+    flow = single.agent.new_flow()
+    forks.accepted(flow, single.listener, TransportAddress(host="192.0.2.1", port=4011), stream, single.now)
+    for place, data in packets:
+        single.now += 0.01
+        arrived = (single.udp, flow, FlowId(99))[place]
+        forks.receive(arrived, stream if arrived == flow else source, data, single.now)
+        forks.take_commands()
+    late = forks.fork(single.agent, single.now)
+    forks.set_remote(late, Description(credentials=_peer("y"), candidates=()), single.now)
+    for agent in tuple(forks):
+        agent.close(single.now)
+        forks.take_commands()
+        forks.drop(agent)
+    assert not list(forks)
+    forks.receive(flow, stream, b"", single.now)
+    assert forks.listener(flow, stream) is None
 
 
 KINDS = [

@@ -186,7 +186,7 @@ class Session:
 
         Raises:
             RuntimeError: before `gather` or after close.
-            ValueError: we are lite, ICE was restarted, there are several streams or too many forks (`ice.forks`).
+            ValueError: we are lite, have restarted, have several streams or too many forks (`ice.forks`).
         """
         if self._sides.current.description is None or self._gathering or self._closed:
             raise RuntimeError("fork comes after gather and before close")

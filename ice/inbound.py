@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ice.check_client import CheckClient
 from ice.check_server import InboundCheck
 from ice.checklist import CheckList
 from ice.connection import Connection, LocalSocket
 from ice.connection_table import ConnectionTable
+from ice.early_checks import EarlyChecks
 from ice.local_candidates import LocalCandidates
 from ice.messages import CheckReceived
 from ice.outbox import Outbox
@@ -16,10 +15,7 @@ from ice.pair import Pair
 from ice.paths import Paths
 from ice.remote_candidates import RemoteCandidates
 from ice.role import RoleKeeper
-from ice.types import Candidate, Credentials, FlowId, PairState, TransportAddress
-
-_MAX_EARLY = 64
-"""Sources of checks that are remembered until the peer's description arrives."""
+from ice.types import Candidate, Credentials, PairState
 
 _MAX_UNANSWERED = 16
 """After so many requests without an answer a check of the peer triggers no more of ours.
@@ -54,7 +50,7 @@ class InboundChecks:
         self._outbox = outbox
         self._remote: Credentials | None = None
         self._aggressive = False
-        self._early: dict[tuple[FlowId, TransportAddress], InboundCheck] = {}
+        self._early = EarlyChecks(outbox)
         self.answered = 0
         """Checks of the peer that were answered with success."""
 
@@ -68,8 +64,7 @@ class InboundChecks:
         """
         self._remote = remote
         self._aggressive = aggressive
-        early, self._early = self._early, {}
-        for inbound in early.values():
+        for inbound in self._early.take():
             if inbound.ufrag != remote.ufrag:
                 self._table.withdraw_source(inbound.flow, inbound.remote, now)
                 self._refuse_stranger(inbound, now)
@@ -102,15 +97,7 @@ class InboundChecks:
         )
         if self._remote is not None:
             return self._act(inbound, now)
-        key = (inbound.flow, inbound.remote)
-        earlier = self._early.get(key)
-        if earlier is not None:
-            self._early[key] = replace(inbound, use_candidate=inbound.use_candidate or earlier.use_candidate)
-        elif len(self._early) < _MAX_EARLY:
-            self._early[key] = inbound
-        else:
-            reason = "too many checks before the peer's description"
-            self._outbox.refuse(inbound.flow, inbound.remote, "early_checks_over_limit", reason, now)
+        self._early.keep(inbound, now)
         return None
 
     def _refuse_stranger(self, inbound: InboundCheck, now: float) -> None:

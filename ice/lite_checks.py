@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from ice.check_server import CheckServer, InboundCheck
 from ice.config import IceConfig
 from ice.connection import Connection
 from ice.connection_table import ConnectionTable
+from ice.early_checks import EarlyChecks
 from ice.lite_paths import LitePaths
 from ice.lite_valid_list import ValidList
 from ice.messages import CheckReceived
@@ -22,9 +22,6 @@ from ice.types import Credentials, Description, FlowId, Role, TransportAddress
 
 _DESERTED_S = 5.0
 """A pair that has not been checked for so long is not the one that a peer of RFC 5245 uses."""
-
-_MAX_EARLY = 64
-"""Sources of checks that are remembered until the peer's description arrives."""
 
 
 class LiteRole:
@@ -71,7 +68,7 @@ class LiteChecks:
         self._sieve = Sieve(config=config, table=table, outbox=outbox)
         self._server = CheckServer(local=local, roles=LiteRole(), outbox=outbox)
         self._remote: Description | None = None
-        self._early: dict[tuple[FlowId, TransportAddress], InboundCheck] = {}
+        self._early = EarlyChecks(outbox)
         self._checked_at: dict[tuple[FlowId, TransportAddress], float] = {}
         self.answered = 0
         """Checks that were answered with success."""
@@ -81,8 +78,7 @@ class LiteChecks:
     def set_remote(self, remote: Description, now: float) -> None:
         """The peer's description is known: act on the checks that came before it."""
         self._remote = remote
-        early, self._early = self._early, {}
-        for inbound in early.values():
+        for inbound in self._early.take():
             self._act(inbound, now)
 
     def receive(self, flow: FlowId, remote: TransportAddress, data: bytes, now: float) -> None:
@@ -118,20 +114,9 @@ class LiteChecks:
             )
         )
         if self._remote is None:
-            self._remember(inbound, now)
+            self._early.keep(inbound, now)
         else:
             self._act(inbound, now)
-
-    def _remember(self, inbound: InboundCheck, now: float) -> None:
-        key = (inbound.flow, inbound.remote)
-        earlier = self._early.get(key)
-        if earlier is not None:
-            self._early[key] = replace(inbound, use_candidate=inbound.use_candidate or earlier.use_candidate)
-        elif len(self._early) < _MAX_EARLY:
-            self._early[key] = inbound
-        else:
-            reason = "too many checks before the peer's description"
-            self._outbox.refuse(inbound.flow, inbound.remote, "early_checks_over_limit", reason, now)
 
     def _act(self, inbound: InboundCheck, now: float) -> None:
         socket = self._table.find(inbound.flow)

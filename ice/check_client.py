@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ice.config import IceConfig
 from ice.connection import Connection, ConnectionState
 from ice.connection_table import ConnectionTable
-from ice.messages import CheckSent, SendDatagram, SendFrame
+from ice.messages import CheckSent
 from ice.outbox import Outbox
 from ice.pair import Pair
 from ice.priority import peer_reflexive_priority
@@ -166,10 +166,7 @@ class CheckClient:
 
     def _transmit(self, check: Check, transaction: ClientTransaction, flow: FlowId, now: float) -> None:
         pair = check.pair
-        if pair.is_tcp:
-            self._outbox.command(SendFrame(flow=flow, data=transaction.data))
-        else:
-            self._outbox.command(SendDatagram(flow=flow, remote=pair.remote.address, data=transaction.data))
+        self._outbox.send(flow, pair.remote.address, transaction.data, tcp=pair.is_tcp)
         pair.checks_sent += 1
         self._outbox.event(
             CheckSent(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ice.messages import SendDatagram, SendFrame
 from ice.outbox import Outbox
 from ice.role import Judge, Verdict
 from ice.stun_attributes import (
@@ -78,7 +77,7 @@ class CheckServer:
         if verdict is Verdict.REFUSE:
             self._refuse(message, flow, remote, tcp, 487, "Role Conflict", now)
             return None
-        self._send(binding_success(message, remote, self._key), flow, remote, tcp)
+        self._outbox.send(flow, remote, binding_success(message, remote, self._key), tcp=tcp)
         return InboundCheck(
             flow=flow,
             remote=remote,
@@ -111,12 +110,6 @@ class CheckServer:
         authenticated: bool = True,
     ) -> None:
         key = self._key if authenticated else None
-        self._send(binding_error(message, code, reason, key, *more), flow, remote, tcp)
+        self._outbox.send(flow, remote, binding_error(message, code, reason, key, *more), tcp=tcp)
         kind = f"answered_{code}"
         self._outbox.refuse(flow, remote, kind, f"check answered {code} {reason}", now)
-
-    def _send(self, data: bytes, flow: FlowId, remote: TransportAddress, tcp: bool) -> None:
-        if tcp:
-            self._outbox.command(SendFrame(flow=flow, data=data))
-        else:
-            self._outbox.command(SendDatagram(flow=flow, remote=remote, data=data))

@@ -275,14 +275,8 @@ class Conclusion:
     def free(self, reason: str, now: float, *, keep: Container[FlowId] = ()) -> None:
         """Close what belongs to this generation, but what it keeps and what another one needs."""
         needed = self._needed_elsewhere()
-        for flow in self.own_flows:
-            if flow in keep or flow in needed:
-                continue
-            connection = self._table.connection(flow)
-            if connection is not None:
-                self._table.close(connection, reason, now)
-            elif self._table.find(flow) is not None:
-                self._table.free_socket(flow, reason)
+        unneeded = [flow for flow in self.own_flows if flow not in keep and flow not in needed]
+        self._table.free(unneeded, reason, now)
 
     @property
     def own_flows(self) -> tuple[FlowId, ...]:

@@ -56,7 +56,6 @@ class Connection:
         "frames",
         "listener",
         "local",
-        "opened_at",
         "pair",
         "proved",
         "received_bytes",
@@ -88,7 +87,6 @@ class Connection:
         self.pair = pair
         self.state = ConnectionState.DIALLING if listener is None else ConnectionState.OPEN
         self.started_at = now
-        self.opened_at: float | None = None if listener is None else now
         self.deadline = deadline
         """When it is closed unless proved, monotonic seconds."""
         self.failure: DialFailure | None = None

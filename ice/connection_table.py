@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 
 from ice.candidate import base_of, stands_on
@@ -80,6 +80,15 @@ class ConnectionTable:
         self._sources = {key: number for key, number in self._sources.items() if key[0] != flow}
         self._outbox.command(CloseFlow(flow=flow, reason=reason))
 
+    def free(self, flows: Iterable[FlowId], reason: str, now: float) -> None:
+        """Close those of the connections, sockets and listeners that are here still."""
+        for flow in flows:
+            connection = self.connection(flow)
+            if connection is not None:
+                self.close(connection, reason, now)
+            elif flow in self._sockets:
+                self.free_socket(flow, reason)
+
     def host_lost(self, host: str, reason: str, now: float) -> bool:
         """An address of ours is gone: close what stands on it, but no relay; True where anything did."""
         connections = [
@@ -131,7 +140,6 @@ class ConnectionTable:
         """A dialled connection is established."""
         connection.local = local
         connection.state = ConnectionState.OPEN
-        connection.opened_at = now
         self._outbox.event(
             FlowOpened(at=now, flow=connection.flow, local=local, remote=connection.remote, accepted=False)
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ice.config import IceConfig
 from ice.connection import Connection
 from ice.connection_table import ConnectionTable
-from ice.messages import PathLost, PathSelected, SendDatagram, SendFrame
+from ice.messages import PathLost, PathSelected
 from ice.outbox import Outbox
 from ice.pair import Pair
 from ice.stun_binding import binding_indication
@@ -140,16 +140,11 @@ class LitePaths:
                     return f"the connection was lost and the peer did not open it again within {waited}"
             elif now >= path.keepalive_at:
                 path.keepalive_at = now + self._config.keepalive_s
-                self._send(path.pair, binding_indication(self._random(TRANSACTION_ID_SIZE)))
+                flow, remote = path.pair.flow, path.pair.remote.address
+                if flow is not None:
+                    data = binding_indication(self._random(TRANSACTION_ID_SIZE))
+                    self._outbox.send(flow, remote, data, tcp=path.pair.is_tcp)
         return ""
-
-    def _send(self, pair: Pair, data: bytes) -> None:
-        if pair.flow is None:
-            return
-        if pair.is_tcp:
-            self._outbox.command(SendFrame(flow=pair.flow, data=data))
-        else:
-            self._outbox.command(SendDatagram(flow=pair.flow, remote=pair.remote.address, data=data))
 
     @property
     def flows(self) -> frozenset[FlowId]:
@@ -159,7 +154,5 @@ class LitePaths:
             if path.pair.flow is not None:
                 needed.add(path.pair.flow)
             if path.pair.local.tcptype is TcpType.PASSIVE:
-                needed.update(
-                    socket.flow for socket in self._table.sockets if socket.candidate == path.pair.local
-                )
+                needed.update(self._table.listeners(path.pair.local))
         return frozenset(needed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ice.messages import Command, Event, PacketRefused
+from ice.messages import Command, Event, PacketRefused, SendDatagram, SendFrame
 from ice.types import FlowId, TransportAddress
 
 _MAX_TOLD = 500
@@ -22,6 +22,13 @@ class Outbox:
     def command(self, command: Command) -> None:
         """Queue something for the shell to do."""
         self._commands.append(command)
+
+    def send(self, flow: FlowId, remote: TransportAddress, data: bytes, *, tcp: bool) -> None:
+        """Have bytes sent to the peer: as a frame of the connection `flow`, or as a datagram."""
+        if tcp:
+            self.command(SendFrame(flow=flow, data=data))
+        else:
+            self.command(SendDatagram(flow=flow, remote=remote, data=data))
 
     def event(self, event: Event) -> None:
         """Queue something for the application to know."""

@@ -11,7 +11,7 @@ from ice.connection import Connection
 from ice.connection_table import ConnectionTable
 from ice.consent import Consent, ConsentAnswer
 from ice.liveness import Finding, Liveness
-from ice.messages import ConsentAnswered, PathLost, PathSelected, SendDatagram, SendFrame
+from ice.messages import ConsentAnswered, PathLost, PathSelected
 from ice.outbox import Outbox
 from ice.pair import Pair
 from ice.priority import peer_reflexive_priority
@@ -374,11 +374,7 @@ class Paths:
             self._listen(path, now)
             if data is None:
                 continue
-            if path.pair.is_tcp:
-                self._outbox.command(SendFrame(flow=flow, data=data))
-            else:
-                remote = path.pair.remote.address
-                self._outbox.command(SendDatagram(flow=flow, remote=remote, data=data))
+            self._outbox.send(flow, path.pair.remote.address, data, tcp=path.pair.is_tcp)
         return ""
 
     @property

@@ -61,7 +61,6 @@ class Generation:
         self._config = config
         self._roles = roles
         self._pacing = schedule.pacing
-        self._table = table
         self._owner = owner
         self._outbox = outbox
         self._retired_until: float | None = None

@@ -145,11 +145,6 @@ class PortMapper:
                 assert_never(answer)
         self._work(now)
 
-    def unreachable(self, reason: str, now: float) -> None:
-        """The gateway said that nobody listens there (RFC 6886 §3.1); mappings that were granted run on."""
-        self._fail(reason)
-        self._work(now)
-
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
         self._work(now)

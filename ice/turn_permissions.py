@@ -111,14 +111,6 @@ class Permissions:
             found = self._hosts[host] = Permission(host=host, used_at=now)
         return found
 
-    def forget(self, host: str) -> None:
-        """Take the entry out."""
-        self._hosts.pop(host, None)
-
-    def clear(self) -> None:
-        """Take all entries out."""
-        self._hosts.clear()
-
     def due(self, now: float) -> list[Permission]:
         """Entries in use, to be asked for again; takes out what lapsed or was refused long ago."""
         found: list[Permission] = []

@@ -106,11 +106,6 @@ class Requests:
         self._pending: dict[bytes, _Pending] = {}
         self._waiting: deque[_Pending] = deque()
 
-    @property
-    def outstanding(self) -> int:
-        """Requests that wait for an answer or for their turn."""
-        return len(self._pending) + len(self._waiting)
-
     def start(
         self,
         tag: Hashable,

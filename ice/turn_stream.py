@@ -10,9 +10,6 @@ CHANNEL_HEADER_SIZE = 4
 _STUN_HEADER_SIZE = 20
 _LENGTH_END = 4
 
-MAX_MESSAGE = 0xFFFF + _STUN_HEADER_SIZE
-"""Bytes of the longest message that a length field can tell."""
-
 
 def padded(message: bytes) -> bytes:
     """The message as it goes on a stream: ChannelData ends on a multiple of 4 bytes, STUN does anyway."""

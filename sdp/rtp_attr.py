@@ -110,16 +110,6 @@ def payload_type(text: str) -> int:
     return grammar.integer(text, "the payload type", maximum=MAX_PAYLOAD_TYPE)
 
 
-def fmtp_parameters(value: str) -> dict[str, str]:
-    """Parameters of a=fmtp by lower-case name; split on ";", a name without "=" has an empty value."""
-    result: dict[str, str] = {}
-    for part in value.split(";"):
-        name, _, content = part.strip(" ").partition("=")
-        if name:
-            result.setdefault(name.strip(" ").lower(), content.strip(" "))
-    return result
-
-
 def formats(media: Media, *, muxed: bool = False) -> tuple[tuple[AudioFormat, ...], tuple[Diagnostic, ...]]:
     """The audio formats of an RTP section in the order of its m= line, and what was refused.
 

@@ -103,16 +103,6 @@ def test_silence_is_met_with_the_patience_of_nat_pmp() -> None:
     assert world.mapper.next_timer() is None
 
 
-def test_port_unreachable_ends_the_waiting() -> None:
-    world = MappingWorld()
-    world.up = False
-    world.ask(TCP)
-    world.mapper.unreachable("nobody listens", world.now)
-    world.deliver()
-    assert refused(world) == [MappingRefused(port=TCP, reason="nobody listens")]
-    assert world.mapper.next_timer() is None
-
-
 @pytest.mark.req("ICETCP-5.3-3")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_pcp_renews_by_chance_between_a_half_and_five_eighths(seed: int) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 
 from ice.errors import TurnError
 from ice.network import ByteStream, TcpConnection
+from ice.relayed_address import RelayedAddress
 from ice.turn_data import RelayedConnection, bind
 from ice.turn_events import AllocationLost, ConnectFailed, PeerConnected, TurnEvent
 from ice.turn_runner import AllocationRunner, EventReceiver
 from ice.types import TransportAddress
 
 
-class RelayedListener:
+class RelayedListener(RelayedAddress):
     """A listener of the TURN server, used like one of this host (`ice.network.TcpListener`).
 
     Hosts with a permission may connect to it. Made by `ice.turn_client.listen`.
@@ -34,39 +35,14 @@ class RelayedListener:
         on_accept: Callable[[TcpConnection], None],
         on_event: EventReceiver | None,
     ) -> None:
-        self._runner = runner
+        super().__init__(runner, on_event=on_event)
         self._open_stream = open_stream
         self._on_accept: Callable[[TcpConnection], None] | None = on_accept
-        self._on_event = on_event
         self._loop = asyncio.get_running_loop()
         self._connecting: dict[TransportAddress, asyncio.Future[int]] = {}
         self._accepting: set[asyncio.Task[None]] = set()
         self._connections: dict[int, RelayedConnection] = {}
         runner.on_event = self._handle
-
-    @property
-    def server(self) -> TransportAddress:
-        """Address of the server."""
-        return self._runner.server
-
-    @property
-    def lost(self) -> str:
-        """Why the relay is gone; empty while it stands."""
-        return self._runner.lost
-
-    @property
-    def local(self) -> TransportAddress:
-        """The relayed address."""
-        return self._runner.relayed
-
-    @property
-    def mapped(self) -> TransportAddress | None:
-        """Our address as the server sees it."""
-        return self._runner.mapped
-
-    def permit(self, host: str) -> None:
-        """Let a host connect to the relayed address."""
-        self._runner.feed(lambda now: self._runner.allocation.permit(host, now))
 
     async def connect(self, remote: TransportAddress) -> TcpConnection:
         """Dial `remote` from the relayed address: Connect, a data connection, ConnectionBind.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ice.demux import PacketKind, classify
 from ice.network import DatagramReceiver
+from ice.relayed_address import RelayedAddress
 from ice.turn_events import PeerData, TurnEvent
 from ice.turn_runner import AllocationRunner, EventReceiver
 from ice.types import TransportAddress
 
 
-class RelayedSocket:
+class RelayedSocket(RelayedAddress):
     """A socket of the TURN server, used like one of this host (`ice.network.UdpSocket`).
 
     What is sent to a peer waits for the peer's permission; a channel is bound once media flows. Made by
@@ -26,31 +27,10 @@ class RelayedSocket:
         on_datagram: DatagramReceiver,
         on_event: EventReceiver | None,
     ) -> None:
+        super().__init__(runner, on_event=on_event)
         self.dropped = 0
-        self._runner = runner
         self._on_datagram: DatagramReceiver | None = on_datagram
-        self._on_event = on_event
         runner.on_event = self._handle
-
-    @property
-    def server(self) -> TransportAddress:
-        """Address of the server."""
-        return self._runner.server
-
-    @property
-    def lost(self) -> str:
-        """Why the relay is gone; empty while it stands."""
-        return self._runner.lost
-
-    @property
-    def local(self) -> TransportAddress:
-        """The relayed address: what peers see, and where they send to."""
-        return self._runner.relayed
-
-    @property
-    def mapped(self) -> TransportAddress | None:
-        """Our address as the server sees it: a server-reflexive one over UDP."""
-        return self._runner.mapped
 
     @property
     def control_local(self) -> TransportAddress | None:
@@ -71,10 +51,6 @@ class RelayedSocket:
         sent = runner.allocation.send(data, remote, runner.clock.now())
         runner.pump()
         return sent
-
-    def permit(self, host: str) -> None:
-        """Something will be sent to this host soon, or come from it."""
-        self._runner.feed(lambda now: self._runner.allocation.permit(host, now))
 
     def close(self) -> None:
         """Give the allocation back; nothing is delivered afterwards.

@@ -55,6 +55,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "plain",
         "port_sharing",
         "reception",
+        "relayed_address",
         "relays",
         "remote_trickle",
         "resolve",

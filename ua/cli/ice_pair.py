@@ -27,8 +27,9 @@ from ua.pair.files import Input
 from ua.pair.identity import Identity
 from ua.pair.line import Kind, Line, digits_of, write_line
 from ua.pair.pipe import Pipe
+from ua.path_figures import with_ice
 from ua.plan import MediaPlan, PathChoice
-from ua.results import SCHEMA, IceSummary
+from ua.results import SCHEMA
 
 if TYPE_CHECKING:
     from ua.cli.runner import Stop
@@ -201,7 +202,7 @@ class _Run:
             unsubscribe()
             transfer = pipe.transfer
             self._output.details = {
-                "ice": _ice(session).to_json(),
+                "ice": with_ice(session.report()).to_json(),
                 "sent": {"bytes": transfer.sent_bytes, "sha256": transfer.sent_sha256},
                 "received": {"bytes": transfer.received_bytes, "sha256": transfer.received_sha256},
             }
@@ -243,7 +244,7 @@ class _Run:
         if report.reason:
             self._output.note(report.reason)
         self._output.object(
-            {"event": "connected", "ice": _ice(session).to_json(), "open_ms": round(open_ms, 1)}
+            {"event": "connected", "ice": with_ice(session.report()).to_json(), "open_ms": round(open_ms, 1)}
         )
 
     def _follow(self, event: Event, pipe: Pipe) -> None:
@@ -260,18 +261,6 @@ class _Run:
 
 
 _NO_PATH_HINT = "name a STUN server on both sides (--stun) and a TURN server on one (--turn)"
-
-
-def _ice(session: Session) -> IceSummary:
-    report = session.report()
-    return IceSummary.from_pairs(
-        report.pairs,
-        state=report.state.value,
-        role=report.role.value,
-        nominated_ms=report.nominated_ms,
-        selected=report.selected,
-        reason=report.reason,
-    )
 
 
 def _shown(pair: PairView | None) -> str:

@@ -8,45 +8,21 @@ import ssl
 from collections.abc import Callable
 
 from ice.network import CloseReceiver, DataReceiver
-from ice.tcp_connection import (
-    DRAIN_LIMIT,
-    READ_SIZE,
-    HostTcpConnection,
-    describe_error,
-    dialled,
-    prepare,
-    unsent,
-    would_block,
-)
+from ice.tcp_connection import HostTcpConnection, dialled, prepare, unsent
+from ice.tcp_socket import TcpSocket, describe_error, would_block
 from ice.types import TransportAddress
-from ice.udp_socket import address_of
 
 HANDSHAKE_S = 10.0
 """Seconds that a TLS handshake may take."""
 
 
-class HostByteStream:
+class HostByteStream(TcpSocket):
     """An established connection; reading begins with `start`. Takes a non-blocking socket over."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._loop = asyncio.get_running_loop()
-        self._local = address_of(sock.getsockname())
-        self._remote = address_of(sock.getpeername())
+        super().__init__(sock, closed="closed by the server")
         self._waiting = bytearray()
-        self._open = True
         self._on_data: DataReceiver | None = None
-        self._on_closed: CloseReceiver | None = None
-
-    @property
-    def local(self) -> TransportAddress:
-        """Our address."""
-        return self._local
-
-    @property
-    def remote(self) -> TransportAddress:
-        """The server's address."""
-        return self._remote
 
     @property
     def waiting(self) -> int:
@@ -76,22 +52,17 @@ class HostByteStream:
         """Go on as a connection of frames; what was sent here must have been taken by the network."""
         if not self._open or self._waiting:
             raise RuntimeError("a stream that is closed or half-way through a message")
-        self._let_go()
+        self._unwatch()
+        self._on_data = None
         return HostTcpConnection(self._socket, local=local, remote=remote, received=received)
 
     def close(self) -> None:
         """Close at once."""
         if self._open:
-            self._let_go()
+            self._unwatch()
             self._waiting.clear()
+            self._on_data = None
             self._socket.close()
-
-    def _let_go(self) -> None:
-        self._open = False
-        descriptor = self._socket.fileno()
-        self._loop.remove_reader(descriptor)
-        self._loop.remove_writer(descriptor)
-        self._on_data = self._on_closed = None
 
     def _write(self) -> None:
         try:
@@ -108,28 +79,9 @@ class HostByteStream:
         if not self._waiting:
             self._loop.remove_writer(self._socket.fileno())
 
-    def _readable(self) -> None:
-        for _ in range(DRAIN_LIMIT):
-            try:
-                data = self._socket.recv(READ_SIZE)
-            except OSError as error:
-                if not would_block(error):
-                    self._end(describe_error(error))
-                return
-            if not data:
-                self._end("closed by the server")
-                return
-            if self._on_data is not None:
-                self._on_data(data)
-            if not self._open or len(data) < READ_SIZE:
-                return
-
-    def _end(self, reason: str) -> None:
-        if self._open:
-            on_closed = self._on_closed
-            self.close()
-            if on_closed is not None:
-                on_closed(reason)
+    def _take(self, data: bytes) -> None:
+        if self._on_data is not None:
+            self._on_data(data)
 
 
 async def open_stream(

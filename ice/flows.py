@@ -15,7 +15,7 @@ from ice.demux import PacketKind, classify
 from ice.messages import CloseFlow, Command, OpenTcp, PermitPeer, SendDatagram, SendFrame
 from ice.network import Network, Relay, TcpConnection, TcpListener, TcpRelay, UdpSocket
 from ice.port_sharing import dial_failure
-from ice.tcp_connection import describe_error
+from ice.tcp_socket import describe_error
 from ice.types import FlowId, TransportAddress
 
 MAX_UNKNOWN_FRAMES = 10

@@ -22,7 +22,7 @@ from ice.network import (
 )
 from ice.priority import interleaved
 from ice.servers import stream_servers
-from ice.tcp_connection import describe_error
+from ice.tcp_socket import describe_error
 from ice.types import Candidate, FlowId, TransportAddress
 
 VIRTUAL_INTERFACES = ("docker", "veth", "br-", "virbr", "lxcbr", "lxdbr", "cni", "flannel", "podman", "vnet")

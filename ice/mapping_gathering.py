@@ -30,7 +30,7 @@ from ice.mapping_events import (
     MappingRefused,
 )
 from ice.network import Network
-from ice.tcp_connection import describe_error
+from ice.tcp_socket import describe_error
 from ice.types import FlowId, TcpType, Transport, TransportAddress
 from ice.upnp import Control
 from ice.upnp_client import UpnpClient, find_controls

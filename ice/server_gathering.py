@@ -21,7 +21,7 @@ from ice.relays import Relays, local_host_for
 from ice.resolve import server_names
 from ice.server_reflexive import Finding, Mapped, NotMapped, ServerReflexive
 from ice.servers import StunServer, TurnServer
-from ice.tcp_connection import describe_error
+from ice.tcp_socket import describe_error
 from ice.turn_allocation import TRANSPORT_NOT_SUPPORTED
 from ice.types import FlowId, TransportAddress
 

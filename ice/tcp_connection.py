@@ -11,9 +11,7 @@ import array
 import asyncio
 import contextlib
 import errno
-import os
 import socket
-import ssl
 import sys
 from collections import deque
 
@@ -22,15 +20,12 @@ from ice.framing import Deframer, frame
 from ice.marking import mark
 from ice.network import CloseReceiver, FrameReceiver
 from ice.port_sharing import share_port
+from ice.tcp_socket import TcpSocket, describe_error, would_block
 from ice.types import TransportAddress
-from ice.udp_socket import address_of, family_of, require_literal
+from ice.udp_socket import family_of, require_literal
 
 if sys.platform == "linux":
     import fcntl
-
-READ_SIZE = 16384
-DRAIN_LIMIT = 4
-"""Reads per wake-up, so that one busy connection does not starve the others."""
 
 USER_TIMEOUT_MS = 30_000
 """Sent bytes may stay unacknowledged this long; consent ends after the same time (RFC 7675 §5.1)."""
@@ -42,29 +37,10 @@ MAX_DROPPABLE_BYTES = 256 * 1024
 MAX_OTHER_BYTES = 256 * 1024
 """A peer that lets more than this of STUN and DTLS pile up does not read: the connection ends."""
 
-_WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 # linux/sockios.h, linux/tcp.h and linux/in.h; the socket module does not name them on all versions.
 _SIOCOUTQNSD = 0x894B
 _TCP_NOTSENT_LOWAT = 25
 _IP_BIND_ADDRESS_NO_PORT = 24
-
-
-def describe_error(error: OSError) -> str:
-    """A reason for people: "connection refused", not "[Errno 111] Connect call failed (...)"."""
-    if isinstance(error, TimeoutError) and error.errno is None:
-        return "timed out"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or error}"
-    if error.errno is not None and error.errno in errno.errorcode:
-        return os.strerror(error.errno).lower()
-    return str(error) or type(error).__name__
-
-
-def would_block(error: OSError) -> bool:
-    """True where the socket, or TLS on it, only has to be asked again later."""
-    if isinstance(error, ssl.SSLError):
-        return isinstance(error, (ssl.SSLWantReadError, ssl.SSLWantWriteError))
-    return error.errno in _WOULD_BLOCK
 
 
 def prepare(sock: socket.socket) -> None:
@@ -90,7 +66,7 @@ def unsent(descriptor: int) -> int:
     return count[0]
 
 
-class HostTcpConnection:
+class HostTcpConnection(TcpSocket):
     """An established connection (`ice.network.TcpConnection`); reading begins with `start`.
 
     Args:
@@ -111,11 +87,8 @@ class HostTcpConnection:
         remote: TransportAddress | None = None,
         received: bytes = b"",
     ) -> None:
-        self._socket = sock
-        self._loop = asyncio.get_running_loop()
+        super().__init__(sock, local=local, remote=remote, closed="closed by the peer")
         self._clock = LoopClock()
-        self._local = local or address_of(sock.getsockname())
-        self._remote = remote or address_of(sock.getpeername())
         self._early = received
         self._deframer = Deframer()
         self._queue: deque[tuple[float, bool, bytes]] = deque()
@@ -127,19 +100,7 @@ class HostTcpConnection:
         self._dropped = 0
         self._received = 0
         self._limit: int | None = None
-        self._open = True
         self._on_frame: FrameReceiver | None = None
-        self._on_closed: CloseReceiver | None = None
-
-    @property
-    def local(self) -> TransportAddress:
-        """Our address."""
-        return self._local
-
-    @property
-    def remote(self) -> TransportAddress:
-        """The peer's address."""
-        return self._remote
 
     @property
     def dropped(self) -> int:
@@ -163,16 +124,12 @@ class HostTcpConnection:
 
     def close(self) -> None:
         """Close at once; `on_closed` is not called any more."""
-        if not self._open:
-            return
-        self._open = False
-        descriptor = self._socket.fileno()
-        self._loop.remove_reader(descriptor)
-        self._loop.remove_writer(descriptor)
-        self._socket.close()
-        self._queue.clear()
-        self._partial = b""
-        self._on_frame = self._on_closed = None
+        if self._open:
+            self._unwatch()
+            self._socket.close()
+            self._queue.clear()
+            self._partial = b""
+            self._on_frame = None
 
     # --- sending ---
 
@@ -252,22 +209,6 @@ class HostTcpConnection:
 
     # --- receiving ---
 
-    def _readable(self) -> None:
-        for _ in range(DRAIN_LIMIT):
-            try:
-                data = self._socket.recv(READ_SIZE)
-            except OSError as error:
-                if not would_block(error):
-                    self._end(describe_error(error))
-                return
-            if not data:
-                # A half-close counts as the end: nobody waits for media that cannot be answered.
-                self._end("closed by the peer")
-                return
-            self._take(data)
-            if not self._open or len(data) < READ_SIZE:
-                return
-
     def _take_early(self) -> None:
         early, self._early = self._early, b""
         self._take(early)
@@ -280,13 +221,6 @@ class HostTcpConnection:
             self._on_frame(packet)
         if self._open and self._limit is not None and self._received > self._limit:
             self._end(f"sent {self._received} bytes before a valid check")
-
-    def _end(self, reason: str) -> None:
-        if self._open:
-            on_closed = self._on_closed
-            self.close()
-            if on_closed is not None:
-                on_closed(reason)
 
 
 def established(sock: socket.socket) -> HostTcpConnection:

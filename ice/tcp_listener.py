@@ -10,7 +10,8 @@ from collections.abc import Callable
 from ice.marking import mark
 from ice.network import TcpConnection
 from ice.port_sharing import let_share
-from ice.tcp_connection import established, would_block
+from ice.tcp_connection import established
+from ice.tcp_socket import would_block
 from ice.types import TransportAddress
 from ice.udp_socket import address_of, family_of, require_literal
 

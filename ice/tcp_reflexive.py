@@ -30,7 +30,7 @@ from ice.server_reflexive import (
     ServerReflexive,
 )
 from ice.servers import StunServer, stream_servers
-from ice.tcp_connection import describe_error
+from ice.tcp_socket import describe_error
 from ice.turn_stream import StreamMessages
 from ice.types import FlowId, TcpType, TransportAddress
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ice.errors import TurnError
 from ice.network import DatagramReceiver, Network, TcpConnection
 from ice.servers import TurnServer
-from ice.tcp_connection import describe_error
+from ice.tcp_socket import describe_error
 from ice.turn_allocation import ALLOCATION_MISMATCH, Allocation
 from ice.turn_control import Control, StreamControl, open_stream, open_udp
 from ice.turn_events import Allocated, AllocationFailed, UserNameInClear

@@ -9,7 +9,7 @@ from typing import Protocol
 from ice.errors import TurnError
 from ice.network import ByteStream, Network, UdpSocket
 from ice.servers import TurnServer
-from ice.tcp_connection import describe_error
+from ice.tcp_socket import describe_error
 from ice.turn_stream import StreamMessages, padded
 from ice.types import TransportAddress
 

@@ -22,7 +22,7 @@ from ice.mapping_events import (
 )
 from ice.mapping_lease import Due, Lease, Pace
 from ice.network import Network, UdpSocket
-from ice.tcp_connection import describe_error
+from ice.tcp_socket import describe_error
 from ice.types import TransportAddress
 from ice.upnp_http import HttpAnswer, HttpExchange, HttpUrl
 

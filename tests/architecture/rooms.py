@@ -67,6 +67,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "tcp_connection",
         "tcp_listener",
         "tcp_reflexive",
+        "tcp_socket",
         "turn_client",
         "turn_control",
         "turn_data",

@@ -20,10 +20,10 @@ from ice.tcp_connection import (
     MAX_OTHER_BYTES,
     MAX_UNSENT,
     HostTcpConnection,
-    describe_error,
     established,
 )
 from ice.tcp_listener import HostTcpListener
+from ice.tcp_socket import describe_error
 from ice.types import TransportAddress
 from tests.ice.loopback import HOST, Box, connected, ignore_connection, raw_peer, until
 

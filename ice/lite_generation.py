@@ -1,7 +1,7 @@
 """One generation of a lite agent: it sends no checks, it answers them (RFC 8445 §2.5, RFC 6544 §4.4).
 
-To `ice.agent` it looks like `ice.generation.Generation`. There is no check list, no pacing and no consent of
-its own here; where the peer is lite as well nobody checks at all.
+With `ice.lite_beside` the agent treats it like an `ice.generation.Generation`. There is no check list, no
+pacing and no consent of its own here; where the peer is lite as well nobody checks at all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """STUN attributes as values, and their wire form (RFC 8489 §14, RFC 8445 §16.1).
 
-One class per attribute; `type` is its number. A new attribute (those of TURN, say) is a class with
-`encode` and `decode` under `@attribute`, as in `ice.stun_credential_attributes`. MESSAGE-INTEGRITY,
+One class per attribute; `type` is its number. A new attribute is a class with `encode` and `decode`
+under `@attribute`, as those of `ice.stun_credential_attributes` and `ice.turn_attributes`. MESSAGE-INTEGRITY,
 MESSAGE-INTEGRITY-SHA256 and FINGERPRINT depend on the whole message and live in `ice.stun_message`.
 """
 

@@ -32,6 +32,9 @@ from tests.leaks import Held, left_over
 from tests.net.loopback_stun import loopback_stun, silence
 
 _PACKETS = 5
+_PATIENCE_S = 60.0
+"""The machine may be busy, and how long it takes is not the question here."""
+
 _AT_ONCE = 4
 _SAMPLES = 10
 _WARM_UP = 0.3
@@ -103,29 +106,29 @@ class Result:
 async def over_udp() -> None:
     """A call over UDP."""
     async with two() as (left, right, _policy):
-        await connect(left, right)
-        await exchange_packets(left, right, 1, _PACKETS)
+        await connect(left, right, _PATIENCE_S)
+        await exchange_packets(left, right, 1, _PACKETS, _PATIENCE_S)
 
 
 async def over_tcp() -> None:
     """A call over TCP, with RTCP beside RTP."""
     async with two(udp=False, components=2) as (left, right, _policy):
-        await connect(left, right)
+        await connect(left, right, _PATIENCE_S)
         for component in (1, 2):
-            await exchange_packets(left, right, component, _PACKETS)
+            await exchange_packets(left, right, component, _PACKETS, _PATIENCE_S)
 
 
 async def restarted(*, udp: bool = True) -> None:
     """A call that is restarted and goes on."""
     async with two(udp=udp) as (left, right, _policy):
-        await connect(left, right)
-        await exchange_packets(left, right, 1, _PACKETS)
+        await connect(left, right, _PATIENCE_S)
+        await exchange_packets(left, right, 1, _PACKETS, _PATIENCE_S)
         await left.session.restart()
         await right.session.restart()
-        await connect(left, right)
+        await connect(left, right, _PATIENCE_S)
         for side in (left, right):
             side.received[1].clear()
-        await exchange_packets(left, right, 1, _PACKETS)
+        await exchange_packets(left, right, 1, _PACKETS, _PATIENCE_S)
 
 
 async def restarted_over_tcp() -> None:
@@ -136,12 +139,12 @@ async def restarted_over_tcp() -> None:
 async def broken() -> None:
     """A call over TCP whose connection the network breaks; it comes back."""
     async with two(udp=False) as (left, right, _policy):
-        await connect(left, right)
+        await connect(left, right, _PATIENCE_S)
         connection = left.session._flows.connection(left.of(PathSelected)[-1].flow)
         assert connection is not None
         connection._socket.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
-        await until(lambda: len(left.of(PathSelected)) == 2 and len(right.of(PathSelected)) == 2)
-        await exchange_packets(left, right, 1, _PACKETS)
+        await until(lambda: len(left.of(PathSelected)) == 2 and len(right.of(PathSelected)) == 2, _PATIENCE_S)
+        await exchange_packets(left, right, 1, _PACKETS, _PATIENCE_S)
 
 
 async def given_up_while_gathering() -> None:
@@ -150,7 +153,7 @@ async def given_up_while_gathering() -> None:
         config = replace(CONFIG, stun_servers=(stun.server,))
         session = Session(network=HostNetwork(), config=config, role=Role.CONTROLLING)
         gathering = asyncio.create_task(session.gather())
-        await until(lambda: bool(stun.requests))
+        await until(lambda: bool(stun.requests) or gathering.done(), _PATIENCE_S)
         gathering.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await gathering

@@ -11,6 +11,7 @@ from tests.bench import sessions
 from tests.bench.sessions import KINDS, Result, Sample, run
 
 
+@pytest.mark.timeout(180)
 async def test_fifty_pairs_leave_nothing() -> None:
     result = await run(50)
     assert (result.sockets, result.tasks, result.timers, result.left) == (0, 0, 0, ())

@@ -73,20 +73,22 @@ async def two(
         await right.session.close()
 
 
-async def connect(left: Side, right: Side) -> None:
+async def connect(left: Side, right: Side, timeout_s: float = NOMINATION_S) -> None:
     right.session.set_remote(left.description)
     left.session.set_remote(right.description)
-    async with asyncio.timeout(NOMINATION_S):
+    async with asyncio.timeout(timeout_s):
         await left.session.completed()
         await right.session.completed()
 
 
-async def exchange_packets(left: Side, right: Side, component: int, count: int = 50) -> None:
+async def exchange_packets(
+    left: Side, right: Side, component: int, count: int = 50, timeout_s: float = 5.0
+) -> None:
     sent = [rtp(number) for number in range(count)]
     for packet in sent:
         assert left.session.path(component).send(packet)
         assert right.session.path(component).send(packet)
-    await until(lambda: len(left.received[component]) == len(right.received[component]) == count)
+    await until(lambda: len(left.received[component]) == len(right.received[component]) == count, timeout_s)
     assert left.received[component] == right.received[component] == sent
 
 

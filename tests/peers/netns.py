@@ -155,6 +155,28 @@ class TwoNetworks:
         """Hide the caller behind the router's address: a NAT that lets in only what answers."""
         await self._nft("-f", "-", text=_MASQUERADE)
 
+    async def add_link(self) -> str:
+        """Give the caller a second link to the router, which it uses where the first is gone; its address."""
+        host, gateway = "203.0.113.2", "203.0.113.1"
+        peer = ("peer", "name", "eth2", "netns", self.router.name)
+        await run("ip", "link", "add", "eth1", "netns", self.caller.name, "type", "veth", *peer)
+        for name, interface, address in (
+            (self.caller.name, "eth1", host),
+            (self.router.name, "eth2", gateway),
+        ):
+            await run("ip", "-n", name, "address", "add", f"{address}/24", "dev", interface)
+            await run("ip", "-n", name, "link", "set", interface, "up")
+        await run("ip", "-n", self.caller.name, "route", "add", "default", "via", gateway, "metric", "100")
+        return host
+
+    async def lose_address(self) -> None:
+        """Take the address of the caller's first link away."""
+        await run("ip", "-n", self.caller.name, "address", "del", f"{self.caller.host}/24", "dev", "eth0")
+
+    async def lose_link(self) -> None:
+        """Switch the caller's first link off."""
+        await run("ip", "-n", self.caller.name, "link", "set", "eth0", "down")
+
     async def add_callee(self, host: str) -> Namespace:
         """One more address in the network of the callee, for a server that stands there."""
         await run("ip", "-n", self.callee.name, "address", "add", f"{host}/24", "dev", "eth0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import itertools
 import math
 import sys
 import wave
@@ -46,6 +47,18 @@ def tone_share(path: Path, hz: float) -> float:
     """
     samples, rate = read_samples(path)
     return share_of_power(array.array("h", samples).tobytes(), hz, rate)
+
+
+def longest_silence(path: Path) -> float:
+    """Longest time in s without sound between its first and its last, in blocks of 20 ms."""
+    samples, rate = read_samples(path)
+    size = rate // 50
+    loud = [
+        number
+        for number, start in enumerate(range(0, len(samples), size))
+        if sum(abs(sample) for sample in samples[start : start + size]) > 500 * size
+    ]
+    return max((later - one - 1 for one, later in itertools.pairwise(loud)), default=0) / 50
 
 
 def seconds(path: Path) -> float:

@@ -15,7 +15,7 @@ from ua.sip.config import SipConfig
 from ua.sip.errors import SipUnreachable
 from ua.sip.message import serialise
 from ua.sip.stream import PONG, FramedMessage, KeepAlive, StreamFault, StreamFramer
-from ua.sip.udp_channel import family_of
+from ua.sip.udp_channel import family_of, local_towards
 
 _CLOSE_TIMEOUT: Final = 1.0
 """Seconds for what was written to leave when the endpoint closes."""
@@ -65,8 +65,10 @@ class TcpChannel:
         Raises SipUnreachable; its cause is ConnectionRefusedError where the other side refused.
         """
         known = self.find(remote)
-        if known is not None:
+        if known is not None and not self._connections[known].is_stranded:
             return known
+        if known is not None:
+            self._connections[known].abort("this host leaves from another address now")
         if len(self._connections) >= self.config.max_connections:
             raise SipUnreachable("too many TCP connections")
         local = (local_host, 0) if local_host not in ("0.0.0.0", "::") else None  # noqa: S104 - a comparison
@@ -159,6 +161,20 @@ class Connection(asyncio.Protocol):
             transport.abort()
         else:
             self.number = number
+
+    @property
+    def is_stranded(self) -> bool:
+        """True where we opened it from an address that the system would not take any more.
+
+        It may have been taken from this host: nothing gets through then, and nobody tells.
+        """
+        if self._accepted or self._transport is None:
+            return False
+        local = self._transport.get_extra_info("sockname") or ("", 0)
+        try:
+            return local_towards(self._remote) != str(local[0]).partition("%")[0]
+        except OSError:
+            return False
 
     def data_received(self, data: bytes) -> None:
         """Asyncio: bytes arrived."""

@@ -174,8 +174,3 @@ class LiteBeside(LiteGeneration):
         if self.state is SessionState.CLOSED:
             return None
         return super().next_timer if self._retired_until is None else self._retired_until
-
-    def close(self, reason: str, now: float) -> None:  # type: ignore[override]
-        """End it, and free all that no other generation needs."""
-        self.free(reason, now)
-        super().close(now)

@@ -310,7 +310,8 @@ class LiteGeneration:
         times = (self._paths.next_timer, self._peer.next_timer, self._conclusion.next_timer)
         return min((at for at in times if at is not None), default=None)
 
-    def close(self, now: float) -> None:
-        """End it: nothing is sent any more. Sockets and connections are the agent's matter."""
+    def close(self, reason: str, now: float) -> None:
+        """End it: nothing is sent any more, and all that no other generation needs is freed."""
+        self.free(reason, now)
         self._peer.stop()
         self._conclusion.set_state(SessionState.CLOSED, now)

@@ -1,8 +1,18 @@
 """ICE with UDP and TCP candidates (RFC 8445, RFC 6544), usable without SIP and SDP; docs/ice.md is its guide.
 
-The core (agent, check list, STUN, framing) has no IO, no clock and no randomness of its own; the shell
-(network, flows, gather, session, path) runs it on asyncio. `Session` is the door: what an application needs
-of the package has a name here, and is loaded when it is asked for.
+`Session` is the door, an agent (`agent`, its generations and forks) the core behind it; the folders hold what
+these are made of:
+
+    candidates   of both sides, their priorities
+    gathering    from this host and from servers; gateways: port mappings (PCP, NAT-PMP, UPnP)
+    checks       pairs, check lists, connectivity checks, nomination
+    paths        selected paths: media, consent, loss
+    stun, turn   the protocols (RFC 8489, RFC 8656, RFC 6062)
+    lite         agents that only answer
+    net          the shell towards the network: sockets, connections, framing, clock
+
+Cores have no IO, no clock and no randomness of their own; `tests/architecture/rooms.py` tells which they are.
+What an application needs of the package has a name here, and is loaded when it is asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ice.candidates.trickle import CandidateMessage
     from ice.config import IceConfig
     from ice.description import (
         description_from_json,
@@ -21,17 +32,16 @@ if TYPE_CHECKING:
         message_to_json,
     )
     from ice.errors import DescriptionError, GatheringFailed, IceError, IceFailed
-    from ice.lite_choice import Selection
+    from ice.gathering.servers import StunServer, TurnServer, parse_stun_uri, parse_turn_uri
+    from ice.lite.choice import Selection
     from ice.messages import Event
-    from ice.network import Network
-    from ice.path import SelectedPath
+    from ice.net.network import Network
+    from ice.net.sockets import HostNetwork
+    from ice.paths.path import SelectedPath
     from ice.report import SessionReport
-    from ice.servers import StunServer, TurnServer, parse_stun_uri, parse_turn_uri
     from ice.session import Session
-    from ice.sockets import HostNetwork
     from ice.stream_set import stream_set
     from ice.streams import Streams
-    from ice.trickle import CandidateMessage
     from ice.types import (
         Candidate,
         CandidateType,
@@ -92,17 +102,17 @@ _ROOMS = {
         "message_to_json",
     ),
     "ice.errors": ("DescriptionError", "GatheringFailed", "IceError", "IceFailed"),
-    "ice.lite_choice": ("Selection",),
+    "ice.lite.choice": ("Selection",),
     "ice.messages": ("Event",),
-    "ice.network": ("Network",),
-    "ice.path": ("SelectedPath",),
+    "ice.net.network": ("Network",),
+    "ice.paths.path": ("SelectedPath",),
     "ice.report": ("SessionReport",),
-    "ice.servers": ("StunServer", "TurnServer", "parse_stun_uri", "parse_turn_uri"),
+    "ice.gathering.servers": ("StunServer", "TurnServer", "parse_stun_uri", "parse_turn_uri"),
     "ice.session": ("Session",),
-    "ice.sockets": ("HostNetwork",),
+    "ice.net.sockets": ("HostNetwork",),
     "ice.stream_set": ("stream_set",),
     "ice.streams": ("Streams",),
-    "ice.trickle": ("CandidateMessage",),
+    "ice.candidates.trickle": ("CandidateMessage",),
     "ice.types": (
         "Candidate",
         "CandidateType",

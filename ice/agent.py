@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ice.checks.connection import DialFailure, LocalSocket
+from ice.checks.connection_table import ConnectionTable
 from ice.config import IceConfig
-from ice.connection import DialFailure, LocalSocket
-from ice.connection_table import ConnectionTable
 from ice.generation import Generation
 from ice.generations import AnyGeneration, Generations
-from ice.lite_beside import LiteBeside
-from ice.lite_generation import LiteGeneration
+from ice.lite.beside import LiteBeside
+from ice.lite.generation import LiteGeneration
 from ice.messages import Command, Event
 from ice.outbox import Outbox
 from ice.streams import Streams

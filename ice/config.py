@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ice.preference import Prefer, Priorities, Prioritisation
-from ice.refusals import Refusals
-from ice.servers import StunServer, TurnServer
+from ice.candidates.preference import Prefer, Priorities, Prioritisation
+from ice.gathering.servers import StunServer, TurnServer
+from ice.turn.refusals import Refusals
 from ice.types import TransportAddress
 
 PortMappingChoice = Literal["off", "auto", "pcp", "nat-pmp", "upnp"]
@@ -84,7 +84,7 @@ class IceConfig:
         consent_timeout_s: seconds without an answer until sending stops.
         watch_addresses: drop candidates as soon as their address is gone from this host (RFC 8445 §5.1.1.4).
         silence_s: seconds of silence of a peer that was heard until a restart is advised, long before its
-            consent runs out (`ice.liveness`); 0: not before.
+            consent runs out (`ice.paths.liveness`); 0: not before.
         keepalive_s: Tr, seconds of silence before a keepalive (RFC 8445 §11).
         release_after_s: unused candidates are freed this long after completion (RFC 8445 §8.3.1).
         queue_ms: media that may wait for a slow TCP connection, in ms.

@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar, cast
 
+from ice.candidates.trickle import CandidateMessage
 from ice.errors import DescriptionError
-from ice.trickle import CandidateMessage
 from ice.types import (
     Candidate,
     CandidateType,

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ice.address_poll import watch_addresses
 from ice.agent import Agent
-from ice.clock import CoreTimer, LoopClock
+from ice.checks.connection import DialFailure
 from ice.config import IceConfig
-from ice.connection import DialFailure
-from ice.demux import PacketKind, classify
-from ice.flows import Flows
 from ice.forks import Forks
 from ice.messages import Event
-from ice.network import Network
+from ice.net.address_poll import watch_addresses
+from ice.net.clock import CoreTimer, LoopClock
+from ice.net.demux import PacketKind, classify
+from ice.net.flows import Flows
+from ice.net.network import Network
 from ice.types import FlowId, TransportAddress
 
 PacketSink = Callable[[FlowId, TransportAddress, bytes, float], None]
@@ -156,7 +156,7 @@ class Driver:
         self.forks.handle_timer(now)
         self.pump()
 
-    # --- what the sockets tell (ice.flows.FlowOwner) ---
+    # --- what the sockets tell (ice.net.flows.FlowOwner) ---
 
     def new_flow(self) -> FlowId:
         """A fresh id."""

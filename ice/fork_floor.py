@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ice.floor import Floor
+from ice.checks.floor import Floor
 
 
 class ForkFloor(Floor):

@@ -17,12 +17,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ice.agent import Agent
-from ice.connection import DialFailure
+from ice.checks.connection import DialFailure
 from ice.errors import StunError
 from ice.generation import Generation
 from ice.messages import CloseFlow, Command, SendDatagram, SendFrame
-from ice.stun_attributes import Username
-from ice.stun_message import MessageClass, StunMessage, parse, short_term_key
+from ice.stun.attributes import Username
+from ice.stun.message import MessageClass, StunMessage, parse, short_term_key
 from ice.types import Description, FlowId, TransportAddress
 
 MAX_FORKS = 16

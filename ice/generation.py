@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ice.check_client import CheckClient
-from ice.check_results import CheckResults
-from ice.check_server import CheckServer
-from ice.checking import Checking
-from ice.checklist import CheckList
-from ice.conclusion import Conclusion
-from ice.connection import Connection
-from ice.inbound import InboundChecks
-from ice.local_candidates import LocalCandidates
-from ice.packets import Packets
-from ice.paths import Paths
-from ice.peer_permissions import PeerPermissions
-from ice.remote_candidates import RemoteCandidates
+from ice.candidates.local_candidates import LocalCandidates
+from ice.candidates.remote_candidates import RemoteCandidates
+from ice.checks.checking import Checking
+from ice.checks.checklist import CheckList
+from ice.checks.client import CheckClient
+from ice.checks.conclusion import Conclusion
+from ice.checks.connection import Connection
+from ice.checks.inbound import InboundChecks
+from ice.checks.packets import Packets
+from ice.checks.results import CheckResults
+from ice.checks.server import CheckServer
+from ice.paths.paths import Paths
 from ice.surroundings import Surroundings
+from ice.turn.peer_permissions import PeerPermissions
 from ice.types import (
     Candidate,
     Credentials,

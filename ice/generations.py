@@ -20,12 +20,13 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from ice.connection import Connection
-from ice.connection_table import ConnectionTable
-from ice.defaults import differs_from_defaults
+from ice.candidates.defaults import differs_from_defaults
+from ice.checks.connection import Connection
+from ice.checks.connection_table import ConnectionTable
+from ice.checks.role import RoleKeeper
 from ice.errors import StunError
 from ice.generation import Generation
-from ice.lite_beside import LiteBeside
+from ice.lite.beside import LiteBeside
 from ice.messages import (
     AddressLost,
     RestartAdvised,
@@ -35,9 +36,8 @@ from ice.messages import (
     UpdatedDescriptionAdvised,
 )
 from ice.outbox import Outbox
-from ice.role import RoleKeeper
-from ice.stun_attributes import Username
-from ice.stun_message import MessageClass, parse
+from ice.stun.attributes import Username
+from ice.stun.message import MessageClass, parse
 from ice.types import Credentials, Description, FlowId, PairView, SessionState, TransportAddress
 
 AnyGeneration = Generation | LiteBeside

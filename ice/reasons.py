@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ice.pair import Pair
+from ice.checks.pair import Pair
 from ice.types import Transport
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ice.both_lite import BothLite
+from ice.candidates.remote_trickle import RemoteTrickle
+from ice.checks.floor import Floor
 from ice.config import IceConfig
 from ice.driver import Listener
 from ice.errors import IceFailed
-from ice.floor import Floor
 from ice.fresh_credentials import fresh_credentials
+from ice.lite.both_lite import BothLite
 from ice.messages import (
     CheckReceived,
     ConsentAnswered,
@@ -19,11 +20,10 @@ from ice.messages import (
     PathSelected,
     StateChanged,
 )
-from ice.network import Network
+from ice.net.network import Network
 from ice.outcome import Outcome
-from ice.path import SelectedPath
-from ice.reception import Reception
-from ice.remote_trickle import RemoteTrickle
+from ice.paths.path import SelectedPath
+from ice.paths.reception import Reception
 from ice.report import SessionReport
 from ice.stream_set import stream_set
 from ice.streams import Streams

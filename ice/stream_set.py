@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import secrets
 
-from ice.clock import process_floor
+from ice.checks.floor import Floor
 from ice.config import IceConfig
-from ice.floor import Floor
+from ice.net.clock import process_floor
 from ice.streams import Streams
 from ice.types import Role
 

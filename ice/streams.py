@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Protocol
 
-from ice.candidate import Foundations
+from ice.candidates.candidate import Foundations
+from ice.checks.floor import Floor
+from ice.checks.pacing import Pacing
+from ice.checks.role import RoleKeeper
+from ice.checks.schedule import Schedule
 from ice.config import IceConfig
-from ice.floor import Floor
-from ice.pacing import Pacing
-from ice.role import RoleKeeper
-from ice.schedule import Schedule
 from ice.types import Role, SessionState
 
 

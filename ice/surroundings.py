@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ice.checks.connection_table import ConnectionTable
+from ice.checks.role import RoleKeeper
+from ice.checks.schedule import Schedule
 from ice.config import IceConfig
-from ice.connection_table import ConnectionTable
 from ice.generation_owner import GenerationOwner
 from ice.outbox import Outbox
-from ice.role import RoleKeeper
-from ice.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

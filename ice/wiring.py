@@ -8,10 +8,10 @@ from ice.agent import Agent
 from ice.config import IceConfig
 from ice.driver import Driver
 from ice.fresh_credentials import fresh_credentials
-from ice.gather import Receivers
-from ice.local_side import LocalSide
-from ice.local_sides import LocalSides
-from ice.network import Network
+from ice.gathering.hosts import Receivers
+from ice.gathering.local_side import LocalSide
+from ice.gathering.local_sides import LocalSides
+from ice.net.network import Network
 from ice.streams import Streams
 from ice.types import FlowId
 

@@ -10,7 +10,7 @@ PacketReceiver = Callable[[bytes, float], None]
 
 
 class PacketPath(Protocol):
-    """Carries whole RTP and RTCP packets; satisfied by `ice.path.SelectedPath`."""
+    """Carries whole RTP and RTCP packets; satisfied by `ice.paths.path.SelectedPath`."""
 
     @property
     def reliable(self) -> bool:

@@ -14,11 +14,11 @@ from collections import Counter
 from dataclasses import replace
 from typing import NamedTuple
 
+from ice.candidates.trickle import CandidateMessage
 from ice.config import IceConfig
-from ice.network import Network
-from ice.path import SelectedPath
+from ice.net.network import Network
+from ice.paths.path import SelectedPath
 from ice.session import Session
-from ice.trickle import CandidateMessage
 from ice.types import Description, Role, SessionState, Transport, TransportAddress
 from sdp import default_destination, lite_selection, remote_audio
 from sdp.default_destination import Defaults

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ice.lite_choice import Selection
+from ice.lite.choice import Selection
 from ice.types import Transport
 from sdp import default_destination, remote_audio
 from sdp.connection_attr import Setup

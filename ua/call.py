@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from ice.network import Network
+from ice.net.network import Network
 from media.engine import MediaEngine
 from media.statistics import MediaStatistics
 from ua import clock

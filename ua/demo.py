@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 from ice.config import IceConfig
-from ice.firewall import FirewallNetwork, FirewallPolicy
-from ice.sockets import HostNetwork
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.sockets import HostNetwork
 from media import samples
 from media.correlation import correlate
 from media.errors import AudioFileError

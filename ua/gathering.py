@@ -7,7 +7,7 @@ import secrets
 
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
-from ice.network import Network
+from ice.net.network import Network
 from ice.types import Role
 from sdp.ice_binding import IceBinding
 from ua.errors import NoMediaPath

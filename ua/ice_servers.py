@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ice.errors import ServerUriError
-from ice.servers import StunServer, TurnServer, parse_stun_uri, parse_turn_uri
+from ice.gathering.servers import StunServer, TurnServer, parse_stun_uri, parse_turn_uri
 
 STUN_HINT = "write it as stun:192.0.2.1, stun:stun.example.com:3478 or stun:192.0.2.1?transport=tcp"
 TURN_HINT = "write it as turn:192.0.2.1, turn:192.0.2.1?transport=tcp or turns:turn.example.com:443"

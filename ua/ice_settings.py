@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ice.candidates.preference import Prefer
 from ice.config import SOFTWARE, UNRELIABLE_INTERFACES, IceConfig, PortMappingChoice, SimultaneousOpen
-from ice.preference import Prefer
-from ice.upnp_http import MISSING, available
+from ice.gateways.upnp_http import MISSING, available
 from ua.errors import ConfigurationError
 from ua.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
 

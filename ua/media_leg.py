@@ -11,7 +11,7 @@ import contextlib
 
 from ice.errors import GatheringFailed, IceFailed
 from ice.messages import Event
-from ice.network import Network
+from ice.net.network import Network
 from ice.report import SessionReport
 from ice.types import Transport
 from media.engine import MediaEngine

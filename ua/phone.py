@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self
 
-from ice.network import Network
-from ice.sockets import HostNetwork
+from ice.net.network import Network
+from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
 from ua import codec_mapping
 from ua.call import Call, CallSurroundings

@@ -1,13 +1,13 @@
 """What one look at the addresses of this host costs: `python -m tests.bench.addresses`.
 
-The ICE sessions of a process look once a second, all of them together (`ice.address_poll`).
+The ICE sessions of a process look once a second, all of them together (`ice.net.address_poll`).
 """
 
 from __future__ import annotations
 
 import time
 
-from ice.sockets import HostNetwork
+from ice.net.sockets import HostNetwork
 
 LOOKS = 500
 

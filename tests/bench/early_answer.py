@@ -13,9 +13,9 @@ import statistics
 import time
 from dataclasses import replace
 
-from ice.firewall import FirewallNetwork, FirewallPolicy
-from ice.network import DatagramReceiver, UdpSocket
-from ice.sockets import HostNetwork
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.network import DatagramReceiver, UdpSocket
+from ice.net.sockets import HostNetwork
 from ice.types import TransportAddress
 from tests.ua.peer import media_peer
 from tests.ua.phones import LOOPBACK, account

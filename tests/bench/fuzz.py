@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ice.errors import StunError
-from ice.framing import LENGTH_SIZE, Deframer, frame
-from ice.stun_attributes import REGISTRY
-from ice.stun_message import MessageClass, Method, StunMessage, parse, serialise, short_term_key
+from ice.net.framing import LENGTH_SIZE, Deframer, frame
+from ice.stun.attributes import REGISTRY
+from ice.stun.message import MessageClass, Method, StunMessage, parse, serialise, short_term_key
 
 _VECTORS = Path(__file__).parents[1] / "vectors" / "stun"
 _KEY = short_term_key("password-of-22-characters")

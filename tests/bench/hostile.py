@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 
 from ice.config import IceConfig
 from ice.messages import CloseFlow, OpenTcp, SendDatagram, SendFrame
-from ice.stun_transaction import RC
+from ice.stun.transaction import RC
 from ice.types import (
     Candidate,
     CandidateType,

@@ -23,8 +23,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ice.messages import PathSelected
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import Role
 from tests.ice.loopback import until
 from tests.ice.sessions import CONFIG, connect, exchange_packets, two

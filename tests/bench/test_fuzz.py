@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from ice.framing import Deframer
-from ice.stun_message import StunMessage, parse
+from ice.net.framing import Deframer
+from ice.stun.message import StunMessage, parse
 from tests.bench.fuzz import fuzz_messages, fuzz_streams, main
 
 COUNT = 20_000

@@ -9,7 +9,7 @@ import pytest
 
 from ice.config import IceConfig
 from ice.messages import SendDatagram
-from ice.stun_transaction import RC
+from ice.stun.transaction import RC
 from ice.types import Role, TransportAddress
 from tests.bench.hostile import attack, hostile_description, main, within_limits
 from tests.ice.single import Single

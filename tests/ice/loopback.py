@@ -6,9 +6,9 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from ice.network import TcpConnection
-from ice.sockets import HostNetwork
-from ice.tcp_connection import HostTcpConnection
+from ice.net.network import TcpConnection
+from ice.net.sockets import HostNetwork
+from ice.net.tcp_connection import HostTcpConnection
 from ice.types import TransportAddress
 
 HOST = "127.0.0.1"

@@ -10,11 +10,11 @@ from typing import Any
 
 from ice.config import IceConfig
 from ice.description import dump_description, load_description
-from ice.firewall import FirewallNetwork, FirewallPolicy
 from ice.messages import Event
-from ice.network import Network
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.network import Network
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import Description, Role, TcpType
 from tests.ice.loopback import HOST, until
 

@@ -6,13 +6,13 @@ import random
 from typing import TypeVar
 
 from ice.agent import Agent
-from ice.candidate import HostCandidates
+from ice.candidates.candidate import HostCandidates
+from ice.candidates.priority import interleaved
 from ice.config import IceConfig
-from ice.lite_candidates import LiteCandidates
+from ice.lite.candidates import LiteCandidates
 from ice.messages import CloseFlow, Command, Event, OpenTcp, SendDatagram, SendFrame
-from ice.priority import interleaved
-from ice.stun_binding import binding_error, binding_request, binding_success
-from ice.stun_message import MessageClass, StunMessage, parse, short_term_key
+from ice.stun.binding import binding_error, binding_request, binding_success
+from ice.stun.message import MessageClass, StunMessage, parse, short_term_key
 from ice.types import (
     Candidate,
     CandidateType,

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from ice.candidates.priority import peer_reflexive_priority
+from ice.checks.connection_table import ConnectionTable
+from ice.checks.pair import Pair
 from ice.config import IceConfig
-from ice.connection_table import ConnectionTable
 from ice.messages import CandidateAdded, CheckAnswered, CheckSent, PacketRefused, PairStateChanged, SendFrame
 from ice.outbox import Outbox
-from ice.pair import Pair
-from ice.priority import peer_reflexive_priority
-from ice.stun_attributes import (
+from ice.stun.attributes import (
     Attribute,
     IceControlled,
     IceControlling,
@@ -23,7 +23,7 @@ from ice.stun_attributes import (
     Username,
     XorMappedAddress,
 )
-from ice.stun_message import MessageClass, Method, StunMessage, serialise, short_term_key
+from ice.stun.message import MessageClass, Method, StunMessage, serialise, short_term_key
 from ice.types import CandidateType, FlowId, PairState, Role, TcpType, Transport, TransportAddress
 from tests.ice.single import (
     HOST,

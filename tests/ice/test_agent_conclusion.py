@@ -8,8 +8,8 @@ import pytest
 
 from ice.config import IceConfig
 from ice.messages import CloseFlow, PairNominated, PathLost, PathSelected, RoleChanged, StateChanged
-from ice.stun_attributes import IceControlled, IceControlling, Priority, UseCandidate, Username
-from ice.stun_message import MessageClass, Method, StunMessage, parse, serialise, short_term_key
+from ice.stun.attributes import IceControlled, IceControlling, Priority, UseCandidate, Username
+from ice.stun.message import MessageClass, Method, StunMessage, parse, serialise, short_term_key
 from ice.types import FlowId, PairState, Role, SessionState, TcpType, Transport, TransportAddress
 from tests.ice.single import (
     DIALLER,

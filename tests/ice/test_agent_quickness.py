@@ -8,8 +8,8 @@ import pytest
 
 from ice.config import IceConfig
 from ice.messages import SendDatagram, StateChanged
-from ice.stun_attributes import UseCandidate
-from ice.stun_message import parse
+from ice.stun.attributes import UseCandidate
+from ice.stun.message import parse
 from ice.types import Description, SessionState
 from tests.ice.single import THEIRS, UDP_PEER, Single, remote_tcp, remote_udp
 from tests.net.pair_network import PairNetwork

@@ -8,7 +8,7 @@ import pytest
 
 from ice.config import IceConfig
 from ice.messages import CandidateAdded, CheckReceived, PacketRefused
-from ice.stun_attributes import (
+from ice.stun.attributes import (
     Attribute,
     ErrorCode,
     IceControlled,
@@ -18,7 +18,7 @@ from ice.stun_attributes import (
     Username,
     XorMappedAddress,
 )
-from ice.stun_message import (
+from ice.stun.message import (
     IntegrityAlgorithm,
     MessageClass,
     Method,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ice.config import IceConfig
 from ice.messages import FlowClosed, FlowOpened, PacketRefused
-from ice.stun_binding import binding_indication
+from ice.stun.binding import binding_indication
 from ice.types import FlowId, Role, SessionState, TransportAddress
 from tests.ice.single import (
     DIALLER,

@@ -16,8 +16,8 @@ from ice.messages import (
     SendFrame,
     StateChanged,
 )
-from ice.stun_attributes import UseCandidate
-from ice.stun_message import MessageClass, parse
+from ice.stun.attributes import UseCandidate
+from ice.stun.message import MessageClass, parse
 from ice.types import Role, SessionState, TcpType, TransportAddress
 from tests.ice.single import DIALLER, TCP_PEER, UDP_PEER, Single, remote_tcp, remote_udp
 from tests.net.pair_network import Link, PairNetwork, Side, mirrored

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ice.messages import PathSelected, StateChanged
-from ice.stun_attributes import UseCandidate
+from ice.stun.attributes import UseCandidate
 from ice.types import FlowId, Role, SessionState, TransportAddress
 from tests.ice.single import DIALLER, TCP_PEER, UDP_PEER, Single, remote_tcp, remote_udp
 

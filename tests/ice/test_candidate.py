@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ice.address import can_reach, normalised, target_refusal
-from ice.candidate import (
+from ice.candidates.address import can_reach, normalised, target_refusal
+from ice.candidates.candidate import (
     ACTIVE_PORT,
     Foundations,
     HostCandidates,
@@ -20,7 +20,7 @@ from ice.candidate import (
     default_candidate,
     without_redundant,
 )
-from ice.priority import local_priority
+from ice.candidates.priority import local_priority
 from ice.types import Candidate, CandidateType, TcpType, Transport, TransportAddress
 
 HOSTS = ("192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2")

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ice.checklist import CheckList
-from ice.checklist_set import CheckListSet
+from ice.checks.checklist import CheckList
+from ice.checks.checklist_set import CheckListSet
+from ice.checks.pair import Pair
 from ice.messages import PairAdded, PairStateChanged
 from ice.outbox import Outbox
-from ice.pair import Pair
 from ice.types import (
     Candidate,
     CandidateType,

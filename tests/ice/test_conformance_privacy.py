@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ice.address import trackable
+from ice.candidates.address import trackable
 from ice.config import IceConfig
-from ice.gather import usable_hosts
-from ice.network import HostAddress
-from ice.sockets import HostNetwork
+from ice.gathering.hosts import usable_hosts
+from ice.net.network import HostAddress
+from ice.net.sockets import HostNetwork
 
 PERMANENT, TEMPORARY, DAD_FAILED, DEPRECATED, TENTATIVE = 0x80, 0x01, 0x08, 0x20, 0x40
 STABLE = "2001:db8:1::aaaa"

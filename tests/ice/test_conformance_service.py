@@ -7,9 +7,9 @@ import itertools
 import pytest
 
 from ice.messages import CloseFlow, FlowClosed, OpenTcp, PathLost, SendDatagram, SendFrame
-from ice.stun_attributes import ErrorCode, XorMappedAddress
-from ice.stun_binding import binding_request
-from ice.stun_message import MessageClass, StunMessage, parse
+from ice.stun.attributes import ErrorCode, XorMappedAddress
+from ice.stun.binding import binding_request
+from ice.stun.message import MessageClass, StunMessage, parse
 from ice.types import Credentials, FlowId, Role, SessionState, TransportAddress
 from tests.net.pair_network import Link, PairNetwork, Side, mirrored
 

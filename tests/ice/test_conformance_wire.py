@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import pytest
 
-from ice.demux import PacketKind, classify
-from ice.framing import frame
 from ice.messages import FlowClosed
-from ice.path import SelectedPath
+from ice.net.demux import PacketKind, classify
+from ice.net.framing import frame
+from ice.net.sockets import HostNetwork
+from ice.paths.path import SelectedPath
 from ice.session import Session
-from ice.sockets import HostNetwork
-from ice.stun_binding import binding_request, binding_success
-from ice.stun_message import MessageClass, parse, short_term_key
+from ice.stun.binding import binding_request, binding_success
+from ice.stun.message import MessageClass, parse, short_term_key
 from ice.types import (
     Candidate,
     CandidateType,

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ice.checks.role import RoleKeeper
 from ice.config import IceConfig
-from ice.consent import Consent, ConsentAnswer
-from ice.role import RoleKeeper
-from ice.stun_attributes import UseCandidate, Username
-from ice.stun_binding import binding_error, binding_success
-from ice.stun_message import MessageClass, StunMessage, parse, short_term_key
+from ice.paths.consent import Consent, ConsentAnswer
+from ice.stun.attributes import UseCandidate, Username
+from ice.stun.binding import binding_error, binding_success
+from ice.stun.message import MessageClass, StunMessage, parse, short_term_key
 from ice.types import Credentials, Role, TransportAddress
 
 OURS = Credentials(ufrag="ours", password="our-password-of-22-characters")

@@ -13,10 +13,10 @@ from functools import partial
 
 import pytest
 
-from ice.framing import frame
 from ice.messages import FlowClosed, FlowOpened, PacketRefused
-from ice.stun_binding import binding_request, binding_success
-from ice.stun_message import MessageClass, parse, short_term_key
+from ice.net.framing import frame
+from ice.stun.binding import binding_request, binding_success
+from ice.stun.message import MessageClass, parse, short_term_key
 from ice.types import (
     Candidate,
     CandidateType,

@@ -12,7 +12,7 @@ from ice.agent import Agent
 from ice.config import IceConfig
 from ice.forks import MAX_FORKS, Forks
 from ice.messages import CheckSent, PathSelected
-from ice.stun_binding import binding_request
+from ice.stun.binding import binding_request
 from ice.types import Credentials, Description, FlowId, Role, SessionState, Transport, TransportAddress
 from tests.ice.single import OURS, Single, remote_udp
 from tests.net.fork_host import ForkHost

@@ -10,8 +10,8 @@ import pytest
 
 from ice.config import IceConfig
 from ice.errors import IceFailed
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import Role, SessionState, Transport, TransportAddress
 from tests.ice.loopback import until
 from tests.ice.sessions import CONFIG, Side, connect, exchange_packets

@@ -17,8 +17,8 @@ from ice.messages import (
     RoleChanged,
     StateChanged,
 )
-from ice.stun_attributes import Username
-from ice.stun_message import MessageClass, parse
+from ice.stun.attributes import Username
+from ice.stun.message import MessageClass, parse
 from ice.types import Candidate, CandidateType, Credentials, Role, SessionState, TcpType, Transport
 from tests.net.pair_network import PairNetwork, mirrored
 from tests.net.restarts import Media, offer, renew

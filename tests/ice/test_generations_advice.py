@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ice.candidate import ServerCandidates
+from ice.candidates.candidate import ServerCandidates
 from ice.config import IceConfig
 from ice.messages import (
     CheckSent,

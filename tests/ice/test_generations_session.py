@@ -12,9 +12,9 @@ import pytest
 
 from ice.errors import GatheringFailed, IceFailed
 from ice.messages import PathLost, PathSelected, StateChanged
-from ice.network import DatagramReceiver, HostAddress, UdpSocket
+from ice.net.network import DatagramReceiver, HostAddress, UdpSocket
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import Role, SessionState, Transport
 from tests.ice.loopback import until
 from tests.ice.sessions import CONFIG, NOMINATION_S, Side, connect, exchange_packets, rtp, two

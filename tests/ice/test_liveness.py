@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ice.config import IceConfig
-from ice.liveness import CHECK_INTERVAL_S, FLOW_PACKETS, Finding, Liveness
 from ice.messages import CheckSent, PathLost, PathSelected, RestartAdvised, StateChanged
+from ice.paths.liveness import CHECK_INTERVAL_S, FLOW_PACKETS, Finding, Liveness
 from ice.types import SessionState, Transport
 from tests.net.pair_network import Link, PairNetwork, Side
 from tests.net.restarts import Media, offer, transport

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ice.nomination import Decision, best_valid, decide, passed_over
-from ice.pair import Foundation, Pair, ValidPair
+from ice.checks.nomination import Decision, best_valid, decide, passed_over
+from ice.checks.pair import Foundation, Pair, ValidPair
 from ice.types import FlowId, PairState, Role, TcpType
 from tests.ice.test_candidate import make
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ice.clock import LoopClock, process_floor
-from ice.floor import Floor
-from ice.gatherer import Turns
+from ice.checks.floor import Floor
+from ice.checks.pacing import Pacing
+from ice.gathering.gatherer import Turns
 from ice.messages import CheckSent, Event
-from ice.pacing import Pacing
+from ice.net.clock import LoopClock, process_floor
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import (
     Candidate,
     CandidateType,

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from ice.pair import Pair, ValidPair, can_pair, priority_of
-from ice.priority import pair_priority
+from ice.candidates.priority import pair_priority
+from ice.checks.pair import Pair, ValidPair, can_pair, priority_of
 from ice.types import CandidateType, FlowId, PairState, Role, TcpType, Transport, TransportAddress
 from tests.ice.test_candidate import make
 

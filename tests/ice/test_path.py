@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ice.network import CloseReceiver, FrameReceiver
-from ice.path import SelectedPath
-from ice.plain import PlainSource
+from ice.net.network import CloseReceiver, FrameReceiver
+from ice.paths.path import SelectedPath
+from ice.paths.plain import PlainSource
 from ice.types import (
     Candidate,
     CandidateType,

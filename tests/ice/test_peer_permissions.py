@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ice.address import version
-from ice.candidate import HostCandidates, ServerCandidates
+from ice.candidates.address import version
+from ice.candidates.candidate import HostCandidates, ServerCandidates
 from ice.messages import PermitPeer
 from ice.outbox import Outbox
-from ice.peer_permissions import PeerPermissions
+from ice.turn.peer_permissions import PeerPermissions
 from ice.types import Candidate, FlowId, TransportAddress
 
 HOSTS = ("192.0.2.1", "192.0.2.2", "2001:db8::1")

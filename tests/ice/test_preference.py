@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ice.preference import Prefer, Priorities
-from ice.priority import MAX_PRIORITY, local_priority, peer_reflexive_priority
+from ice.candidates.preference import Prefer, Priorities
+from ice.candidates.priority import MAX_PRIORITY, local_priority, peer_reflexive_priority
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import Candidate, CandidateType, Role, TcpType, Transport, TransportAddress
 from tests.ice.sessions import CONFIG, connect, two
 

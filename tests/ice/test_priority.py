@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ice.candidate import HostCandidates
-from ice.priority import (
+from ice.candidates.candidate import HostCandidates
+from ice.candidates.priority import (
     MAX_PRIORITY,
     TYPE_PREFERENCE,
     candidate_priority,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ice.pair import Pair, ValidPair
+from ice.checks.pair import Pair, ValidPair
 from ice.reasons import why_failed, why_selected
 from ice.types import FlowId, Role, TcpType
 from tests.ice.test_candidate import make

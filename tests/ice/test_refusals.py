@@ -8,15 +8,15 @@ import pytest
 
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
-from ice.refusals import FOREVER, WAITS_S, Refusals
-from ice.servers import TurnServer
+from ice.gathering.servers import TurnServer
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
-from ice.stun_attributes import Software
-from ice.turn_requests import TurnMethod
+from ice.stun.attributes import Software
+from ice.turn.refusals import FOREVER, WAITS_S, Refusals
+from ice.turn.requests import TurnMethod
 from ice.types import Role
 from tests.ice.sessions import CONFIG
-from tests.ice.turn_service import TurnService, turn_service
+from tests.ice.turn.turn_service import TurnService, turn_service
 
 SERVER = TurnServer(host="192.0.2.1", transport="tcp", username="alice", password="secret")
 

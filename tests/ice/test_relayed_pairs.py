@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ice.candidate import HostCandidates, ServerCandidates
-from ice.pair import Pair, ValidPair
-from ice.priority import peer_reflexive_priority
+from ice.candidates.candidate import HostCandidates, ServerCandidates
+from ice.candidates.priority import peer_reflexive_priority
+from ice.checks.pair import Pair, ValidPair
 from ice.types import Candidate, CandidateType, FlowId, Role, TcpType, TransportAddress
 
 HOST = HostCandidates(("192.0.2.1",))

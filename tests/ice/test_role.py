@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ice.role import RoleKeeper, Verdict
+from ice.checks.role import RoleKeeper, Verdict
 from ice.types import Role
 
 TIE = st.integers(0, 2**64 - 1)

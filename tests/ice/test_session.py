@@ -19,9 +19,9 @@ from ice.messages import (
     RoleChanged,
     StateChanged,
 )
-from ice.network import TcpConnection
+from ice.net.network import TcpConnection
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import (
     Credentials,
     Role,

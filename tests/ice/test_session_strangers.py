@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from ice.framing import frame
 from ice.messages import CheckReceived, FlowClosed, PacketRefused
+from ice.net.framing import frame
 from ice.types import Candidate, FlowId, SessionState, TcpType, Transport, TransportAddress
 from tests.ice.loopback import HOST, until
 from tests.ice.sessions import CONFIG, NOMINATION_S, connect, exchange_packets, only, rtp, two

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from ice.candidates.trickle import CandidateMessage
 from ice.description import message_from_json, message_to_json
 from ice.messages import CandidateAdded
-from ice.trickle import CandidateMessage
 from ice.types import Description, SessionState
 from tests.ice.sessions import NOMINATION_S, two
 

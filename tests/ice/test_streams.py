@@ -10,16 +10,16 @@ from dataclasses import replace
 import pytest
 
 from ice.agent import Agent
-from ice.candidate import HostCandidates
+from ice.candidates.candidate import HostCandidates
 from ice.config import IceConfig
 from ice.messages import CheckSent, OpenTcp, RoleChanged, SendDatagram
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.stream_set import stream_set
 from ice.streams import Streams
-from ice.stun_attributes import IceControlled, IceControlling
-from ice.stun_binding import binding_error, binding_success
-from ice.stun_message import parse, short_term_key
+from ice.stun.attributes import IceControlled, IceControlling
+from ice.stun.binding import binding_error, binding_success
+from ice.stun.message import parse, short_term_key
 from ice.types import (
     Candidate,
     CandidateType,

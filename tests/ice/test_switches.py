@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from ice.config import IceConfig
-from ice.network import HostAddress
+from ice.net.network import HostAddress
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import Candidate, CandidateType, Role, TcpType, Transport
 from tests.ice.loopback import HOST
 from tests.ice.sessions import CONFIG
-from tests.ice.turn_service import turn_service
+from tests.ice.turn.turn_service import turn_service
 from tests.net.loopback_stun import loopback_stun, sees
 from tests.net.loopback_stun_tcp import loopback_stun_tcp
 

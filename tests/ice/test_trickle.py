@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ice.candidates.trickle import MAX_HELD, CandidateMessage, TrickleReceiver
 from ice.description import MAX_CANDIDATES, message_from_json, message_to_json
 from ice.errors import DescriptionError
-from ice.trickle import MAX_HELD, CandidateMessage, TrickleReceiver
 from ice.types import (
     Candidate,
     CandidateType,

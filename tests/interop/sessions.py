@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Literal
 
 from ice.config import IceConfig
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import Description, Role, TcpType
 from tests.peers.ice_peer import IcePeer
 from tests.peers.process import until

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from ice.errors import TurnError
-from ice.servers import ServerTransport, TurnServer
-from ice.sockets import HostNetwork
-from ice.turn_client import RelayedSocket, allocate
-from ice.turn_events import AllocationLost, PermissionRefused, TurnEvent
+from ice.gathering.servers import ServerTransport, TurnServer
+from ice.net.sockets import HostNetwork
+from ice.net.udp_socket import HostUdpSocket
+from ice.turn.client import RelayedSocket, allocate
+from ice.turn.events import AllocationLost, PermissionRefused, TurnEvent
 from ice.types import TransportAddress
-from ice.udp_socket import HostUdpSocket
 from tests.peers.coturn import coturn
 from tests.peers.process import Programs, until
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from ice.config import IceConfig
-from ice.servers import ServerTransport, TurnServer
-from ice.sockets import HostNetwork
+from ice.gathering.servers import ServerTransport, TurnServer
+from ice.net.sockets import HostNetwork
 from ice.types import CandidateType, Description, Role, TcpType, Transport
 from tests.ice.loopback import HOST, until
 from tests.ice.sessions import CONFIG, Side, exchange_packets

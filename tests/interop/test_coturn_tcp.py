@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from ice.errors import TurnError
-from ice.network import TcpConnection
-from ice.servers import ServerTransport, TurnServer
-from ice.sockets import HostNetwork
-from ice.turn_client import RelayedListener, listen
-from ice.turn_events import AllocationLost, TurnEvent
+from ice.gathering.servers import ServerTransport, TurnServer
+from ice.net.network import TcpConnection
+from ice.net.sockets import HostNetwork
+from ice.turn.client import RelayedListener, listen
+from ice.turn.events import AllocationLost, TurnEvent
 from ice.types import TransportAddress
 from tests.peers.coturn import coturn
 from tests.peers.process import Programs, until

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ice.sockets import HostNetwork
+from ice.net.sockets import HostNetwork
 from tests.peers.coturn import PASSWORD, USER, coturn
 from tests.peers.namespace import Namespace
 from tests.peers.netns import two_networks

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ice.sockets import HostNetwork
+from ice.net.sockets import HostNetwork
 from tests.peers.icephone import ROOT, command
 from tests.peers.pairs import PairSide, pair_side
 from tests.peers.process import Programs, until

@@ -9,9 +9,9 @@ import pytest
 
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
-from ice.servers import ServerTransport, TurnServer
+from ice.gathering.servers import ServerTransport, TurnServer
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import Candidate, CandidateType, Description, Role, Transport
 from sdp import writer
 from sdp.ice_binding import IceBinding

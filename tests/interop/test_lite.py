@@ -11,8 +11,8 @@ import pytest
 
 from ice.config import IceConfig
 from ice.messages import CheckSent, Event, FlowOpening
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import Role, TcpType, Transport
 from tests.interop.sessions import exchange, packets_both_ways
 from tests.peers.aioice import aioice

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ice.gateway_client import ANNOUNCEMENT_GROUP
-from ice.port_mapping import ANNOUNCEMENT_PORT
-from ice.udp_socket import HostUdpSocket
+from ice.gateways.client import ANNOUNCEMENT_GROUP
+from ice.gateways.port_mapper import ANNOUNCEMENT_PORT
+from ice.net.udp_socket import HostUdpSocket
 from tests.peers.icephone import icephone
 from tests.peers.miniupnpd import INSIDE6, ROUTER, Miniupnpd, miniupnpd
 from tests.peers.netns import two_networks

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from ice.network import HostAddress
-from ice.sockets import HostNetwork
+from ice.net.network import HostAddress
+from ice.net.sockets import HostNetwork
 from ice.types import Candidate, CandidateType, Description, Role
 from tests.ice.sessions import CONFIG, LOOPBACK, Side, connect, exchange_packets
 from tests.peers.coturn import coturn

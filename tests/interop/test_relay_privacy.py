@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ice.sockets import HostNetwork
+from ice.net.sockets import HostNetwork
 from ice.types import Role
 from sdp.ice_binding import IceBinding
 from sdp.parser import parse

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ice.config import IceConfig
+from ice.gathering.servers import StunServer
 from ice.messages import FlowOpened, FlowOpening
-from ice.network import Network
-from ice.servers import StunServer
-from ice.sockets import HostNetwork
+from ice.net.network import Network
+from ice.net.sockets import HostNetwork
 from ice.types import CandidateType, Description, Role, SessionState, TcpType
 from tests.ice.loopback import HOST
 from tests.ice.sessions import CONFIG, Side, exchange_packets, only

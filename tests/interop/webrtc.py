@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Literal
 
 from ice.config import IceConfig
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import Credentials, Description, Role, TcpType, Transport
 from sdp.candidate_attr import format_candidate, parse_candidate
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from ice.candidate import base_of
+from ice.candidates.candidate import base_of
 from ice.config import IceConfig
 from ice.messages import StateChanged
 from ice.types import CandidateType, Role, SessionState, TcpType, Transport, TransportAddress

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeVar, cast
 
 from ice.agent import Agent
+from ice.checks.connection import DialFailure
 from ice.config import IceConfig
-from ice.connection import DialFailure
 from ice.forks import Forks
 from ice.messages import Command, Event
 from ice.types import Candidate, Description, FlowId, Role, SessionState, TransportAddress

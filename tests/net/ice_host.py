@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TypeVar, assert_never
 
 from ice.agent import Agent
-from ice.candidate import HostCandidates, ServerCandidates
+from ice.candidates.candidate import HostCandidates, ServerCandidates
+from ice.candidates.priority import interleaved
+from ice.checks.connection import DialFailure
 from ice.config import IceConfig
-from ice.connection import DialFailure
-from ice.demux import PacketKind, classify
 from ice.messages import CloseFlow, Command, Event, OpenTcp, PathSelected, PermitPeer, SendDatagram, SendFrame
-from ice.priority import interleaved
+from ice.net.demux import PacketKind, classify
 from ice.types import (
     Candidate,
     Credentials,

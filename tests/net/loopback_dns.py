@@ -10,7 +10,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
-from ice.sockets import HostNetwork
+from ice.net.sockets import HostNetwork
 from ice.types import TransportAddress
 from tests.net.loopback_stun import HOST
 

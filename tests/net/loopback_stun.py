@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from ice.servers import StunServer
-from ice.sockets import HostNetwork
-from ice.stun_attributes import Attribute, ErrorCode, MappedAddress, UnknownAttribute, XorMappedAddress
-from ice.stun_message import MessageClass, Method, StunMessage, parse, serialise
+from ice.gathering.servers import StunServer
+from ice.net.sockets import HostNetwork
+from ice.stun.attributes import Attribute, ErrorCode, MappedAddress, UnknownAttribute, XorMappedAddress
+from ice.stun.message import MessageClass, Method, StunMessage, parse, serialise
 from ice.types import TransportAddress
 
 HOST = "127.0.0.1"

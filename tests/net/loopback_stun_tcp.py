@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ice.servers import StunServer
-from ice.stun_message import StunMessage, parse
-from ice.turn_stream import StreamMessages
+from ice.gathering.servers import StunServer
+from ice.stun.message import StunMessage, parse
+from ice.turn.message_stream import StreamMessages
 from ice.types import TransportAddress
 from tests.net.loopback_stun import HOST, Answer, sees
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar, assert_never
 
 from ice.agent import Agent
-from ice.candidate import HostCandidates
+from ice.candidates.candidate import HostCandidates
+from ice.candidates.priority import interleaved
 from ice.config import IceConfig
-from ice.lite_candidates import LiteCandidates
+from ice.lite.candidates import LiteCandidates
 from ice.messages import CloseFlow, Command, Event, OpenTcp, PermitPeer, SendDatagram, SendFrame
-from ice.priority import interleaved
 from ice.types import (
     Candidate,
     Credentials,

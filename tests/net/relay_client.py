@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ice.turn_allocation import Allocation, AllocationState
-from ice.turn_events import Allocated, AllocationLost, ConnectFailed, PeerConnected, PeerData
+from ice.turn.allocation import Allocation, AllocationState
+from ice.turn.events import Allocated, AllocationLost, ConnectFailed, PeerConnected, PeerData
 from ice.types import Transport, TransportAddress
 from tests.net.clock import Timer
 from tests.net.host import Host

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ice.server_reflexive import CloseStream, Mapped, OpenStream, SendStream, ServerReflexive
+from ice.gathering.server_reflexive import CloseStream, Mapped, OpenStream, SendStream, ServerReflexive
 from ice.types import FlowId, TransportAddress
 from tests.net.clock import Timer
 from tests.net.host import Host

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ice.errors import StunError
-from ice.stun_attributes import XorMappedAddress
-from ice.stun_message import MessageClass, Method, StunMessage, parse, serialise
+from ice.stun.attributes import XorMappedAddress
+from ice.stun.message import MessageClass, Method, StunMessage, parse, serialise
 from ice.types import TransportAddress
 from tests.net.host import Host
 from tests.net.tcp import Connection

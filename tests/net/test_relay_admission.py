@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ice.messages import FlowClosed, FlowOpening
-from ice.relay_admission import MOST_RETRIES, RETRIES_S
+from ice.turn.relay_admission import MOST_RETRIES, RETRIES_S
 from ice.types import Role, SessionState, TcpType
 from tests.net.ice_host import IceHost
 from tests.net.small import guarded

@@ -9,7 +9,7 @@ import pytest
 
 from ice.config import IceConfig
 from ice.messages import FlowOpening, PathLost, PathSelected, RestartAdvised
-from ice.turn_requests import TurnMethod
+from ice.turn.requests import TurnMethod
 from ice.types import CandidateType, Description, Role, SessionState, TcpType
 from tests.net.firewall import FirewallRules
 from tests.net.host import Host

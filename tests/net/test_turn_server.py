@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ice.stun_attributes import Attribute, ErrorCode, UnknownAttribute, Username
-from ice.stun_credential_attributes import Nonce, Realm
-from ice.stun_message import MessageClass, Method, StunMessage, parse, serialise
-from ice.turn_attributes import (
+from ice.stun.attributes import Attribute, ErrorCode, UnknownAttribute, Username
+from ice.stun.credential_attributes import Nonce, Realm
+from ice.stun.message import MessageClass, Method, StunMessage, parse, serialise
+from ice.turn.attributes import (
     ChannelNumber,
     DontFragment,
     Lifetime,
@@ -16,10 +16,10 @@ from ice.turn_attributes import (
     XorPeerAddress,
     XorRelayedAddress,
 )
-from ice.turn_credentials import long_term_key
-from ice.turn_requests import TurnMethod
+from ice.turn.credentials import long_term_key
+from ice.turn.requests import TurnMethod
 from ice.types import TransportAddress
-from tests.ice.turn_world import CLIENT, PASSWORD, PEER, USER, seeded
+from tests.ice.turn.turn_world import CLIENT, PASSWORD, PEER, USER, seeded
 from tests.net.turn_server import TurnServer
 
 OTHER = TransportAddress(host="192.0.2.11", port=40000)

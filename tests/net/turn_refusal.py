@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ice.stun_attributes import Attribute, ErrorCode
+from ice.stun.attributes import Attribute, ErrorCode
 
 
 class Refusal(Exception):

@@ -10,16 +10,16 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from ice.address import version
+from ice.candidates.address import version
 from ice.errors import StunError
-from ice.stun_attributes import (
+from ice.stun.attributes import (
     AlternateServer,
     Attribute,
     UnknownAttributes,
     Username,
     XorMappedAddress,
 )
-from ice.stun_credential_attributes import (
+from ice.stun.credential_attributes import (
     Algorithm,
     Nonce,
     PasswordAlgorithm,
@@ -27,7 +27,7 @@ from ice.stun_credential_attributes import (
     Realm,
     Userhash,
 )
-from ice.stun_message import (
+from ice.stun.message import (
     IntegrityAlgorithm,
     MessageClass,
     Method,
@@ -35,7 +35,7 @@ from ice.stun_message import (
     parse,
     serialise,
 )
-from ice.turn_attributes import (
+from ice.turn.attributes import (
     FIRST_CHANNEL,
     IPV4,
     IPV6,
@@ -55,8 +55,8 @@ from ice.turn_attributes import (
     XorPeerAddress,
     XorRelayedAddress,
 )
-from ice.turn_credentials import MD5, SHA256, long_term_key, user_hash
-from ice.turn_requests import TurnMethod
+from ice.turn.credentials import MD5, SHA256, long_term_key, user_hash
+from ice.turn.requests import TurnMethod
 from ice.types import TransportAddress
 from tests.net.turn_refusal import Refusal
 from tests.net.turn_tcp import TcpRelaying, Waiting

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ice.stun_attributes import Attribute
-from ice.stun_message import StunMessage
-from ice.turn_attributes import ConnectionId, XorPeerAddress
-from ice.turn_requests import TurnMethod
+from ice.stun.attributes import Attribute
+from ice.stun.message import StunMessage
+from ice.turn.attributes import ConnectionId, XorPeerAddress
+from ice.turn.requests import TurnMethod
 from ice.types import TransportAddress
 from tests.net.turn_refusal import Refusal
 

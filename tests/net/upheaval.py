@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ice.candidate import base_of
+from ice.candidates.candidate import base_of
 from ice.messages import PathLost, PathSelected, RestartAdvised
 from ice.types import SessionState
 from tests.net.ice_host import IceHost

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ice.servers import ServerTransport, TurnServer
+from ice.gathering.servers import ServerTransport, TurnServer
 from tests.peers.namespace import LOOPBACK, Namespace
 from tests.peers.process import PeerError, Program, Programs, free_ports, until
 from tests.peers.registry import find_program

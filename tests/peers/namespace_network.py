@@ -6,8 +6,8 @@ import ssl
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any, Generic, TypeVar
 
-from ice.network import ByteStream, DatagramReceiver, HostAddress, TcpConnection, TcpListener, UdpSocket
-from ice.sockets import HostNetwork
+from ice.net.network import ByteStream, DatagramReceiver, HostAddress, TcpConnection, TcpListener, UdpSocket
+from ice.net.sockets import HostNetwork
 from ice.types import TransportAddress
 from tests.peers.namespace import Namespace
 

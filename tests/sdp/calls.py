@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from ice.config import IceConfig
-from ice.firewall import FirewallNetwork, FirewallPolicy
-from ice.network import Network
-from ice.path import SelectedPath
-from ice.sockets import HostNetwork
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.network import Network
+from ice.net.sockets import HostNetwork
+from ice.paths.path import SelectedPath
 from ice.types import Role
 from sdp.direction import Direction
 from sdp.ice_binding import IceBinding, Paths

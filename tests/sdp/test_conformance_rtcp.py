@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from ice.candidate import default_candidate
-from ice.firewall import FirewallNetwork, FirewallPolicy
+from ice.candidates.candidate import default_candidate
 from ice.messages import FlowOpened
-from ice.path import SelectedPath
-from ice.sockets import HostNetwork
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.sockets import HostNetwork
+from ice.paths.path import SelectedPath
 from ice.types import Role, SessionState, Transport
 from sdp.answer_reading import accept_answer
 from sdp.candidate_attr import parse_candidate

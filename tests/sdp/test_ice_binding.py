@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ice.messages import CheckSent, Event
-from ice.network import HostAddress
-from ice.sockets import HostNetwork
+from ice.net.network import HostAddress
+from ice.net.sockets import HostNetwork
 from ice.types import Role, SessionState, Transport
 from sdp.direction import Direction
 from sdp.errors import ExchangeError, NegotiationError

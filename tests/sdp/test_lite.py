@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from ice.network import HostAddress
-from ice.sockets import HostNetwork
+from ice.net.network import HostAddress
+from ice.net.sockets import HostNetwork
 from ice.types import Role, SessionState, Transport
 from sdp import lite_selection
 from sdp.ice_binding import IceBinding

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from ice.config import IceConfig
-from ice.network import HostAddress
-from ice.sockets import HostNetwork
+from ice.net.network import HostAddress
+from ice.net.sockets import HostNetwork
 from ice.types import Role, SessionState, Transport
 from sdp.ice_binding import IceBinding
 from sdp.parser import parse

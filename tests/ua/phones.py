@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ice.config import IceConfig
-from ice.network import Network
+from ice.net.network import Network
 from ua.config import Account
 from ua.events import EventLog
 from ua.incoming_call import IncomingCall

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ice.config import IceConfig
-from ice.servers import StunServer
+from ice.gathering.servers import StunServer
 from ua.config import (
     ANONYMOUS_URI,
     AccountSettings,

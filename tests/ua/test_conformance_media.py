@@ -7,10 +7,10 @@ import dataclasses
 
 import pytest
 
-from ice.demux import PacketKind, classify
-from ice.firewall import FirewallNetwork, FirewallPolicy
 from ice.messages import PacketRefused
-from ice.sockets import HostNetwork
+from ice.net.demux import PacketKind, classify
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.sockets import HostNetwork
 from media import rtcp, rtp
 from media.codecs import PCMU
 from media.rtcp import RtcpByePacket

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from ice.firewall import FirewallNetwork, FirewallPolicy
-from ice.network import DatagramReceiver, UdpSocket
-from ice.sockets import HostNetwork
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.network import DatagramReceiver, UdpSocket
+from ice.net.sockets import HostNetwork
 from tests.ua.phones import account, pair
 from ua.plan import Echo, MediaPlan, PathChoice, Tone
 

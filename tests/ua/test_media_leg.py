@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ice.config import IceConfig
-from ice.firewall import FirewallNetwork, FirewallPolicy
-from ice.servers import TurnServer
-from ice.sockets import HostNetwork
+from ice.gathering.servers import TurnServer
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.sockets import HostNetwork
 from media import samples, wav
 from media.correlation import correlate
 from media.engine import MediaEngine

@@ -8,9 +8,9 @@ from typing import Literal
 
 import pytest
 
-from ice.firewall import FirewallNetwork, FirewallPolicy
-from ice.servers import TurnServer
-from ice.sockets import HostNetwork
+from ice.gathering.servers import TurnServer
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.sockets import HostNetwork
 from tests.ua.peer import media_peer
 from tests.ua.phones import LOOPBACK, Pair, account, pair
 from ua.errors import NoMediaPath, ResultCode

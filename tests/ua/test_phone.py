@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ice.config import IceConfig
-from ice.firewall import FirewallNetwork, FirewallPolicy
-from ice.sockets import HostNetwork
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.sockets import HostNetwork
 from media import samples
 from media.correlation import correlate
 from media.recorder import WavRecorder

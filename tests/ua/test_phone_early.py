@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from ice.firewall import FirewallNetwork, FirewallPolicy
-from ice.sockets import HostNetwork
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.sockets import HostNetwork
 from tests.bench.early_answer import ms_to_media
 from tests.ua.peer import media_peer
 from tests.ua.phones import account

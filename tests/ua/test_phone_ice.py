@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ice.network import Network
-from ice.sockets import HostNetwork
+from ice.net.network import Network
+from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
 from tests.ua.peer import media_peer
 from tests.ua.phones import account

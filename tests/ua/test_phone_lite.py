@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from ice.config import IceConfig
-from ice.firewall import FirewallNetwork, FirewallPolicy
-from ice.sockets import HostNetwork
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.sockets import HostNetwork
 from tests.ua.phones import LOOPBACK, account, pair
 from ua.errors import ResultCode
 from ua.plan import Echo, MediaPlan, Tone

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ice.sockets import HostNetwork
+from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account

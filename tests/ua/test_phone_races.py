@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from ice.network import DatagramReceiver, UdpSocket
-from ice.sockets import HostNetwork
+from ice.net.network import DatagramReceiver, UdpSocket
+from ice.net.sockets import HostNetwork
 from tests.ua.peer import media_peer
 from tests.ua.phones import account, pair
 from ua.errors import Interrupted, ResultCode

@@ -7,8 +7,8 @@ import dataclasses
 
 import pytest
 
-from ice.firewall import FirewallNetwork, FirewallPolicy
-from ice.sockets import HostNetwork
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.sockets import HostNetwork
 from tests.ua.phones import LOOPBACK, Pair, account, pair
 from ua.call import Call
 from ua.errors import ResultCode

@@ -75,7 +75,7 @@ def pair(
     Run it on one machine, and with --join on the other; copy the line that each prints to the other one.
     What goes through is encrypted, and arrives whole or ends in an error.
     """
-    from ice.sockets import HostNetwork
+    from ice.net.sockets import HostNetwork
     from ua.cli.ice_pair import PairOutput, PairRequest, run_pair
     from ua.cli.runner import run
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ice.config import PortMappingChoice
 from ice.errors import GatheringFailed, IceFailed
 from ice.messages import Event, PathLost, PathSelected, StateChanged
-from ice.network import Network
+from ice.net.network import Network
 from ice.session import Session
 from ice.types import CandidateType, Description, PairView, Role, SessionState
 from ua import clock

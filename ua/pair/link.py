@@ -15,7 +15,7 @@ from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import ConnectionTerminated, HandshakeCompleted, QuicEvent, StreamDataReceived
 from aioquic.quic.packet import QuicProtocolVersion
 
-from ice.path import SelectedPath
+from ice.paths.path import SelectedPath
 from ua import clock
 from ua.pair.identity import SERVER_NAME, SIGNATURE_SIZE, Identity, certificate_pem
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from ice.path import SelectedPath
+from ice.paths.path import SelectedPath
 from ua.errors import NoMediaPath, ResultCode, TimedOut, UaError
 from ua.pair.files import Input, Output
 from ua.pair.identity import Identity

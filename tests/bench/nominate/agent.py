@@ -15,8 +15,8 @@ import sys
 from ice.config import IceConfig
 from ice.description import dump_description, load_description
 from ice.errors import IceFailed
+from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.sockets import HostNetwork
 from ice.types import Role
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ice.demux import PacketKind, classify
 from ice.messages import PacketRefused
+from ice.net.demux import PacketKind, classify
 from ice.types import Transport
 from tests.ice.sessions import Side, connect, two
 from tests.ua.pair.test_pipe import End

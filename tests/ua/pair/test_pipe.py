@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ice.path import SelectedPath
+from ice.paths.path import SelectedPath
 from ice.types import TransportAddress
 from ua import clock
 from ua.errors import NoMediaPath, UaError, UsageError

@@ -1,0 +1,67 @@
+"""The clock of the shell: the only place of this package where time is read."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+from ice.checks.floor import Floor
+
+_PROCESS_FLOOR = Floor()
+_SIMULATED: WeakKeyDictionary[asyncio.AbstractEventLoop, Floor] = WeakKeyDictionary()
+
+_SAME_CLOCK_S = 1.0
+
+
+def process_floor() -> Floor:
+    """What all sessions of this process keep to (RFC 8445 §14.2).
+
+    An event loop with a clock of its own, in a simulation, has a floor of its own.
+    """
+    loop = asyncio.get_running_loop()
+    if abs(loop.time() - time.monotonic()) < _SAME_CLOCK_S:
+        return _PROCESS_FLOOR
+    return _SIMULATED.setdefault(loop, Floor())
+
+
+class LoopClock:
+    """Monotonic seconds of the running event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._loop.time()
+
+
+class CoreTimer:
+    """The one timer of a shell, for the deadline that its core names.
+
+    Args:
+        clock: gives the time that `ring` gets.
+        ring: called at the deadline with monotonic seconds, never less than it; may arm again.
+    """
+
+    def __init__(self, clock: LoopClock, ring: Callable[[float], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._clock = clock
+        self._call = ring
+        self._handle: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
+
+    def arm(self, deadline: float | None) -> None:
+        """Ring at `deadline` (monotonic seconds) and not at the last one; None: not at all."""
+        if deadline == self._deadline:
+            return
+        if self._handle is not None:
+            self._handle.cancel()
+        self._deadline = deadline
+        self._handle = None if deadline is None else self._loop.call_at(deadline, self._ring, deadline)
+
+    def _ring(self, deadline: float) -> None:
+        self._handle = self._deadline = None
+        # The loop may ring a little early; the core must not be asked for the same deadline twice.
+        self._call(max(deadline, self._clock.now()))

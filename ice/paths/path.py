@@ -1,0 +1,109 @@
+"""The path of one component: what media sees of ICE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ice.net.demux import PacketKind, classify
+from ice.net.network import TcpConnection, UdpSocket
+from ice.types import PairView, Transport, TransportAddress
+
+_DROPPABLE = (PacketKind.RTP, PacketKind.QUIC, PacketKind.TURN_CHANNEL)
+"""A short QUIC header may begin like a TURN channel, and between peers there are no channels."""
+
+PacketReceiver = Callable[[bytes, float], None]
+"""Takes one packet and its arrival time in monotonic seconds."""
+
+
+class SelectedPath:
+    """Carries the packets of one component over its selected pair, whatever that is at the moment.
+
+    The object stays the same when the pair changes. Nothing is sent before a pair is selected, while none is,
+    and after the session closed: `send` returns False and counts. Media that arrives on a validated pair is
+    delivered before any selection.
+
+    Attributes:
+        component: 1 RTP, 2 RTCP.
+        pair: the pair selected last, None before the first selection and without ICE.
+        transport: its transport, None before the first selection.
+        remote: its remote address, None before the first selection.
+        sent_packets: packets that the system or the queue of the connection took.
+        received_packets: packets delivered or, without a receiver, discarded.
+        unsent_packets: packets that found no path or that the system refused.
+    """
+
+    def __init__(self, component: int) -> None:
+        self.component = component
+        self.pair: PairView | None = None
+        self.transport: Transport | None = None
+        self.remote: TransportAddress | None = None
+        self.sent_packets = 0
+        self.received_packets = 0
+        self.unsent_packets = 0
+        self._udp: UdpSocket | None = None
+        self._tcp: TcpConnection | None = None
+        self._destination = TransportAddress(host="", port=0)
+        self._dropped_before = 0
+        self._receiver: PacketReceiver | None = None
+
+    @property
+    def reliable(self) -> bool:
+        """True on a TCP connection: nothing is lost on the way, late packets come in bursts."""
+        return self.transport is Transport.TCP
+
+    @property
+    def dropped_stale(self) -> int:
+        """Packets dropped because they waited too long for a slow TCP connection."""
+        return self._dropped_before + (0 if self._tcp is None else self._tcp.dropped)
+
+    def send(self, packet: bytes) -> bool:
+        """Send one packet now; False where it, or an older one instead of it, was dropped.
+
+        RTP, RTCP and QUIC, which sends again what was lost, may be dropped on a slow connection; anything
+        else (DTLS) waits for it.
+        """
+        if self._udp is not None:
+            if self._udp.send(packet, self._destination):
+                self.sent_packets += 1
+                return True
+        elif self._tcp is not None:
+            dropped = self._tcp.dropped
+            if self._tcp.send(packet, droppable=classify(packet) in _DROPPABLE):
+                self.sent_packets += 1
+                return True
+            if self._tcp.dropped > dropped:
+                self.sent_packets += 1
+                return False
+        self.unsent_packets += 1
+        return False
+
+    def set_receiver(self, receiver: PacketReceiver | None) -> None:
+        """Deliver arriving packets to `receiver` from now on; None discards them."""
+        self._receiver = receiver
+
+    # --- for the session ---
+
+    def use_udp(self, socket: UdpSocket, remote: TransportAddress, pair: PairView | None) -> None:
+        """Send from `socket` to `remote` from now on."""
+        self.stop()
+        self._udp = socket
+        self._destination = remote
+        self.transport, self.remote, self.pair = Transport.UDP, remote, pair
+
+    def use_tcp(self, connection: TcpConnection, pair: PairView) -> None:
+        """Send on `connection` from now on."""
+        if connection is not self._tcp:
+            self.stop()
+            self._tcp = connection
+        self.transport, self.remote, self.pair = Transport.TCP, connection.remote, pair
+
+    def stop(self) -> None:
+        """Send nothing any more; what was selected last can still be read."""
+        self._dropped_before = self.dropped_stale
+        self._udp = self._tcp = None
+
+    def deliver(self, packet: bytes, now: float) -> None:
+        """Hand an arrived packet to the receiver."""
+        self.received_packets += 1
+        if self._receiver is not None:
+            self._receiver(packet, now)

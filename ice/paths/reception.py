@@ -1,0 +1,74 @@
+"""Media that arrives: which path it is for, and from whom it is taken (RFC 8445 §12.2, RFC 6544 §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ice.agent import Agent
+from ice.driver import Driver
+from ice.messages import Event, PacketRefused
+from ice.paths.path import SelectedPath
+from ice.paths.plain import PlainSource
+from ice.types import FlowId, TransportAddress
+
+_MAX_TOLD_SOURCES = 64
+"""So many sources of unvalidated packets become an event each; every packet is counted."""
+
+
+class Reception:
+    """Hands packets that are no STUN to the path that they belong to.
+
+    Args:
+        agent: says from where media may come.
+        driver: feeds it.
+        paths: of the session, by component.
+        tell: takes events.
+
+    Attributes:
+        unvalidated: how many packets came from sources without a valid check.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        driver: Driver,
+        paths: Mapping[int, SelectedPath],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._agent = agent
+        self._driver = driver
+        self._paths = paths
+        self._tell = tell
+        self._plain: dict[FlowId, tuple[SelectedPath, PlainSource]] = {}
+        self._told_sources: set[tuple[FlowId, TransportAddress]] = set()
+        self.unvalidated = 0
+
+    @property
+    def plain(self) -> bool:
+        """True where the peer has no ICE."""
+        return bool(self._plain)
+
+    def expect_plain(self, flow: FlowId, path: SelectedPath, remote: TransportAddress) -> None:
+        """A peer without ICE will send to this socket."""
+        self._plain[flow] = (path, PlainSource(remote))
+
+    def take(self, flow: FlowId, remote: TransportAddress, packet: bytes, now: float) -> None:
+        """A packet has arrived."""
+        if flow in self._plain:
+            path, source = self._plain[flow]
+            if source.accepts(remote):
+                path.deliver(packet, now)
+                return
+        elif (component := self._agent.accepts_data(flow, remote)) is not None:
+            if self._agent.heard_media(component, now):
+                self._driver.pump()
+            self._paths[component].deliver(packet, now)
+            return
+        self.unvalidated += 1
+        if self._driver.flows.connection(flow) is not None:
+            # The core judges strangers on connections by all they send (RFC 6544 §7.1).
+            self._driver.feed(lambda at: self._agent.receive(flow, remote, packet, at))
+        elif (flow, remote) not in self._told_sources and len(self._told_sources) < _MAX_TOLD_SOURCES:
+            self._told_sources.add((flow, remote))
+            reason = "media from a source without a valid check"
+            self._tell(PacketRefused(at=now, flow=flow, remote=remote, reason=reason))

@@ -1,0 +1,1 @@
+"""STUN messages and transactions (RFC 8489)."""

@@ -285,9 +285,9 @@ class Generation:
         """A connection that we dialled is there."""
         self._checking.connection_opened(connection, local, now)
 
-    def connection_ended(self, connection: Connection, reason: str, now: float) -> None:
-        """A connection could not be had, or ended."""
-        self._checking.connection_ended(connection, reason, now)
+    def connection_ended(self, connection: Connection, reason: str, now: float) -> bool:
+        """A connection could not be had, or ended; True where a pair of ours goes on all the same."""
+        return self._checking.connection_ended(connection, reason, now)
 
     def socket_lost(self, flow: FlowId, reason: str, now: float) -> bool:
         """A socket is gone, say the relay behind it: fail its pairs; True where it carried media."""

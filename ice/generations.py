@@ -340,7 +340,9 @@ class Generations:
     def connection_ended(self, connection: Connection, reason: str, now: float) -> None:
         """A connection could not be had, or ended; one that was taken over serves two generations."""
         for one in sorted(self, key=lambda one: not one.owns(connection.flow)):
-            one.connection_ended(connection, reason, now)
+            if one.connection_ended(connection, reason, now):
+                # Its attempt goes on: the others have nothing to lose by it, and must not bury it.
+                return
 
     def socket_lost(self, flow: FlowId, reason: str, now: float) -> None:
         """A socket of ours is gone, say the relay behind it."""

@@ -223,10 +223,18 @@ class Checking:
         if connection.candidate.tcptype is TcpType.SO:
             self._together.accepted(connection, now)
 
-    def connection_ended(self, connection: Connection, reason: str, now: float) -> None:
-        """A connection could not be had, or ended: at once its pair has failed (RFC 6544 §7.1)."""
+    def connection_ended(self, connection: Connection, reason: str, now: float) -> bool:
+        """A connection could not be had, or ended: at once its pair has failed (RFC 6544 §7.1).
+
+        Returns:
+            True where the pair goes on all the same: by another attempt or by what the peer opened.
+        """
         if self._together.goes_on(connection, now) or self._admission.goes_on(connection, reason, now):
-            return
+            return True
+        self._bury(connection, reason, now)
+        return False
+
+    def _bury(self, connection: Connection, reason: str, now: float) -> None:
         # One that a restart took over serves a pair of each generation.
         pair = next((pair for pair in self._checks.history if pair.flow == connection.flow), None)
         self._table.gone(connection, reason, now)

@@ -260,8 +260,8 @@ class LiteGeneration:
         """A connection that we dialled is there."""
         self._peer.opened(connection, local, now)
 
-    def connection_ended(self, connection: Connection, reason: str, now: float) -> None:
-        """A connection could not be had, or ended."""
+    def connection_ended(self, connection: Connection, reason: str, now: float) -> bool:
+        """A connection could not be had, or ended; False, as nothing goes on without it."""
         affected = [pair for pair in self._valid if pair.flow == connection.flow]
         self._table.gone(connection, reason, now)
         for pair in affected:
@@ -273,6 +273,7 @@ class LiteGeneration:
                 self._paths.lost(pair, reason, now)
             if self.remote is not None and self.remote.lite:
                 self._peer.lost(pair, now)
+        return False
 
     @property
     def own_flows(self) -> frozenset[FlowId]:

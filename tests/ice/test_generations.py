@@ -10,7 +10,9 @@ from ice.config import IceConfig
 from ice.messages import (
     CheckReceived,
     ConsentAnswered,
+    FlowClosed,
     FlowOpening,
+    PairStateChanged,
     PathLost,
     PathSelected,
     RestartFailed,
@@ -19,7 +21,20 @@ from ice.messages import (
 )
 from ice.stun.attributes import Username
 from ice.stun.message import MessageClass, parse
-from ice.types import Candidate, CandidateType, Credentials, Role, SessionState, TcpType, Transport
+from ice.types import (
+    Candidate,
+    CandidateType,
+    Credentials,
+    PairState,
+    Role,
+    SessionState,
+    TcpType,
+    Transport,
+)
+from tests.net.host import Host
+from tests.net.ice_host import Gathering, IceHost
+from tests.net.internet import Internet
+from tests.net.link import Link
 from tests.net.pair_network import PairNetwork, mirrored
 from tests.net.restarts import Media, offer, renew
 
@@ -415,3 +430,37 @@ def test_dialling_goes_on_for_the_old_path_while_a_restart_is_offered() -> None:
     assert [type(event) for event in lost] == [PathLost, PathSelected]
     finish(network)
     assert mirrored(network)
+
+
+@pytest.mark.parametrize("components", [1, 2])
+@pytest.mark.parametrize("late", [Role.CONTROLLING, Role.CONTROLLED])
+def test_an_attempt_that_the_peer_was_before_goes_on_in_a_restart(late: Role, components: int) -> None:
+    """The listener has the peer's SYN when we dial: the generation of before must not bury our attempt."""
+    internet = Internet(3)
+    clock = internet.clock
+    places = {Role.CONTROLLING: "192.0.2.10", Role.CONTROLLED: "198.51.100.10"}
+    sides = {role: IceHost(Host(internet), role=role, components=components) for role in places}
+    which = Gathering(udp=False, active=False, passive=False, so=True)
+    for role, side in sides.items():
+        side.host.attach(places[role], internet.core, Link(delay_s=0.01))
+        side.gather(which)
+    second = sides.pop(late)
+    (first,) = sides.values()
+    first.set_remote(second.agent.local_description)
+    second.set_remote(first.agent.local_description)
+    clock.run(5)
+    assert first.agent.state is second.agent.state is SessionState.COMPLETED
+    for side in (first, second):
+        side.restart(which)
+        side.events.clear()
+    for_second = first.agent.local_description
+    first.set_remote(second.agent.local_description)
+    # One way takes 20 ms: the SYN is there, what completes the connection is not.
+    clock.after(0.03, lambda: second.set_remote(for_second))
+    clock.run(1)
+    assert second.said(FlowClosed)[0].reason == "the peer has opened the connection"
+    for side in (first, second):
+        assert side.agent.state is SessionState.COMPLETED
+        assert not side.agent.restarting
+        assert PairState.FAILED not in [event.state for event in side.said(PairStateChanged)]
+        assert len(side.said(PathSelected)) == components

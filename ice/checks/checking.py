@@ -11,12 +11,13 @@ from ice.checks.conclusion import Conclusion
 from ice.checks.connection import Connection, ConnectionState
 from ice.checks.connection_table import ConnectionTable
 from ice.checks.pair import Pair
+from ice.checks.relay_admission import RelayAdmission
 from ice.checks.results import CheckResults
+from ice.checks.retries import Retries
 from ice.checks.role import RoleKeeper
 from ice.checks.schedule import Schedule
 from ice.checks.simultaneous_open import SimultaneousOpen
 from ice.paths.paths import Paths
-from ice.turn.relay_admission import RelayAdmission
 from ice.types import PairState, SessionState, TcpType, TransportAddress
 
 _CHECKING = (SessionState.RUNNING, SessionState.COMPLETED)
@@ -54,8 +55,9 @@ class Checking:
         self._conclusion = conclusion
         self._roles = roles
         self._on_role_change = on_role_change
-        self._together = SimultaneousOpen(checks=checks, client=client, table=table)
-        self._admission = RelayAdmission(checks=checks, client=client, table=table)
+        retries = self._retries = Retries(checks)
+        self._together = SimultaneousOpen(checks=checks, client=client, table=table, retries=retries)
+        self._admission = RelayAdmission(checks=checks, client=client, table=table, retries=retries)
 
         self.quiet = False
 
@@ -90,8 +92,7 @@ class Checking:
         if expired:
             self._conclusion.fail(expired, now)
             return
-        self._together.retry(now)
-        self._admission.retry(now)
+        self._retries.handle_timer(now)
         for pair in self._paths.doubted():
             self._begin(pair, nominating=False, now=now)
         for pair in self._paths.redials(now):
@@ -142,8 +143,7 @@ class Checking:
             self._client.next_timer,
             self._paths.next_timer,
             self._conclusion.next_timer,
-            self._together.next_timer,
-            self._admission.next_timer,
+            self._retries.next_timer,
             None if self.quiet else self._schedule.pacing.next_timer,
         )
         return min((at for at in times if at is not None), default=None)

@@ -15,6 +15,7 @@ from ice.checks.client import CheckClient
 from ice.checks.connection import Connection, ConnectionState, DialFailure
 from ice.checks.connection_table import ConnectionTable
 from ice.checks.pair import Pair
+from ice.checks.retries import Retries
 from ice.types import PairState, TcpType
 
 RETRIES_S = (0.05, 0.1, 0.2)
@@ -28,14 +29,17 @@ class SimultaneousOpen:
         checks: the check list.
         client: checks that wait for a connection.
         table: all connections.
+        retries: takes the pairs that are to be tried again.
     """
 
-    def __init__(self, *, checks: CheckList, client: CheckClient, table: ConnectionTable) -> None:
+    def __init__(
+        self, *, checks: CheckList, client: CheckClient, table: ConnectionTable, retries: Retries
+    ) -> None:
         self._checks = checks
         self._client = client
         self._table = table
         self._refusals: dict[Pair, int] = {}
-        self._retries: dict[Pair, float] = {}
+        self._retries = retries
 
     def formed(self, pairs: Iterable[Pair]) -> None:
         """New pairs: the peer may have connected before its description came (RFC 6544 §7.1)."""
@@ -58,7 +62,7 @@ class SimultaneousOpen:
             if attempt is not None:
                 self._client.move(attempt, connection, now)
                 self._table.close(attempt, "the peer has opened the connection", now)
-            elif self._retries.pop(pair, None) is not None:
+            elif self._retries.forget(pair):
                 # Refused, and to be tried again: now there is what it was to open.
                 self._checks.trigger(pair, now)
             return
@@ -77,25 +81,12 @@ class SimultaneousOpen:
                 if refusals == len(RETRIES_S):
                     return False
                 self._refusals[pair] = refusals + 1
-                self._retries[pair] = now + RETRIES_S[refusals]
+                self._retries.at(pair, now + RETRIES_S[refusals])
                 self._client.give_up_dial(pair)
                 self._table.gone(connection, "refused; the peer may not be ready yet", now)
                 return True
             case _:
                 return False
-
-    def retry(self, now: float) -> None:
-        """Queue the pairs that are to be tried again now; they wait for their turn like all others."""
-        for pair, at in tuple(self._retries.items()):
-            if now >= at:
-                del self._retries[pair]
-                if pair in self._checks and pair.state is PairState.IN_PROGRESS:
-                    self._checks.trigger(pair, now)
-
-    @property
-    def next_timer(self) -> float | None:
-        """When `retry` has something to do."""
-        return min(self._retries.values(), default=None)
 
 
 def _ends_of(pair: Pair) -> tuple[object, ...]:

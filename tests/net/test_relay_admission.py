@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ice.checks.relay_admission import MOST_RETRIES, RETRIES_S
 from ice.messages import FlowClosed, FlowOpening
-from ice.turn.relay_admission import MOST_RETRIES, RETRIES_S
 from ice.types import Role, SessionState, TcpType
 from tests.net.ice_host import IceHost
 from tests.net.small import guarded

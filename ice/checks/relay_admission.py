@@ -11,6 +11,7 @@ from ice.checks.client import CheckClient
 from ice.checks.connection import Connection, ConnectionState
 from ice.checks.connection_table import ConnectionTable
 from ice.checks.pair import Pair
+from ice.checks.retries import Retries
 from ice.types import CandidateType, PairState, TcpType
 
 RETRIES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 3.0, 3.0, 3.0)
@@ -30,15 +31,18 @@ class RelayAdmission:
         checks: the check list.
         client: checks that wait for a connection.
         table: all connections.
+        retries: takes the pairs that are to be tried again.
     """
 
-    def __init__(self, *, checks: CheckList, client: CheckClient, table: ConnectionTable) -> None:
+    def __init__(
+        self, *, checks: CheckList, client: CheckClient, table: ConnectionTable, retries: Retries
+    ) -> None:
         self._checks = checks
         self._client = client
         self._table = table
         self._refusals: dict[Pair, int] = {}
         self._since: dict[Pair, float] = {}
-        self._retries: dict[Pair, float] = {}
+        self._retries = retries
 
     def goes_on(self, connection: Connection, reason: str, now: float) -> bool:
         """True where a connection was ended at the peer's relay and its pair is not lost by that."""
@@ -60,21 +64,8 @@ class RelayAdmission:
         if late or refusals == len(RETRIES_S) or sum(self._refusals.values()) >= MOST_RETRIES:
             return False
         self._refusals[pair] = refusals + 1
-        self._retries[pair] = now + RETRIES_S[refusals]
+        self._retries.at(pair, now + RETRIES_S[refusals])
         # What waits for an answer there is not failed, but begun anew.
         self._client.lost(connection, reason)
         self._table.gone(connection, f"{reason}; the peer's relay may not let us in yet", now)
         return True
-
-    def retry(self, now: float) -> None:
-        """Queue the pairs that are to be tried again now; they wait for their turn like all others."""
-        for pair, at in tuple(self._retries.items()):
-            if now >= at:
-                del self._retries[pair]
-                if pair in self._checks and pair.state is PairState.IN_PROGRESS:
-                    self._checks.trigger(pair, now)
-
-    @property
-    def next_timer(self) -> float | None:
-        """When `retry` has something to do."""
-        return min(self._retries.values(), default=None)

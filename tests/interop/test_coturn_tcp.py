@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from ice.errors import TurnError
 from ice.gathering.servers import ServerTransport, TurnServer
-from ice.net.network import TcpConnection
 from ice.net.sockets import HostNetwork
-from ice.turn.client import RelayedListener, listen
-from ice.turn.events import AllocationLost, TurnEvent
+from ice.turn.events import AllocationLost
 from ice.types import TransportAddress
+from tests.ice.turn.relayed_tcp import Heard, listening, peer
 from tests.peers.coturn import coturn
 from tests.peers.process import Programs, until
 
@@ -26,52 +22,6 @@ pytestmark = pytest.mark.peer("coturn")
 
 HOST = "127.0.0.1"
 TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
-
-
-@dataclass
-class Heard:
-    """What came to the owner of a relayed address."""
-
-    connections: list[TcpConnection] = field(default_factory=list)
-    frames: list[bytes] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
-    events: list[TurnEvent] = field(default_factory=list)
-
-    def take(self, connection: TcpConnection) -> None:
-        self.connections.append(connection)
-        connection.start(self.frames.append, self.ended.append, queue_ms=200)
-
-
-@asynccontextmanager
-async def listening(server: TurnServer, heard: Heard) -> AsyncIterator[RelayedListener]:
-    relay = await listen(
-        server,
-        network=HostNetwork(),
-        local_host=HOST,
-        on_accept=heard.take,
-        random=secrets.token_bytes,
-        on_event=heard.events.append,
-    )
-    try:
-        yield relay
-    finally:
-        for connection in heard.connections:
-            connection.close()
-        relay.close()
-        await relay.wait_closed()
-
-
-@asynccontextmanager
-async def peer() -> AsyncIterator[tuple[TransportAddress, Heard]]:
-    """A peer that listens for framed connections."""
-    heard = Heard()
-    listener = await HostNetwork().listen_tcp(HOST, 0, heard.take)
-    try:
-        yield listener.local, heard
-    finally:
-        listener.close()
-        for connection in heard.connections:
-            connection.close()
 
 
 async def arrives(condition: Callable[[], bool | Awaitable[bool]], what: str) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +12,13 @@ import pytest
 
 from ice.gathering.servers import ServerTransport
 from ice.net.framing import frame
-from ice.net.network import TcpConnection
-from ice.net.sockets import HostNetwork
-from ice.turn.client import RelayedListener, listen
+from ice.turn.client import RelayedListener
 from ice.turn.connections import MAX_UNBOUND
-from ice.turn.events import ConnectFailed, TurnEvent
+from ice.turn.events import ConnectFailed
 from ice.turn.requests import TurnMethod
 from ice.types import TransportAddress
 from tests.ice.loopback import HOST, until
+from tests.ice.turn.relayed_tcp import Heard, listening, peer
 from tests.ice.turn.turn_service import NAME, TurnService, turn_service
 from tests.peers.coturn import write_certificate
 from tests.peers.process import free_ports
@@ -34,62 +31,24 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return write_certificate(tmp_path_factory.mktemp("tls"), NAME)
 
 
-@dataclass
-class Heard:
-    """What came to the owner of connections."""
-
-    connections: list[TcpConnection] = field(default_factory=list)
-    frames: list[bytes] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
-    events: list[TurnEvent] = field(default_factory=list)
-
-    def take(self, connection: TcpConnection) -> None:
-        self.connections.append(connection)
-        connection.start(self.frames.append, self.ended.append, queue_ms=200)
-
-
 @asynccontextmanager
 async def relaying(
     transport: ServerTransport, certificate: tuple[Path, Path], heard: Heard, **options: Any
 ) -> AsyncIterator[tuple[TurnService, RelayedListener]]:
     """A server that relays TCP, and our listener there."""
     pair = certificate if transport == "tls" else None
-    async with turn_service(
-        transport,
-        certificate=pair,
-        relays_tcp=True,
-        host=HOST,
-        free_port=lambda: free_ports(1)[0],
-        **options,
-    ) as service:
-        relay = await listen(
-            service.account(),
-            network=HostNetwork(),
-            local_host=HOST,
-            on_accept=heard.take,
-            random=secrets.token_bytes,
-            on_event=heard.events.append,
-        )
-        try:
-            yield service, relay
-        finally:
-            for connection in heard.connections:
-                connection.close()
-            relay.close()
-            await relay.wait_closed()
-
-
-@asynccontextmanager
-async def peer() -> AsyncIterator[tuple[TransportAddress, Heard]]:
-    """A peer that listens for framed connections."""
-    heard = Heard()
-    listener = await HostNetwork().listen_tcp(HOST, 0, heard.take)
-    try:
-        yield listener.local, heard
-    finally:
-        listener.close()
-        for connection in heard.connections:
-            connection.close()
+    async with (
+        turn_service(
+            transport,
+            certificate=pair,
+            relays_tcp=True,
+            host=HOST,
+            free_port=lambda: free_ports(1)[0],
+            **options,
+        ) as service,
+        listening(service.account(), heard) as relay,
+    ):
+        yield service, relay
 
 
 @TRANSPORTS

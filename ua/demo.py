@@ -19,7 +19,7 @@ from media.correlation import correlate
 from media.errors import AudioFileError
 from media.recorder import WavRecorder
 from media.wav import read_audio
-from ua.config import Account
+from ua.config.account import Account
 from ua.errors import UsageError
 from ua.events import EventLog
 from ua.phone import Phone

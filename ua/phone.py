@@ -12,23 +12,23 @@ from ice.net.network import Network
 from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
 from ua import codec_mapping
-from ua.call import Call, CallSurroundings
-from ua.config import Account, SipTransport
+from ua.call.call import Call, CallSurroundings
+from ua.call.incoming import IncomingCall
+from ua.call.info import TRICKLE_ICE
+from ua.call.outgoing import OutgoingCall
+from ua.config.account import Account, SipTransport
 from ua.errors import ConfigurationError, UsageError
 from ua.events import EventLog
-from ua.incoming_call import IncomingCall
-from ua.info import TRICKLE_ICE
-from ua.outgoing_call import OutgoingCall
 from ua.plan import MediaPlan
 from ua.registration import FEATURES, Registration
 from ua.sip.auth import Credentials
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipParseError
-from ua.sip.incoming import IncomingInvite
+from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.log import SipLogEntry
-from ua.sip.name_addr import NameAddr
-from ua.sip.uri import Uri
+from ua.sip.syntax.name_addr import NameAddr
+from ua.sip.syntax.uri import Uri
 
 METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO")
 """What we take within and outside calls."""

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 
 from ua import clock
+from ua.call.outgoing import refused_credentials
 from ua.errors import CallRejected, UaError
 from ua.events import EventLog
-from ua.outgoing_call import refused_credentials
 from ua.sip.bindings import granted_expires
 from ua.sip.errors import SipError, SipTimeout, SipUnreachable
 from ua.sip.exchange import Exchange
-from ua.sip.message import Response
 from ua.sip.series import RequestSeries
+from ua.sip.syntax.message import Response
 
 REMOVE_S = 3.0
 """Seconds that a registrar gets to confirm the removal when the phone is switched off."""

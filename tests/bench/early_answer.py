@@ -17,13 +17,13 @@ from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.network import DatagramReceiver, UdpSocket
 from ice.net.sockets import HostNetwork
 from ice.types import TransportAddress
+from tests.ua.call.test_phone_ice import answered, media_leg
 from tests.ua.peer import media_peer
 from tests.ua.phones import LOOPBACK, account
-from tests.ua.test_phone_ice import answered, media_leg
 from ua.events import EventLog
 from ua.phone import Phone
 from ua.plan import MediaPlan, Silence
-from ua.sip.body import session_of
+from ua.sip.syntax.body import session_of
 
 RINGING_S = 0.5
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from ua.cli.runner import Stop
-from ua.config import Account
+from ua.config.account import Account
 from ua.errors import AuthenticationError, UaError
 from ua.events import EventLog
 from ua.plan import MediaPlan

@@ -12,9 +12,9 @@ from dataclasses import replace
 from media import rtp
 from tests.ua.sip.phones import ScriptedPeer
 from ua.sip.dialog import Dialog
-from ua.sip.headers import Headers
-from ua.sip.message import Request, Response, make_response
-from ua.sip.uri import Uri
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Request, Response, make_response
+from ua.sip.syntax.uri import Uri
 
 _NUMBERS = itertools.count(1)
 

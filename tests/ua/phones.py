@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 from ice.config import IceConfig
 from ice.net.network import Network
-from ua.config import Account
+from ua.call.incoming import IncomingCall
+from ua.call.outgoing import OutgoingCall
+from ua.config.account import Account
 from ua.events import EventLog
-from ua.incoming_call import IncomingCall
-from ua.outgoing_call import OutgoingCall
 from ua.phone import Phone
 from ua.plan import MediaPlan
 

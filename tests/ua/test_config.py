@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ice.config import IceConfig
 from ice.gathering.servers import StunServer
-from ua.config import (
+from ua.config.account import (
     ANONYMOUS_URI,
     AccountSettings,
     MediaSettings,
@@ -23,9 +23,9 @@ from ua.config import (
     split_listen,
     split_sip_uri,
 )
-from ua.config_file import default_path, find_config, load_settings, parse_settings, to_json, to_toml
+from ua.config.file import default_path, find_config, load_settings, parse_settings, to_json, to_toml
+from ua.config.ice import IceSettings
 from ua.errors import ConfigurationError
-from ua.ice_settings import IceSettings
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 

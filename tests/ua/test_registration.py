@@ -15,8 +15,8 @@ from ua.phone import Phone
 from ua.registration import refresh_after
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
-from ua.sip.headers import Headers
-from ua.sip.incoming import IncomingRequest
+from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.syntax.headers import Headers
 
 
 class Registrar:

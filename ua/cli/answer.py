@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ua.cli.output import Output
     from ua.cli.ports import IncomingCallPort, PhoneFactory, PhonePort, RegistrationPort
     from ua.cli.runner import Stop
-    from ua.config import Account
+    from ua.config.account import Account
 
 MEDIA_TIMEOUT_S = 60.0
 """An accepted call that has no media path after this time is hung up."""

@@ -20,7 +20,7 @@ from ua.cli.options import (
 )
 from ua.cli.session import follow, load_account, need_relay, tell, with_loopback, with_password
 from ua.cli.trace import trace_log
-from ua.config import split_sip_uri
+from ua.config.account import split_sip_uri
 from ua.errors import ResultCode, UaError
 from ua.events import EventLog
 from ua.plan import MediaPlan, MediaSource, PathChoice, Silence, Tone, WavFile
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ua.cli.output import Output
     from ua.cli.ports import PhoneFactory
     from ua.cli.runner import Stop
-    from ua.config import Account
+    from ua.config.account import Account
     from ua.results import CallResult
 
 TAIL_S = 0.5

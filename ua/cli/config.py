@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from ua.config import account_from
-from ua.config_file import default_path, find_config, load_settings, to_json, to_toml
+from ua.config.account import account_from
+from ua.config.file import default_path, find_config, load_settings, to_json, to_toml
 from ua.errors import ConfigurationError, ResultCode
 from ua.results import SCHEMA
 from ua.text import printable

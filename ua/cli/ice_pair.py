@@ -19,6 +19,7 @@ from ice.net.network import Network
 from ice.session import Session
 from ice.types import CandidateType, Description, PairView, Role, SessionState
 from ua import clock
+from ua.call.path_figures import with_ice
 from ua.cli.ice_lines import Lines
 from ua.cli.output import Output
 from ua.cli.session import load_account, need_relay
@@ -27,7 +28,6 @@ from ua.pair.files import Input
 from ua.pair.identity import Identity
 from ua.pair.line import Kind, Line, digits_of, write_line
 from ua.pair.pipe import Pipe
-from ua.path_figures import with_ice
 from ua.plan import MediaPlan, PathChoice
 from ua.results import SCHEMA
 

@@ -11,7 +11,7 @@ import typer
 from ua.errors import UsageError
 
 if TYPE_CHECKING:
-    from ua.config import Account
+    from ua.config.account import Account
 
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>ms|s|m|min|h)?")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -135,7 +135,7 @@ def writable(path: Path, option: str) -> Path:
 
 def target_uri(text: str, account: Account) -> str:
     """The SIP URI that was meant: "sip:bob@host", "bob@host", or "bob" at the account's own domain."""
-    from ua.config import split_sip_uri
+    from ua.config.account import split_sip_uri
 
     uri = text.strip()
     if not re.match(r"(?i)[a-z][a-z0-9+.\-]*:(?![0-9]+$)", uri):
@@ -155,7 +155,7 @@ def target_uri(text: str, account: Account) -> str:
 
 def proxy_uri(text: str) -> str:
     """The URI of a proxy, "sip:" added where it is missing; UsageError where it is none."""
-    from ua.config import split_sip_uri
+    from ua.config.account import split_sip_uri
 
     uri = text if text.lower().startswith(("sip:", "sips:")) else f"sip:{text}"
     try:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Protocol, Self
 
-from ua.config import Account
+from ua.config.account import Account
 from ua.events import EventLog
 from ua.plan import MediaPlan
 from ua.results import CallResult

@@ -15,8 +15,9 @@ from rich.text import Text
 
 from ice.config import PortMappingChoice
 from ua.cli.tables import result_table
-from ua.config import Account, Settings, account_from
-from ua.config_file import find_config, load_settings
+from ua.config.account import Account, Settings, account_from
+from ua.config.file import find_config, load_settings
+from ua.config.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
 from ua.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -26,7 +27,6 @@ from ua.errors import (
     UaError,
     UsageError,
 )
-from ua.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
 from ua.plan import PathChoice
 from ua.results import CallResult
 from ua.text import printable
@@ -51,7 +51,7 @@ def load_account(
 ) -> Account:
     """The account of the configuration file, with what the command line says on top."""
     from ua.cli.options import is_loopback
-    from ua.config import split_listen
+    from ua.config.account import split_listen
 
     settings = with_servers(load_settings(find_config(config, os.environ)), stun, turn)
     if port_mapping is not None:

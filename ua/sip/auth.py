@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ua.sip.errors import SipParseError
-from ua.sip.grammar import QUOTED, TOKEN, quote, unquote
-from ua.sip.message import Response
+from ua.sip.syntax.grammar import QUOTED, TOKEN, quote, unquote
+from ua.sip.syntax.message import Response
 
 _PARAM_RE: Final = re.compile(rf"[ \t]*({TOKEN})[ \t]*=[ \t]*({QUOTED}|[^\s,\"]*)[ \t]*(?:,|\Z)")
 _SCHEME_RE: Final = re.compile(rf"[ \t]*({TOKEN})[ \t]+")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from ua.sip.errors import SipParseError
-from ua.sip.message import Request, Response
-from ua.sip.name_addr import NameAddr
+from ua.sip.syntax.message import Request, Response
+from ua.sip.syntax.name_addr import NameAddr
 
 DEFAULT_EXPIRES: Final = 3600
 """Seconds where the answer says nothing that can be read (RFC 3261 §10.2.1.1)."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ua.sip.hop import SipTransport
-from ua.sip.timers import Timers
-from ua.sip.uri import Uri
+from ua.sip.syntax.uri import Uri
+from ua.sip.transaction.timers import Timers
+from ua.sip.transport.hop import SipTransport
 
 ICE_OPTION = "ice"
 """Option tag of an INVITE that must not go on without ICE (RFC 5768 §5)."""

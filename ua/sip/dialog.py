@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ua.sip.errors import SipParseError
-from ua.sip.headers import Headers
-from ua.sip.message import Message, Request, Response
-from ua.sip.name_addr import NameAddr
-from ua.sip.uri import Uri
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Message, Request, Response
+from ua.sip.syntax.name_addr import NameAddr
+from ua.sip.syntax.uri import Uri
 
 _REFRESHES_TARGET: Final = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 FIRST_CSEQ: Final = 1

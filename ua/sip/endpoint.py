@@ -49,25 +49,25 @@ from typing import Final
 
 from ice.types import TransportAddress
 from ua.sip.auth import Credentials, DigestClient
-from ua.sip.body import SDP
 from ua.sip.config import SipConfig
 from ua.sip.dialog import Dialog, DialogId
 from ua.sip.errors import SipParseError, SipStateError
 from ua.sip.exchange import Exchange
-from ua.sip.headers import Headers
-from ua.sip.hop import SipTransport
-from ua.sip.incoming import IncomingInvite, IncomingRequest
 from ua.sip.inspection import accepts_session, call_capabilities, capabilities, inspect
-from ua.sip.leg import Leg
+from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
+from ua.sip.invite.leg import Leg
+from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.log import SipLogEntry
-from ua.sip.message import Request, Response, make_response
-from ua.sip.name_addr import NameAddr
-from ua.sip.outgoing_invite import OutgoingInvite
 from ua.sip.series import RequestSeries
 from ua.sip.stack import Stack
-from ua.sip.transaction_messages import RequestReceived
-from ua.sip.uri import Uri
-from ua.sip.uri_headers import headers_of
+from ua.sip.syntax.body import SDP
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Request, Response, make_response
+from ua.sip.syntax.name_addr import NameAddr
+from ua.sip.syntax.uri import Uri
+from ua.sip.syntax.uri_headers import headers_of
+from ua.sip.transaction.messages import RequestReceived
+from ua.sip.transport.hop import SipTransport
 
 _AVAILABLE: Final = 200
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ua.errors import CallRejected, TimedOut, UaError, Unreachable
 
 if TYPE_CHECKING:
-    from ua.sip.message import Response
+    from ua.sip.syntax.message import Response
 
 
 class SipError(UaError):

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from ua.sip.auth import DigestClient
 from ua.sip.errors import SipError
-from ua.sip.hop import Hop
-from ua.sip.message import Request, Response
 from ua.sip.preparation import ContactParams
 from ua.sip.stack import Stack
+from ua.sip.syntax.message import Request, Response
+from ua.sip.transport.hop import Hop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from ua.sip.body import session_of
 from ua.sip.config import SipConfig
 from ua.sip.errors import SipParseError
-from ua.sip.headers import Headers
-from ua.sip.message import Request
+from ua.sip.syntax.body import session_of
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Request
 
 KNOWN_METHODS: Final = frozenset(
     {

@@ -8,14 +8,14 @@ from dataclasses import replace
 from ua.sip.config import SipConfig
 from ua.sip.dialog import next_hop
 from ua.sip.errors import SipUnreachable
-from ua.sip.headers import Headers
-from ua.sip.hop import Hop
-from ua.sip.locate import Target
-from ua.sip.message import Request, serialise
-from ua.sip.name_addr import NameAddr
-from ua.sip.transport import TransportLayer
-from ua.sip.uri import Uri
-from ua.sip.via import Via
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Request, serialise
+from ua.sip.syntax.name_addr import NameAddr
+from ua.sip.syntax.uri import Uri
+from ua.sip.syntax.via import Via
+from ua.sip.transport.hop import Hop
+from ua.sip.transport.layer import TransportLayer
+from ua.sip.transport.locate import Target
 
 ContactParams = tuple[tuple[str, str | None], ...] | None
 """Header parameters of our Contact; None for a request without one."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from ice.types import TransportAddress
-from ua.sip.hop import Hop, SipTransport
 from ua.sip.log import SipLogEntry, printable
+from ua.sip.transport.hop import Hop, SipTransport
 
 
 class Reporter:

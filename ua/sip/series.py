@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from ua.sip.auth import DigestClient
-from ua.sip.body import SDP
 from ua.sip.dialog import preset_route
 from ua.sip.exchange import Exchange, exchange
-from ua.sip.headers import Headers
-from ua.sip.message import Request
-from ua.sip.name_addr import NameAddr
 from ua.sip.preparation import ContactParams
 from ua.sip.stack import Stack
-from ua.sip.uri import Uri
+from ua.sip.syntax.body import SDP
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Request
+from ua.sip.syntax.name_addr import NameAddr
+from ua.sip.syntax.uri import Uri
 
 
 class RequestSeries:

@@ -12,15 +12,14 @@ from ua.clock import now as monotonic
 from ua.sip.config import SipConfig
 from ua.sip.dialog import DialogId
 from ua.sip.errors import SipError, SipParseError, SipTimeout, SipUnreachable
-from ua.sip.headers import Headers
-from ua.sip.hop import Hop
-from ua.sip.locate import Target
 from ua.sip.log import SipLogEntry
-from ua.sip.message import Request, Response, make_response, parse, serialise
 from ua.sip.preparation import ContactParams, Preparation
 from ua.sip.reporter import Reporter
-from ua.sip.transaction_layer import TransactionLayer
-from ua.sip.transaction_messages import (
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Request, Response, make_response, parse, serialise
+from ua.sip.syntax.uri import Uri
+from ua.sip.transaction.layer import TransactionLayer
+from ua.sip.transaction.messages import (
     AckReceived,
     ClientKey,
     InviteCancelled,
@@ -34,8 +33,9 @@ from ua.sip.transaction_messages import (
     TransactionFailed,
     TransactionTimedOut,
 )
-from ua.sip.transport import TransportLayer
-from ua.sip.uri import Uri
+from ua.sip.transport.hop import Hop
+from ua.sip.transport.layer import TransportLayer
+from ua.sip.transport.locate import Target
 from ua.sip.users import ClientUser, Clockwork, DialogUser, Sent, ServerUser
 
 

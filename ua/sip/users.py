@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ua.sip.errors import SipError
-from ua.sip.hop import Hop
-from ua.sip.message import Request, Response
-from ua.sip.transaction_messages import ClientKey, RequestReceived
+from ua.sip.syntax.message import Request, Response
+from ua.sip.transaction.messages import ClientKey, RequestReceived
+from ua.sip.transport.hop import Hop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

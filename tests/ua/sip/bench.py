@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ice.types import TransportAddress
-from ua.sip.headers import Headers
-from ua.sip.hop import Hop
-from ua.sip.message import Request, Response, make_response
-from ua.sip.timers import Timers
-from ua.sip.transaction_layer import TransactionLayer
-from ua.sip.transaction_messages import RequestReceived, SendMessage, TransactionEvent
-from ua.sip.uri import Uri
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Request, Response, make_response
+from ua.sip.syntax.uri import Uri
+from ua.sip.transaction.layer import TransactionLayer
+from ua.sip.transaction.messages import RequestReceived, SendMessage, TransactionEvent
+from ua.sip.transaction.timers import Timers
+from ua.sip.transport.hop import Hop
 
 EventKind = TypeVar("EventKind", bound=TransactionEvent)
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
-from ua.sip.hop import SipTransport
-from ua.sip.incoming import IncomingInvite, IncomingRequest
+from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
 from ua.sip.log import SipLogEntry
-from ua.sip.message import Message, Request, Response, make_response, parse, serialise
-from ua.sip.name_addr import NameAddr
-from ua.sip.timers import Timers
-from ua.sip.uri import Uri
+from ua.sip.syntax.message import Message, Request, Response, make_response, parse, serialise
+from ua.sip.syntax.name_addr import NameAddr
+from ua.sip.syntax.uri import Uri
+from ua.sip.transaction.timers import Timers
+from ua.sip.transport.hop import SipTransport
 
 ALICE = NameAddr.parse("Alice <sip:alice@example.com>")
 FAST = Timers(t1=0.02, t2=0.1, t4=0.1)
@@ -154,7 +154,7 @@ class ScriptedPeer:
         self, request: Request, status: int, *rows: tuple[str, object], tag: str = "peer", body: bytes = b""
     ) -> Response:
         """Answer a request; 101-299 to an INVITE get a Contact."""
-        from ua.sip.headers import Headers
+        from ua.sip.syntax.headers import Headers
 
         headers = Headers.of(*rows)
         if request.method == "INVITE" and 100 < status < 300 and "contact" not in headers:

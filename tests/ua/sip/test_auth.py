@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.ua.sip.bench import counting_random, make_request
 from ua.sip.auth import Challenge, Credentials, DigestClient, digest_response
 from ua.sip.errors import SipParseError
-from ua.sip.headers import Headers
-from ua.sip.message import Response, make_response
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Response, make_response
 
 NONCE = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"
 CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"

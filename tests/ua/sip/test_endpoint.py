@@ -9,16 +9,16 @@ import sys
 import pytest
 
 from tests.ua.sip.phones import ALICE, Phone, phone
-from ua.sip.body import session_of
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipRejected, SipStateError, SipTimeout, SipUnreachable
-from ua.sip.hop import SipTransport
-from ua.sip.incoming import IncomingInvite
-from ua.sip.leg import Leg
-from ua.sip.outgoing_invite import OutgoingInvite
-from ua.sip.timers import Timers
-from ua.sip.udp_channel import unreachable_reason
-from ua.sip.uri import Uri
+from ua.sip.invite.incoming import IncomingInvite
+from ua.sip.invite.leg import Leg
+from ua.sip.invite.outgoing import OutgoingInvite
+from ua.sip.syntax.body import session_of
+from ua.sip.syntax.uri import Uri
+from ua.sip.transaction.timers import Timers
+from ua.sip.transport.hop import SipTransport
+from ua.sip.transport.udp_channel import unreachable_reason
 
 UNHURRIED = Timers()
 """For tests that count messages: on a busy machine nothing is repeated within half a second."""

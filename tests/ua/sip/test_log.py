@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.ua.sip.phones import ALICE, phone
-from tests.ua.sip.test_message import INVITE
+from tests.ua.sip.syntax.test_message import INVITE
 from ua.sip.log import MAX_LOGGED_BYTES, printable
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from ua.sip.headers import Headers
-from ua.sip.message import Request, Response
-from ua.sip.uri import Uri
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Request, Response
+from ua.sip.syntax.uri import Uri
 
 FOLDER = Path(__file__).parents[2] / "vectors" / "sip"
 

@@ -1,0 +1,1 @@
+"""Calls: SIP, offer and answer, ICE and media brought together."""

@@ -1,0 +1,339 @@
+"""A call: what outgoing and incoming calls have in common, from the answer to the result."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from ice.net.network import Network
+from media.engine import MediaEngine
+from media.statistics import MediaStatistics
+from ua import clock
+from ua.call.gathering import EarlyGathering
+from ua.call.info import InfoRequests
+from ua.call.media_leg import MediaLeg
+from ua.call.offers import Offers
+from ua.call.path_figures import traffic
+from ua.call.state import CallState, next_state
+from ua.config.account import Account
+from ua.errors import Interrupted, MediaOneWay, NoMediaPath, UaError
+from ua.events import EventLog
+from ua.plan import MediaPlan
+from ua.results import CallResult, PathChange
+from ua.sip.invite.leg import Leg
+
+ONE_WAY_PACKETS = 25
+"""Half a second of media sent without one packet coming back is a one-way call."""
+
+CLOSE_S = 3.0
+"""Seconds that a call gets to end cleanly when the phone is switched off."""
+
+Value = TypeVar("Value")
+
+
+class CallSurroundings:
+    """What a phone lends to each of its calls.
+
+    Attributes:
+        account: who we are.
+        network: where media sockets come from.
+        engine: the clock of all media.
+        log: event log.
+        party: our name in it.
+    """
+
+    def __init__(
+        self, *, account: Account, network: Network, engine: MediaEngine, log: EventLog, party: str
+    ) -> None:
+        self.account = account
+        self.network = network
+        self.engine = engine
+        self.log = log
+        self.party = party
+
+
+class Call:
+    """One call. Await `established()` and `ended()`; `hang_up()` ends it at any time.
+
+    Attributes:
+        remote_uri: URI of the other side.
+        state: where it stands.
+    """
+
+    def __init__(self, around: CallSurroundings, *, remote_uri: str) -> None:
+        self._around = around
+        self.remote_uri = remote_uri
+        self.state = CallState.NEW
+        loop = asyncio.get_running_loop()
+        self._established: asyncio.Future[None] = loop.create_future()
+        self._result: asyncio.Future[CallResult] = loop.create_future()
+        self._hung_up = asyncio.Event()
+        self._leg: Leg | None = None
+        self._media: MediaLeg | None = None
+        self._offers: Offers | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing: asyncio.Future[None] | None = None
+        self._invited_at: float | None = None
+        self._answered_at: float | None = None
+        self._ended_at: float | None = None
+
+    # --- what the owner may know and do -------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """Call-ID, empty before there is one."""
+        return "" if self._leg is None else self._leg.dialog.call_id
+
+    @property
+    def statistics(self) -> MediaStatistics | None:
+        """Figures of the media, None before it began."""
+        return None if self._media is None else self._media.statistics
+
+    async def established(self) -> None:
+        """Return once media may flow; raises the UaError that ended the call before that."""
+        await asyncio.shield(self._established)
+
+    async def ended(self) -> CallResult:
+        """Return once the call is over, however it ended; never raises UaError."""
+        return await asyncio.shield(self._result)
+
+    def hang_up(self) -> None:
+        """CANCEL, reject or BYE, whatever the state needs; a call that is over stays over."""
+        self._hung_up.set()
+
+    def on_end(self, forget: Callable[[Call], None]) -> None:
+        """Call `forget` with this call once it is over."""
+        self._result.add_done_callback(lambda _: forget(self))
+
+    async def close(self) -> None:
+        """Hang up without waiting for anybody's patience: the phone is being switched off."""
+        self.hang_up()
+        if self._task is not None and not self._result.done():
+            await asyncio.wait({self._task}, timeout=CLOSE_S)
+            if not self._task.done():
+                self._task.cancel()
+                await asyncio.gather(self._task, return_exceptions=True)
+
+    # --- the life of a call -------------------------------------------------------------------------------
+
+    def _begin(self, life: Awaitable[None]) -> None:
+        self._task = asyncio.ensure_future(self._live(life))
+
+    async def _live(self, life: Awaitable[None]) -> None:
+        """Run `life` to its end and make the result, whatever happens."""
+        error: UaError | None = None
+        try:
+            await life
+        except UaError as failure:
+            error = failure
+        except asyncio.CancelledError:
+            error = Interrupted("the phone was switched off")
+        except Exception as failure:  # a fault of ours must not leave the other side with a dead call
+            error = UaError(f"internal error: {failure!r}")
+            context = {"message": "a call failed", "exception": failure}
+            asyncio.get_running_loop().call_exception_handler(context)
+        await self._finish(error)
+
+    async def _finish(self, error: UaError | None) -> None:
+        if self._ended_at is None:
+            self._ended_at = clock.now()
+        try:
+            await self._end_signalling()
+            if self._offers is not None:
+                await self._offers.close()
+        finally:  # whoever waits for the result gets it, even where the peer's answer to BYE is not awaited
+            try:
+                await self._close_media()
+            finally:
+                self._conclude(error)
+
+    def _conclude(self, error: UaError | None) -> None:
+        error = error or self._one_way()
+        result = self._make_result(error)
+        self._enter(CallState.ENDED, error.what if error is not None else "")
+        self._around.log.record(
+            clock.now(), self._around.party, "call", "verdict", result=result.result, why=result.why
+        )
+        if not self._established.done():
+            self._established.set_exception(error or Interrupted("the call ended before it had media"))
+            self._established.exception()  # seen: nobody has to wait for it
+        self._result.set_result(result)
+
+    def _close_media(self) -> Awaitable[None]:
+        """Begin to close the media, once; await the result to see it closed."""
+        if self._closing is None:
+            closing = _pause(0) if self._media is None else self._media.close()
+            self._closing = asyncio.ensure_future(closing)
+        return self._closing
+
+    def _on_leg_end(self, _: object) -> None:
+        """The signalling is over: let go of the path before its loss looks like a fault."""
+        if self._ended_at is None:
+            self._ended_at = clock.now()
+        self._close_media()
+
+    async def _end_signalling(self) -> None:
+        """Say BYE where the call stands."""
+        if self._leg is not None and not self._leg.is_over:
+            self._enter(CallState.ENDING)
+            await self._leg.bye()
+
+    async def _talk(self, leg: Leg, plan: MediaPlan) -> None:
+        """From the answer to the end: find the path, let media flow, until somebody hangs up."""
+        media = self._media
+        if media is None:
+            raise RuntimeError("a call talks once it has media")
+        # Between two lite agents ICE is complete only after that (RFC 8445 §8.2).
+        await self._tell_selection(leg, media)
+        await self._before_end(leg, media.start())
+        self._enter(CallState.ESTABLISHED)
+        self._established.set_result(None)
+        await self._tell_selection(leg, media)
+        await self._until_over(leg, self._converse(media, plan))
+
+    async def _tell_selection(self, leg: Leg, media: MediaLeg) -> None:
+        if media.needs_updated_offer and self._offers is not None:
+            await self._until_over(leg, self._offers.tell_selection())
+
+    async def _converse(self, media: MediaLeg, plan: MediaPlan) -> None:
+        """Return when the plan says that we hang up; meanwhile the path is kept."""
+        talking = asyncio.ensure_future(_conversation(media, plan))
+        keeping = asyncio.ensure_future(_pause(None) if self._offers is None else self._offers.keep_path())
+        try:
+            done, _ = await asyncio.wait({talking, keeping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            talking.cancel()
+            keeping.cancel()
+            await asyncio.gather(talking, keeping, return_exceptions=True)
+
+    async def _before_end(self, leg: Leg, work: Awaitable[None]) -> None:
+        """Await `work` that media needs; raises Interrupted or NoMediaPath where the call ends first."""
+        if not await self._until_over(leg, work):
+            if self._hung_up.is_set():
+                raise Interrupted("hung up before media had a path")
+            raise NoMediaPath(f"the call ended before media had a path: {leg.ended.result().reason}")
+
+    async def _until_over(self, leg: Leg, work: Awaitable[None]) -> bool:
+        """Await `work`; False where somebody hung up first, `work` is cancelled then."""
+        return await self._first(work, leg.ended)
+
+    async def _first(self, work: Awaitable[object], end: asyncio.Future[Value] | None = None) -> bool:
+        """Await `work` until we hang up or `end` is done; True where `work` was first."""
+        task: asyncio.Future[object] = asyncio.ensure_future(work)
+        hung_up: asyncio.Future[object] = asyncio.ensure_future(self._hung_up.wait())
+        watched: set[asyncio.Future[object] | asyncio.Future[Value]] = {task, hung_up}
+        if end is not None:
+            watched.add(end)
+        try:
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()
+                return True
+            return False
+        finally:
+            for mine in (task, hung_up):
+                mine.cancel()
+            await asyncio.gather(task, hung_up, return_exceptions=True)
+
+    def _take_leg(self, leg: Leg) -> None:
+        self._leg = leg
+        if self._media is not None:
+            self._offers = Offers(leg, self._media, self._around.account.codecs)
+            leg.on_reinvite = self._offers.receive
+            leg.on_request = InfoRequests(self._media).receive
+        leg.ended.add_done_callback(self._on_leg_end)
+
+    # --- figures ------------------------------------------------------------------------------------------
+
+    def _enter(self, state: CallState, reason: str = "") -> None:
+        if state is self.state:
+            return
+        self.state = next_state(self.state, state)
+        self._around.log.record(
+            clock.now(), self._around.party, "call", "state", state=state, reason=reason, call_id=self.id
+        )
+
+    def _one_way(self) -> UaError | None:
+        """The error of a call that talked into the void."""
+        figures = self.statistics
+        if figures is None or self._media is None:
+            return None
+        sends, receives = self._media.wants_media
+        if sends and receives and figures.sent.packets >= ONE_WAY_PACKETS and not figures.received.packets:
+            refused = ", ".join(f"{count} {reason}" for reason, count in figures.refused.items())
+            return MediaOneWay(
+                f"{figures.sent.packets} RTP packets were sent and none was accepted",
+                seen=f"refused packets: {refused}" if refused else "no packet arrived",
+                hint="a firewall or NAT may let packets through in one direction only",
+            )
+        return None
+
+    def _since_invite(self, at: float | None) -> float | None:
+        return None if at is None or self._invited_at is None else (at - self._invited_at) * 1000
+
+    def _make_result(self, error: UaError | None) -> CallResult:
+        media, figures = self._media, self.statistics
+        duration = None
+        if self._answered_at is not None and self._ended_at is not None:
+            duration = (self._ended_at - self._answered_at) * 1000
+        changes: tuple[PathChange, ...] = ()
+        if media is not None and self._invited_at is not None and self._ended_at is not None:
+            # What happens while both sides let go of the path is no change of it.
+            changes = media.path_changes(self._invited_at, self._ended_at)
+        base = CallResult() if error is None else CallResult.failed(error)
+        return CallResult(
+            result=base.result,
+            error=base.error,
+            sip_code=base.sip_code,
+            party=self._around.party,
+            call_id=self.id or None,
+            remote=self.remote_uri,
+            setup_ms=self._since_invite(self._answered_at),
+            media_ms=None if figures is None else self._since_invite(figures.first_received_at),
+            duration_ms=duration,
+            ice=None if media is None else media.ice_summary(),
+            codec=None if media is None else media.codec,
+            sent=None if figures is None else traffic(figures.sent),
+            received=None if figures is None else traffic(figures.received),
+            delay_p50_ms=None if figures is None or figures.delay_ms is None else figures.delay_ms.p50,
+            delay_p99_ms=None if figures is None or figures.delay_ms is None else figures.delay_ms.p99,
+            mos=None if figures is None else figures.mos,
+            path_changes=changes,
+            why="" if media is None else media.why,
+        )
+
+    async def _open_media(
+        self, plan: MediaPlan, *, offers: bool, early: EarlyGathering | None = None
+    ) -> MediaLeg:
+        around = self._around
+        self._media = await MediaLeg.open(
+            offers=offers,
+            plan=plan,
+            account=around.account,
+            network=around.network,
+            engine=around.engine,
+            log=around.log,
+            party=around.party,
+            early=early,
+        )
+        return self._media
+
+
+async def _conversation(media: MediaLeg, plan: MediaPlan) -> None:
+    """Return when the plan says that we hang up."""
+    if plan.duration_s is None and plan.tail_s is not None:
+        await media.spoken()
+        await _pause(plan.tail_s)
+    else:
+        await _pause(plan.duration_s)
+
+
+async def _pause(seconds: float | None) -> None:
+    """Wait; for ever where `seconds` is None."""
+    if seconds is None:
+        await asyncio.get_running_loop().create_future()
+    else:
+        await asyncio.sleep(seconds)

@@ -1,0 +1,105 @@
+"""A call that is offered to us: ring, accept or reject, media (RFC 3261 §13.3)."""
+
+from __future__ import annotations
+
+from ua import clock
+from ua.call.call import Call, CallSurroundings
+from ua.call.gathering import EarlyGathering
+from ua.call.media_leg import MediaLeg
+from ua.call.refusal import Refusal, reject
+from ua.call.state import CallState
+from ua.errors import CallRejected, Interrupted, NoMediaPath
+from ua.plan import MediaPlan
+from ua.sip.invite.incoming import IncomingInvite
+from ua.sip.syntax.body import session_of
+from ua.sip.syntax.reasons import REASONS
+
+
+class IncomingCall(Call):
+    """Rings until `accept`, `reject` or the caller gives up.
+
+    Args:
+        around: what the phone lends.
+        incoming: the INVITE.
+    """
+
+    def __init__(self, around: CallSurroundings, incoming: IncomingInvite) -> None:
+        super().__init__(around, remote_uri=str(incoming.request.from_.uri))
+        self._incoming = incoming
+        self._invited_at = clock.now()
+        self._leg = incoming.leg
+        incoming.on_cancel = self._on_cancel
+        # RFC 8445 §5.1.1: before anybody is alerted.
+        self._early = EarlyGathering(
+            network=around.network,
+            config=around.account.ice,
+            offers=session_of(incoming.request) is None,
+        )
+        self._enter(CallState.RINGING)
+        incoming.ring()
+
+    async def accept(self, plan: MediaPlan) -> None:
+        """Answer the call; what becomes of it `established` and `ended` tell."""
+        if self._task is None:
+            self._begin(self._answer(plan))
+
+    def reject(self, code: int) -> None:
+        """Refuse the call with a final response, 300 to 699."""
+        if self._task is None:
+            self._begin(self._refuse(Refusal(code=code, reason=REASONS.get(code, "Rejected"))))
+
+    def hang_up(self) -> None:
+        """Refuse a call that rings, say BYE to one that stands."""
+        super().hang_up()
+        self.reject(480)
+
+    def _on_cancel(self) -> None:
+        if self._task is None:
+            self._begin(self._given_up())
+
+    async def _answer(self, plan: MediaPlan) -> None:
+        if self._incoming.is_answered:
+            await self._given_up()
+        offer = session_of(self._incoming.request)
+        self._enter(CallState.GATHERING)
+        media = await self._open_media(plan, offers=offer is None, early=self._early)
+        if self._incoming.is_answered:
+            await self._given_up()
+        if self._hung_up.is_set():
+            raise Interrupted("hung up before the call was answered")
+        body = media.offer() if offer is None else await media.answer(offer)
+        if isinstance(body, Refusal):
+            await self._refuse(body)
+            return
+        leg = self._incoming.accept(body)
+        self._answered_at = clock.now()
+        self._take_leg(leg)
+        self._enter(CallState.CONNECTING)
+        if offer is None:
+            await self._before_end(leg, self._take_answer(media))
+        else:
+            media.answer_sent()
+        await self._talk(leg, plan)
+
+    async def _take_answer(self, media: MediaLeg) -> None:
+        """The INVITE brought no offer, so ours went with the 200: the ACK answers it (RFC 3261 §13.2.1)."""
+        answer = session_of(await self._incoming.acknowledged())
+        if answer is None:
+            raise NoMediaPath("the caller left our offer without an answer")
+        media.apply_answer(answer)
+
+    async def _refuse(self, refusal: Refusal) -> None:
+        if not self._incoming.is_answered:
+            reject(self._incoming, refusal, self._around.account.codecs)
+        raise CallRejected(f"we refused the call: {refusal.code} {refusal.reason}", sip_code=refusal.code)
+
+    async def _end_signalling(self) -> None:
+        if not self._incoming.is_answered:
+            self._incoming.reject(480)
+        try:
+            await super()._end_signalling()
+        finally:
+            await self._early.close()
+
+    async def _given_up(self) -> None:
+        raise CallRejected("the caller gave up before we answered", sip_code=487)

@@ -1,0 +1,141 @@
+"""Offers within a call that stands: the peer's re-INVITEs, and ours (RFC 3261 §14, RFC 8839 §4.4)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from sdp.errors import ExchangeError
+from ua.call.media_leg import MediaLeg
+from ua.call.refusal import Refusal, reject
+from ua.errors import NoMediaPath
+from ua.sip.errors import SipError
+from ua.sip.invite.incoming import IncomingInvite
+from ua.sip.invite.leg import Leg
+from ua.sip.syntax.body import session_of
+
+PEER_RESTARTS_S = 5.0
+"""Seconds that the controlled side waits for a restart by the peer."""
+
+OFFER_TRIES = 2
+"""How often an offer of ours is made where the peer's crosses it."""
+
+
+class Offers:
+    """Answers the re-INVITEs of one leg and sends ours.
+
+    Args:
+        leg: the SIP side.
+        media: the descriptions.
+        codecs: what we have, for a refusal.
+    """
+
+    def __init__(self, leg: Leg, media: MediaLeg, codecs: Sequence[str]) -> None:
+        self._leg = leg
+        self._media = media
+        self._codecs = codecs
+        self._answering: set[asyncio.Task[None]] = set()
+
+    # --- the peer's ---------------------------------------------------------------------------------------
+
+    def receive(self, again: IncomingInvite) -> None:
+        """Hold, resume, session refresh or the updated offer of the peer; or it asks for an offer of ours."""
+        task = asyncio.ensure_future(self._answer(again))
+        self._answering.add(task)
+        task.add_done_callback(self._answered)
+
+    async def _answer(self, again: IncomingInvite) -> None:
+        media = self._media
+        offer = session_of(again.request)
+        body = await (media.offer_in_answer() if offer is None else media.answer(offer))
+        if again.is_answered:
+            # The peer took it back, or the call ended, while we gathered.
+            media.offer_failed()
+        elif isinstance(body, Refusal):
+            reject(again, body, self._codecs)
+        elif offer is None:
+            again.on_ack = lambda ack: media.late_answer(session_of(ack))
+            again.accept(body)
+        else:
+            again.accept(body)
+            media.answer_sent()
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._answering.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            context = {"message": "a re-INVITE was not answered", "exception": task.exception()}
+            asyncio.get_running_loop().call_exception_handler(context)
+
+    async def close(self) -> None:
+        """Answer no more."""
+        for task in self._answering:
+            task.cancel()
+        await asyncio.gather(*self._answering, return_exceptions=True)
+
+    # --- ours ---------------------------------------------------------------------------------------------
+
+    async def tell_selection(self) -> None:
+        """Tell an RFC 5245 peer which pair ICE selected (RFC 8839 §4.3.4)."""
+        media = self._media
+        await self._propose(self._plain_offer, wanted=lambda: media.needs_updated_offer)
+        if media.left_ice:
+            await self._propose(media.restart_offer, wanted=lambda: media.left_ice)
+
+    async def keep_path(self) -> None:
+        """Restart ICE as often as media loses its path; for ever.
+
+        Whose matter it is does so at once, the other side where that did not help.
+
+        Raises:
+            NoMediaPath: it cannot be had again.
+        """
+        media = self._media
+        while True:
+            reason = await media.watch.lost()
+            if not media.watch.is_ours:
+                await asyncio.sleep(PEER_RESTARTS_S)
+            if not media.watch.is_lost:
+                continue
+            problem = await self._propose(media.restart_offer, wanted=lambda: media.watch.is_lost)
+            if problem and media.watch.is_lost:
+                raise NoMediaPath(f"the media path was lost ({reason}) and cannot be restarted: {problem}")
+            await media.path_found()
+            await self.tell_selection()
+
+    async def _plain_offer(self) -> bytes:
+        return self._media.offer()
+
+    async def _propose(self, make: Callable[[], Awaitable[bytes]], *, wanted: Callable[[], bool]) -> str:
+        """Send an offer as long as it is wanted; gives why it came to nothing, empty where it did not.
+
+        Where both sides offer at once the peer's offer goes first, and ours is made anew (RFC 3261 §14.1).
+        """
+        media, problem = self._media, ""
+        for _ in range(OFFER_TRIES):
+            if not wanted():
+                return ""
+            try:
+                done = await self._leg.request("INVITE", body=await make())
+            except ExchangeError as error:
+                problem = str(error)
+            except SipError as error:
+                media.offer_failed()
+                problem = error.what
+            else:
+                body = session_of(done.response)
+                if done.response.is_success and body is not None:
+                    return self._accept(body)
+                media.offer_failed()
+                problem = f"{done.response.status} {done.response.reason}"
+                if done.response.status != 491:
+                    return problem
+            if not await self._leg.wait_out_glare():
+                return problem
+        return problem
+
+    def _accept(self, body: bytes) -> str:
+        try:
+            self._media.apply_answer(body)
+        except NoMediaPath as error:
+            return error.what
+        return ""

@@ -1,0 +1,1 @@
+"""What a user may set: accounts, policies, and the files they are kept in."""

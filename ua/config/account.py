@@ -1,0 +1,325 @@
+"""The values of a configuration file and the account that a phone works with.
+
+`Settings` mirrors the TOML file, section by section; `Account` is what comes out of it once passwords
+are fetched and defaults are filled in. Reading files is the matter of `ua.config.file`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from ice.config import IceConfig
+from ua.config.ice import STRICT, IceSettings, check_ice, ice_config
+from ua.errors import ConfigurationError
+
+SipTransport = Literal["udp", "tcp"]
+"""Transport of SIP messages; a request too large for UDP goes by TCP anyway (RFC 3261 §18.1.1)."""
+
+CodecName = Literal["PCMU", "PCMA"]
+"""rtpmap names of the codecs there are."""
+
+ANONYMOUS_URI = "sip:anonymous@anonymous.invalid"
+"""Who we are without an account (RFC 3261 §8.1.1.3)."""
+
+PASSWORD_VARIABLE = "ICEPHONE_PASSWORD"  # noqa: S105  the name of the variable, not its content
+"""Environment variable that holds the password where the file names no other."""
+
+TURN_PASSWORD_VARIABLE = "ICEPHONE_TURN_PASSWORD"  # noqa: S105  the name of the variable, not its content
+"""The same for TURN servers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSettings:
+    """`[account]`: who we are to others and to our server.
+
+    Attributes:
+        uri: address of record, "sip:alice@example.com".
+        display_name: name shown beside the URI.
+        auth_user: user name for authentication; None takes the user part of `uri`.
+        password_file: file whose first line is the password.
+        password_env: environment variable that holds the password.
+        proxy: outbound proxy, "sip:proxy.example.com:5060"; None sends straight to the URI's host.
+        registrar: where REGISTER goes, "sip:example.com"; None takes the host of `uri`.
+        transport: preferred transport of SIP messages.
+        expires_s: seconds a registration shall last.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
+
+    uri: str = ANONYMOUS_URI
+    display_name: str = ""
+    auth_user: str | None = None
+    password_file: Path | None = None
+    password_env: str | None = None
+    proxy: str | None = None
+    registrar: str | None = None
+    transport: SipTransport = "udp"
+    expires_s: int = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SipSettings:
+    """`[sip]`: our end of the signalling.
+
+    Attributes:
+        listen: "host:port" to receive on; port 0 takes any, host 0.0.0.0 or [::] listens everywhere.
+        user_agent: text of the User-Agent and Server header; empty leaves it out.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
+
+    listen: str = "0.0.0.0:0"
+    user_agent: str = "icephone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSettings:
+    """`[media]`: the audio.
+
+    Attributes:
+        codecs: what we offer and accept, best first.
+        ptime_ms: ms of audio in a packet, 10 to 60 in steps of 10.
+        dscp: mark of media and checks for the routers, 0 to 63; 46 is usual for voice, 0 is no mark.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
+
+    codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
+    ptime_ms: int = 20
+    dscp: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A whole configuration file; every section and key may be left out."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
+
+    account: AccountSettings = AccountSettings()
+    sip: SipSettings = SipSettings()
+    ice: IceSettings = field(default_factory=IceSettings)
+    media: MediaSettings = MediaSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Everything that one phone needs to know; comes from `Settings.account` and its siblings.
+
+    Attributes:
+        uri: address of record.
+        display_name: name shown beside the URI, may be empty.
+        auth_user: user name for authentication.
+        password: password, None where there is none; never shown.
+        proxy: outbound proxy URI or None.
+        registrar: registrar URI.
+        transport: preferred SIP transport.
+        expires_s: seconds a registration shall last.
+        listen_host: address to receive SIP on.
+        listen_port: its port, 0 for any.
+        user_agent: text of User-Agent, may be empty.
+        ice: policy of ICE.
+        ice_required: calls without ICE are refused.
+        codecs: rtpmap names, best first.
+        ptime_ms: ms of audio in a packet.
+        dscp: mark of media and checks, 0 for none.
+    """
+
+    uri: str = ANONYMOUS_URI
+    display_name: str = ""
+    auth_user: str = "anonymous"
+    password: str | None = field(default=None, repr=False)
+    proxy: str | None = None
+    registrar: str = "sip:anonymous.invalid"
+    transport: SipTransport = "udp"
+    expires_s: int = 300
+    listen_host: str = "0.0.0.0"  # noqa: S104  a phone is there to be reached
+    listen_port: int = 0
+    user_agent: str = "icephone"
+    ice: IceConfig = field(default_factory=IceConfig)
+    ice_required: bool = False
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    ptime_ms: int = 20
+    dscp: int = 0
+
+    @property
+    def anonymous(self) -> bool:
+        """True where no account is configured: direct calls work, registering does not."""
+        return self.uri == ANONYMOUS_URI
+
+    @property
+    def domain(self) -> str | None:
+        """Host of `uri`, None for the anonymous account."""
+        return None if self.anonymous else split_sip_uri(self.uri).host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SipUriParts:
+    """The parts of a SIP URI that a person types."""
+
+    user: str | None
+    host: str
+    port: int | None
+    parameters: str
+
+
+_SIP_URI = re.compile(
+    r"sip:(?:(?P<user>[A-Za-z0-9\-_.!~*'()&=+$,;?/%]+)(?::[^@\s]*)?@)?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.\-]*[A-Za-z0-9])?\.?)"
+    r"(?::(?P<port>[0-9]{1,5}))?(?P<parameters>(?:;[^\s;?]+)*)(?:\?[^\s]*)?",
+    re.IGNORECASE,
+)
+
+
+def split_sip_uri(uri: str) -> SipUriParts:
+    """The parts of `uri` (RFC 3261 §19.1); ValueError, with a sentence for people, where it is none."""
+    if uri.lower().startswith("sips:"):
+        raise ValueError(f"{uri!r} asks for TLS (sips:), which this version does not speak")
+    if not uri.lower().startswith("sip:"):
+        raise ValueError(f"{uri!r} is not a SIP URI: it does not begin with sip:")
+    match = _SIP_URI.fullmatch(uri)
+    if match is None:
+        raise ValueError(f"{uri!r} is not a SIP URI: expected sip:user@host or sip:host:port")
+    port = None if match["port"] is None else int(match["port"])
+    if port is not None and not 0 < port < 65536:
+        raise ValueError(f"{uri!r} has port {port}, which is not between 1 and 65535")
+    return SipUriParts(
+        user=match["user"], host=match["host"].strip("[]"), port=port, parameters=match["parameters"]
+    )
+
+
+def split_listen(listen: str) -> tuple[str, int]:
+    """Host and port of "host:port", "[v6]:port", "host" or ":port"; ValueError where it is none."""
+    match = re.fullmatch(
+        r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]\s]*))(?::(?P<port>[0-9]{1,5}))?", listen
+    )
+    if match is None or int(match["port"] or 0) > 65535:
+        raise ValueError(f"{listen!r} is no address to listen on: expected host:port, e.g. 0.0.0.0:5060")
+    return match["v6"] or match["host"] or "0.0.0.0", int(match["port"] or 0)  # noqa: S104
+
+
+def check_settings(settings: Settings) -> None:
+    """Check what types cannot say; ConfigurationError names the key."""
+    account = settings.account
+    for name, uri in (("uri", account.uri), ("proxy", account.proxy), ("registrar", account.registrar)):
+        if uri is not None:
+            _check(f"account.{name}", split_sip_uri, uri)
+    if split_sip_uri(account.uri).user is None:
+        raise ConfigurationError(
+            f"account.uri: {account.uri!r} has no user part", hint='write uri = "sip:user@domain"'
+        )
+    if account.password_file is not None and account.password_env is not None:
+        raise ConfigurationError(
+            "account.password_env: password_file is set as well", hint="keep one of the two"
+        )
+    _check("sip.listen", split_listen, settings.sip.listen)
+    for key, value, low, high in (
+        ("account.expires_s", account.expires_s, 60, 86400),
+        ("media.ptime_ms", settings.media.ptime_ms, 10, 60),
+        ("media.dscp", settings.media.dscp, 0, 63),
+    ):
+        if not low <= value <= high:
+            raise ConfigurationError(f"{key}: {value} is not between {low} and {high}")
+    if settings.media.ptime_ms % 10:
+        raise ConfigurationError(f"media.ptime_ms: {settings.media.ptime_ms} is not a multiple of 10")
+    if not settings.media.codecs or len(set(settings.media.codecs)) != len(settings.media.codecs):
+        raise ConfigurationError("media.codecs: the list is empty or names a codec twice")
+    check_ice(settings.ice)
+
+
+def _check(key: str, parse: Callable[[str], object], text: str) -> None:
+    try:
+        parse(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{key}: {error}") from None
+
+
+def read_password_file(path: Path) -> str:
+    """First line of `path` without its line end; ConfigurationError where there is none."""
+    try:
+        with path.expanduser().open(encoding="utf-8") as file:
+            password = file.readline().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(
+            f"the password file {path} cannot be read: {reason}",
+            hint="check the path and its permissions; the first line is the password",
+        ) from error
+    if not password:
+        raise ConfigurationError(f"the password file {path} is empty", hint="its first line is the password")
+    return password
+
+
+def account_from(
+    settings: Settings, *, environ: Mapping[str, str], password_file: Path | None = None
+) -> Account:
+    """The account of `settings`; its password comes from a file or from `environ`.
+
+    Order: `password_file` (an argument of the command), `account.password_file`, the variable named by
+    `account.password_env` (which must then be set), ICEPHONE_PASSWORD. Raises ConfigurationError.
+    """
+    check_settings(settings)
+    account = settings.account
+    parts = split_sip_uri(account.uri)
+    password = _password(
+        password_file or account.password_file,
+        account.password_env,
+        "account.password_env",
+        PASSWORD_VARIABLE,
+        environ,
+    )
+    host, port = split_listen(settings.sip.listen)
+    port_suffix = "" if parts.port is None else f":{parts.port}"
+    registrar_host = f"[{parts.host}]" if ":" in parts.host else parts.host
+    return Account(
+        uri=account.uri,
+        display_name=account.display_name,
+        auth_user=account.auth_user or parts.user or "anonymous",
+        password=password,
+        proxy=account.proxy,
+        registrar=account.registrar or f"sip:{registrar_host}{port_suffix}",
+        transport=account.transport,
+        expires_s=account.expires_s,
+        listen_host=host,
+        listen_port=port,
+        user_agent=settings.sip.user_agent,
+        ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
+        ice_required=settings.ice.required,
+        codecs=settings.media.codecs,
+        ptime_ms=settings.media.ptime_ms,
+        dscp=settings.media.dscp,
+    )
+
+
+def _turn_password(ice: IceSettings, environ: Mapping[str, str]) -> str:
+    """The password of our account at the TURN servers, empty where there is neither."""
+    if not ice.turn or not ice.turn_user:
+        return ""
+    key = "ice.turn_password_env"
+    password = _password(ice.turn_password_file, ice.turn_password_env, key, TURN_PASSWORD_VARIABLE, environ)
+    if not password:
+        raise ConfigurationError(
+            f"ice.turn_user: there is no password for {ice.turn_user!r}",
+            hint=f"set turn_password_file or turn_password_env, or export {TURN_PASSWORD_VARIABLE}",
+        )
+    return password
+
+
+def _password(
+    file: Path | None, variable: str | None, key: str, default: str, environ: Mapping[str, str]
+) -> str | None:
+    """The password in `file`, in `variable` (named by the setting `key`), or in the variable `default`."""
+    if file is not None:
+        return read_password_file(file)
+    if variable is None:
+        return environ.get(default)
+    password = environ.get(variable)
+    if password is None:
+        raise ConfigurationError(
+            f"{key}: the environment has no variable {variable}",
+            hint=f"export {variable}, or name a file instead",
+        )
+    return password

@@ -1,0 +1,1 @@
+"""The transport layer: sockets and connections (RFC 3261 §18)."""

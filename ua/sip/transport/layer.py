@@ -1,0 +1,139 @@
+"""The transport layer: sockets, and which of them a message leaves by (RFC 3261 §18)."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from ice.types import TransportAddress
+from ua.sip.config import SipConfig
+from ua.sip.errors import SipUnreachable
+from ua.sip.syntax.uri import Uri
+from ua.sip.transport.hop import Hop, SipTransport
+from ua.sip.transport.locate import Target, locate
+from ua.sip.transport.tcp_channel import TcpChannel, bind_tcp
+from ua.sip.transport.udp_channel import UdpChannel, bind_udp, family_of, local_towards
+
+_BIND_ATTEMPTS: Final = 20
+
+
+class TransportLayer:
+    """UDP socket, TCP listener and TCP connections of one endpoint.
+
+    `on_message(data, source)` gets each datagram and each framed message; `on_fault(source, reason)` a stream
+    that cannot be read; `on_connection(hop, state)` what becomes of connections;
+    `on_unreachable(remote, reason)` what the network says of datagrams.
+    """
+
+    def __init__(
+        self,
+        config: SipConfig,
+        *,
+        on_message: Callable[[bytes, Hop], None],
+        on_fault: Callable[[Hop, str], None],
+        on_connection: Callable[[Hop, str], None],
+        on_unreachable: Callable[[TransportAddress, str], None],
+    ) -> None:
+        self._config = config
+        self._on_message = on_message
+        self._on_fault = on_fault
+        self._on_connection = on_connection
+        self._on_unreachable = on_unreachable
+        self._family = family_of(config.host)
+        self._udp: UdpChannel | None = None
+        self._tcp: TcpChannel | None = None
+        self.local: dict[SipTransport, TransportAddress] = {}
+
+    async def start(self) -> None:
+        """Bind; UDP and TCP share one port number (RFC 3261 §18.1.1). Raises SipUnreachable."""
+        udp, tcp = self._bind()
+        if udp is not None:
+            self._udp = UdpChannel(
+                udp,
+                on_datagram=lambda data, remote: self._on_message(data, Hop(transport="udp", remote=remote)),
+                on_unreachable=self._on_unreachable,
+            )
+            self.local["udp"] = self._udp.local
+        if tcp is not None:
+            self._tcp = TcpChannel(
+                self._config,
+                on_message=lambda number, remote, data: self._on_message(data, _tcp_hop(remote, number)),
+                on_fault=lambda remote, reason: self._on_fault(_tcp_hop(remote, None), reason),
+                on_connection=lambda number, remote, state: self._on_connection(
+                    _tcp_hop(remote, number), state
+                ),
+            )
+            name = tcp.getsockname()
+            self.local["tcp"] = TransportAddress(host=name[0], port=name[1])
+            await self._tcp.listen(tcp)
+
+    async def close(self) -> None:
+        """Close every socket."""
+        if self._udp is not None:
+            self._udp.close()
+            self._udp = None
+        if self._tcp is not None:
+            await self._tcp.close()
+            self._tcp = None
+
+    async def locate(self, uri: Uri) -> tuple[Target, ...]:
+        """Addresses of a URI, best first; raises SipUnreachable."""
+        bound = tuple(transport for transport in self._config.transports if transport in self.local)
+        return await locate(uri, transports=bound, family=self._family)
+
+    async def open(self, target: Target) -> Hop:
+        """A hop to send by; for TCP an open connection is used again. Raises SipUnreachable."""
+        if target.transport == "udp":
+            if self._udp is None:
+                raise SipUnreachable("UDP is not in use here")
+            return Hop(transport="udp", remote=target.address)
+        if self._tcp is None:
+            raise SipUnreachable("TCP is not in use here")
+        return _tcp_hop(target.address, await self._tcp.connect(target.address, self._config.host))
+
+    def sent_by(self, hop: Hop) -> TransportAddress:
+        """The address and port where we can be reached from there: for Via and Contact.
+
+        Raises SipUnreachable where there is no way.
+        """
+        bound = self.local[hop.transport]
+        if bound.host not in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
+            return bound
+        try:
+            return TransportAddress(host=local_towards(hop.remote), port=bound.port)
+        except OSError as error:
+            raise SipUnreachable(f"no way to {hop.remote.host}", seen=error.strerror or str(error)) from error
+
+    def send(self, hop: Hop, data: bytes) -> str:
+        """Send; empty where it left, else what went wrong."""
+        if hop.transport == "udp":
+            return self._udp.send(data, hop.remote) if self._udp is not None else "closed"
+        if self._tcp is None or hop.connection is None:
+            return "the connection is closed"
+        return self._tcp.send(hop.connection, data)
+
+    def _bind(self) -> tuple[socket.socket | None, socket.socket | None]:
+        config = self._config
+        error: OSError | None = None
+        for _ in range(_BIND_ATTEMPTS if config.port == 0 else 1):
+            udp: socket.socket | None = None
+            try:
+                if "udp" in config.transports:
+                    udp = bind_udp(config.host, config.port)
+                if "tcp" not in config.transports:
+                    return udp, None
+                port = udp.getsockname()[1] if udp is not None else config.port
+                return udp, bind_tcp(config.host, port)
+            except OSError as failure:
+                error = failure
+                if udp is not None:
+                    udp.close()
+        raise SipUnreachable(
+            f"cannot use {config.host} port {config.port} for SIP",
+            seen=(error.strerror or str(error)) if error else "",
+        ) from error
+
+
+def _tcp_hop(remote: TransportAddress, connection: int | None) -> Hop:
+    return Hop(transport="tcp", remote=remote, connection=connection)

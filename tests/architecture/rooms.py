@@ -122,6 +122,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "registration",
         "sip.endpoint",
         "sip.exchange",
+        "sip.invite.forks",
         "sip.invite.incoming",
         "sip.invite.leg",
         "sip.invite.outgoing",

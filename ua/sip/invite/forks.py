@@ -1,0 +1,154 @@
+"""One INVITE and the phones that it reached: early dialogs, several answers (RFC 3261 §13.2.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Protocol
+
+from ua.sip.auth import DigestClient
+from ua.sip.dialog import Dialog
+from ua.sip.errors import SipError, SipParseError
+from ua.sip.invite.leg import Leg
+from ua.sip.stack import Stack
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Request, Response, make_response
+from ua.sip.users import Sent
+
+
+class ForksOwner(Protocol):
+    """The call that the INVITE is for."""
+
+    @property
+    def is_cancelled(self) -> bool:
+        """True once the caller gave up."""
+
+    def take_leg(self, leg: Leg) -> bool:
+        """A phone answered; True where the call is with this one from now on."""
+
+    def take_provisional(self, response: Response) -> None:
+        """A 1xx but 100."""
+
+    def answer_to(self, response: Response) -> bytes:
+        """The SDP for the ACK to a 2xx; empty where the INVITE held the offer."""
+
+
+class Forks:
+    """The transaction of one INVITE, with a leg for each To tag that came back.
+
+    `send` it, await `final`. Each 2xx is acknowledged here; of several the owner keeps one, the others get
+    BYE (RFC 3261 §13.2.2.4). A failure ends all early dialogs (§13.2.2.3).
+
+    Attributes:
+        early: legs that ring, by To tag.
+        answered: legs that said 2xx, by To tag.
+        sent: the INVITE as it went out, None before.
+    """
+
+    def __init__(self, stack: Stack, digest: DigestClient | None, owner: ForksOwner) -> None:
+        self._stack = stack
+        self._digest = digest
+        self._owner = owner
+        self.early: dict[str, Leg] = {}
+        self.answered: dict[str, Leg] = {}
+        self.sent: Sent | None = None
+        self._final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+    async def send(self, draft: Request) -> Request:
+        """Send the INVITE; gives it as it went out. Raises SipUnreachable."""
+        self.sent = await self._stack.start_request(draft, self, contact=())
+        return self.sent.request
+
+    async def final(self) -> Response:
+        """The final response that counts; a 2xx once it is kept. Raises SipTimeout, SipUnreachable."""
+        return await self._final
+
+    def cancel(self, headers: Headers | None = None) -> None:
+        """CANCEL the INVITE, now or after its first 1xx."""
+        if self.sent is not None:
+            self._stack.cancel(self.sent.key, headers)
+
+    def drop_early(self, reason: str) -> None:
+        """End the early dialogs; nothing is sent."""
+        for leg in self.early.values():
+            leg.finish("local", reason)
+        self.early.clear()
+
+    # what the stack says
+
+    def on_response(self, response: Response) -> None:
+        """A response to the INVITE."""
+        if response.is_provisional:
+            self._on_provisional(response)
+        elif response.is_success:
+            self._on_success(response)
+        else:
+            self.drop_early("not answered")
+            self._settle(response)
+
+    def on_failure(self, error: SipError) -> None:
+        """No final response will come."""
+        self.drop_early("not answered")
+        if not self._final.done():
+            self._final.set_exception(error)
+            self._final.exception()  # seen: the one who waits may have been cancelled
+
+    def on_ended(self) -> None:
+        """64*T1 after the first 2xx the dialogs that are still early are over (RFC 3261 §13.2.2.4)."""
+        self.drop_early("not answered")
+
+    def _on_provisional(self, response: Response) -> None:
+        if response.status == 100:
+            return
+        tag = response.to.tag
+        if tag is not None and tag not in self.early and tag not in self.answered:
+            try:
+                self.early[tag] = Leg(self._stack, self._dialog(response), self._digest)
+            except SipParseError as error:
+                self._stack.report.counters[f"bad 1xx: {error.reason}"] += 1
+        self._owner.take_provisional(response)
+
+    def _on_success(self, response: Response) -> None:
+        tag = response.to.tag or ""
+        sent = self._request()
+        if tag in self.answered:
+            self._stack.spawn(self.answered[tag].acknowledge(sent))
+            return
+        usable = True
+        leg = self.early.pop(tag, None)
+        try:
+            if leg is None:
+                leg = Leg(self._stack, self._dialog(response), self._digest)
+            else:
+                leg.dialog.confirm(response)
+        except SipParseError:
+            usable = False
+            bare = replace(response, headers=response.headers.without("contact", "record-route"))
+            leg = leg or Leg(self._stack, self._dialog(bare), self._digest)
+        self.answered[tag] = leg
+        wanted = usable and self._owner.take_leg(leg)
+        self._stack.spawn(self._acknowledge(leg, sent, response, wanted=wanted))
+        if wanted:
+            self._settle(response)
+        elif self._owner.is_cancelled:
+            self._settle(make_response(sent, 487))
+        else:
+            self._settle(make_response(sent, 502, "Bad Contact in 2xx"))
+
+    async def _acknowledge(self, leg: Leg, sent: Request, response: Response, *, wanted: bool) -> None:
+        answer = self._owner.answer_to(response) if wanted and not sent.body else b""
+        await leg.acknowledge(sent, answer)
+        if not wanted:
+            await leg.bye(reason="cancelled" if self._owner.is_cancelled else "answered elsewhere")
+
+    def _dialog(self, response: Response) -> Dialog:
+        return Dialog.of_caller(self._request(), response)
+
+    def _request(self) -> Request:
+        if self.sent is not None:
+            return self.sent.request
+        raise SipParseError("a response before the request")
+
+    def _settle(self, response: Response) -> None:
+        if not self._final.done():
+            self._final.set_result(response)

@@ -89,14 +89,18 @@ class OutgoingInvite:
                 return make_response(request, 487)
             self._forks = forks = Forks(self._stack, self._digest, self)
             self.request = await forks.send(request)
-            if self._cancelled:
-                forks.cancel(self._cancel_headers)
+            self._cancel_if_wanted(forks)
             response = await forks.final()
             if response.status not in (401, 407) or self._cancelled:
                 return response
             self.auth_problem = "no credentials" if run is None else run.challenged(response)
             if self.auth_problem:
                 return response
+
+    def _cancel_if_wanted(self, forks: Forks) -> None:
+        """The caller may have given up while the INVITE found its way."""
+        if self._cancelled:
+            forks.cancel(self._cancel_headers)
 
     # what the forks say
 

@@ -12,10 +12,11 @@ from ice.net.network import Network
 from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
 from ua import codec_mapping
-from ua.call.call import Call, CallSurroundings
+from ua.call.call import Call
 from ua.call.incoming import IncomingCall
 from ua.call.info import TRICKLE_ICE
 from ua.call.outgoing import OutgoingCall
+from ua.call.surroundings import CallSurroundings
 from ua.config.account import Account, SipTransport
 from ua.errors import ConfigurationError, UsageError
 from ua.events import EventLog

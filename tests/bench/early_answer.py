@@ -70,7 +70,7 @@ async def ms_to_media(*, early: bool, round_trip_s: float = 0.0) -> float:
         call = await phone.place(str(peer.uri), MediaPlan(source=Silence()))
         invite = await peer.receive_request("INVITE")
         answer = await answered(leg, session_of(invite))
-        leg.answer_sent()
+        leg.descriptions.answer_sent()
         starting = asyncio.ensure_future(leg.start())
         if early:
             peer.answer(invite, 183, ("Content-Type", "application/sdp"), tag="a", body=answer)

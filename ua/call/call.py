@@ -4,53 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
-from ice.net.network import Network
-from media.engine import MediaEngine
 from media.statistics import MediaStatistics
 from ua import clock
 from ua.call.gathering import EarlyGathering
 from ua.call.info import InfoRequests
 from ua.call.media_leg import MediaLeg
 from ua.call.offers import Offers
-from ua.call.path_figures import traffic
+from ua.call.outcome import Times, make_result, one_way
 from ua.call.state import CallState, next_state
-from ua.config.account import Account
-from ua.errors import Interrupted, MediaOneWay, NoMediaPath, UaError
-from ua.events import EventLog
+from ua.call.surroundings import CallSurroundings
+from ua.call.waiting import first, pause
+from ua.errors import Interrupted, NoMediaPath, UaError
 from ua.plan import MediaPlan
-from ua.results import CallResult, PathChange
+from ua.results import CallResult
 from ua.sip.invite.leg import Leg
-
-ONE_WAY_PACKETS = 25
-"""Half a second of media sent without one packet coming back is a one-way call."""
 
 CLOSE_S = 3.0
 """Seconds that a call gets to end cleanly when the phone is switched off."""
-
-Value = TypeVar("Value")
-
-
-class CallSurroundings:
-    """What a phone lends to each of its calls.
-
-    Attributes:
-        account: who we are.
-        network: where media sockets come from.
-        engine: the clock of all media.
-        log: event log.
-        party: our name in it.
-    """
-
-    def __init__(
-        self, *, account: Account, network: Network, engine: MediaEngine, log: EventLog, party: str
-    ) -> None:
-        self.account = account
-        self.network = network
-        self.engine = engine
-        self.log = log
-        self.party = party
 
 
 class Call:
@@ -74,9 +45,7 @@ class Call:
         self._offers: Offers | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Future[None] | None = None
-        self._invited_at: float | None = None
-        self._answered_at: float | None = None
-        self._ended_at: float | None = None
+        self._times = Times()
 
     # --- what the owner may know and do -------------------------------------------------------------------
 
@@ -136,8 +105,8 @@ class Call:
         await self._finish(error)
 
     async def _finish(self, error: UaError | None) -> None:
-        if self._ended_at is None:
-            self._ended_at = clock.now()
+        if self._times.ended is None:
+            self._times.ended = clock.now()
         try:
             await self._end_signalling()
             if self._offers is not None:
@@ -149,8 +118,15 @@ class Call:
                 self._conclude(error)
 
     def _conclude(self, error: UaError | None) -> None:
-        error = error or self._one_way()
-        result = self._make_result(error)
+        error = error or one_way(self._media)
+        result = make_result(
+            self._media,
+            self._times,
+            error,
+            party=self._around.party,
+            call_id=self.id,
+            remote=self.remote_uri,
+        )
         self._enter(CallState.ENDED, error.what if error is not None else "")
         self._around.log.record(
             clock.now(), self._around.party, "call", "verdict", result=result.result, why=result.why
@@ -163,14 +139,14 @@ class Call:
     def _close_media(self) -> Awaitable[None]:
         """Begin to close the media, once; await the result to see it closed."""
         if self._closing is None:
-            closing = _pause(0) if self._media is None else self._media.close()
+            closing = pause(0) if self._media is None else self._media.close()
             self._closing = asyncio.ensure_future(closing)
         return self._closing
 
     def _on_leg_end(self, _: object) -> None:
         """The signalling is over: let go of the path before its loss looks like a fault."""
-        if self._ended_at is None:
-            self._ended_at = clock.now()
+        if self._times.ended is None:
+            self._times.ended = clock.now()
         self._close_media()
 
     async def _end_signalling(self) -> None:
@@ -193,13 +169,13 @@ class Call:
         await self._until_over(leg, self._converse(media, plan))
 
     async def _tell_selection(self, leg: Leg, media: MediaLeg) -> None:
-        if media.needs_updated_offer and self._offers is not None:
+        if media.descriptions.needs_updated_offer and self._offers is not None:
             await self._until_over(leg, self._offers.tell_selection())
 
     async def _converse(self, media: MediaLeg, plan: MediaPlan) -> None:
         """Return when the plan says that we hang up; meanwhile the path is kept."""
         talking = asyncio.ensure_future(_conversation(media, plan))
-        keeping = asyncio.ensure_future(_pause(None) if self._offers is None else self._offers.keep_path())
+        keeping = asyncio.ensure_future(pause(None) if self._offers is None else self._offers.keep_path())
         try:
             done, _ = await asyncio.wait({talking, keeping}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -220,30 +196,16 @@ class Call:
         """Await `work`; False where somebody hung up first, `work` is cancelled then."""
         return await self._first(work, leg.ended)
 
-    async def _first(self, work: Awaitable[object], end: asyncio.Future[Value] | None = None) -> bool:
-        """Await `work` until we hang up or `end` is done; True where `work` was first."""
-        task: asyncio.Future[object] = asyncio.ensure_future(work)
-        hung_up: asyncio.Future[object] = asyncio.ensure_future(self._hung_up.wait())
-        watched: set[asyncio.Future[object] | asyncio.Future[Value]] = {task, hung_up}
-        if end is not None:
-            watched.add(end)
-        try:
-            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                task.result()
-                return True
-            return False
-        finally:
-            for mine in (task, hung_up):
-                mine.cancel()
-            await asyncio.gather(task, hung_up, return_exceptions=True)
+    async def _first(self, work: Awaitable[object], *ends: Awaitable[object]) -> bool:
+        """Await `work` until we hang up or one of `ends` is done; True where `work` was first."""
+        return await first(work, self._hung_up.wait(), *ends)
 
     def _take_leg(self, leg: Leg) -> None:
         self._leg = leg
         if self._media is not None:
-            self._offers = Offers(leg, self._media, self._around.account.codecs)
+            self._offers = Offers(leg, self._media.descriptions, self._around.account.codecs)
             leg.on_reinvite = self._offers.receive
-            leg.on_request = InfoRequests(self._media).receive
+            leg.on_request = InfoRequests(self._media.descriptions).receive
         leg.ended.add_done_callback(self._on_leg_end)
 
     # --- figures ------------------------------------------------------------------------------------------
@@ -254,55 +216,6 @@ class Call:
         self.state = next_state(self.state, state)
         self._around.log.record(
             clock.now(), self._around.party, "call", "state", state=state, reason=reason, call_id=self.id
-        )
-
-    def _one_way(self) -> UaError | None:
-        """The error of a call that talked into the void."""
-        figures = self.statistics
-        if figures is None or self._media is None:
-            return None
-        sends, receives = self._media.wants_media
-        if sends and receives and figures.sent.packets >= ONE_WAY_PACKETS and not figures.received.packets:
-            refused = ", ".join(f"{count} {reason}" for reason, count in figures.refused.items())
-            return MediaOneWay(
-                f"{figures.sent.packets} RTP packets were sent and none was accepted",
-                seen=f"refused packets: {refused}" if refused else "no packet arrived",
-                hint="a firewall or NAT may let packets through in one direction only",
-            )
-        return None
-
-    def _since_invite(self, at: float | None) -> float | None:
-        return None if at is None or self._invited_at is None else (at - self._invited_at) * 1000
-
-    def _make_result(self, error: UaError | None) -> CallResult:
-        media, figures = self._media, self.statistics
-        duration = None
-        if self._answered_at is not None and self._ended_at is not None:
-            duration = (self._ended_at - self._answered_at) * 1000
-        changes: tuple[PathChange, ...] = ()
-        if media is not None and self._invited_at is not None and self._ended_at is not None:
-            # What happens while both sides let go of the path is no change of it.
-            changes = media.path_changes(self._invited_at, self._ended_at)
-        base = CallResult() if error is None else CallResult.failed(error)
-        return CallResult(
-            result=base.result,
-            error=base.error,
-            sip_code=base.sip_code,
-            party=self._around.party,
-            call_id=self.id or None,
-            remote=self.remote_uri,
-            setup_ms=self._since_invite(self._answered_at),
-            media_ms=None if figures is None else self._since_invite(figures.first_received_at),
-            duration_ms=duration,
-            ice=None if media is None else media.ice_summary(),
-            codec=None if media is None else media.codec,
-            sent=None if figures is None else traffic(figures.sent),
-            received=None if figures is None else traffic(figures.received),
-            delay_p50_ms=None if figures is None or figures.delay_ms is None else figures.delay_ms.p50,
-            delay_p99_ms=None if figures is None or figures.delay_ms is None else figures.delay_ms.p99,
-            mos=None if figures is None else figures.mos,
-            path_changes=changes,
-            why="" if media is None else media.why,
         )
 
     async def _open_media(
@@ -326,14 +239,6 @@ async def _conversation(media: MediaLeg, plan: MediaPlan) -> None:
     """Return when the plan says that we hang up."""
     if plan.duration_s is None and plan.tail_s is not None:
         await media.spoken()
-        await _pause(plan.tail_s)
+        await pause(plan.tail_s)
     else:
-        await _pause(plan.duration_s)
-
-
-async def _pause(seconds: float | None) -> None:
-    """Wait; for ever where `seconds` is None."""
-    if seconds is None:
-        await asyncio.get_running_loop().create_future()
-    else:
-        await asyncio.sleep(seconds)
+        await pause(plan.duration_s)

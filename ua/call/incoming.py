@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ua import clock
-from ua.call.call import Call, CallSurroundings
+from ua.call.call import Call
 from ua.call.gathering import EarlyGathering
 from ua.call.media_leg import MediaLeg
 from ua.call.refusal import Refusal, reject
 from ua.call.state import CallState
+from ua.call.surroundings import CallSurroundings
 from ua.errors import CallRejected, Interrupted, NoMediaPath
 from ua.plan import MediaPlan
 from ua.sip.invite.incoming import IncomingInvite
@@ -26,7 +27,7 @@ class IncomingCall(Call):
     def __init__(self, around: CallSurroundings, incoming: IncomingInvite) -> None:
         super().__init__(around, remote_uri=str(incoming.request.from_.uri))
         self._incoming = incoming
-        self._invited_at = clock.now()
+        self._times.invited = clock.now()
         self._leg = incoming.leg
         incoming.on_cancel = self._on_cancel
         # RFC 8445 §5.1.1: before anybody is alerted.
@@ -67,18 +68,18 @@ class IncomingCall(Call):
             await self._given_up()
         if self._hung_up.is_set():
             raise Interrupted("hung up before the call was answered")
-        body = media.offer() if offer is None else await media.answer(offer)
+        body = media.descriptions.offer() if offer is None else await media.descriptions.answer(offer)
         if isinstance(body, Refusal):
             await self._refuse(body)
             return
         leg = self._incoming.accept(body)
-        self._answered_at = clock.now()
+        self._times.answered = clock.now()
         self._take_leg(leg)
         self._enter(CallState.CONNECTING)
         if offer is None:
             await self._before_end(leg, self._take_answer(media))
         else:
-            media.answer_sent()
+            media.descriptions.answer_sent()
         await self._talk(leg, plan)
 
     async def _take_answer(self, media: MediaLeg) -> None:
@@ -86,7 +87,7 @@ class IncomingCall(Call):
         answer = session_of(await self._incoming.acknowledged())
         if answer is None:
             raise NoMediaPath("the caller left our offer without an answer")
-        media.apply_answer(answer)
+        media.descriptions.apply_answer(answer)
 
     async def _refuse(self, refusal: Refusal) -> None:
         if not self._incoming.is_answered:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sdp.fragment import CONTENT_TYPE
-from ua.call.media_leg import MediaLeg
+from ua.call.descriptions import Descriptions
 from ua.sip.invite.incoming import IncomingRequest
 from ua.sip.syntax.headers import Headers
 
@@ -17,11 +17,11 @@ class InfoRequests:
     """Answers the requests of one leg that are not INVITE, BYE, ACK or OPTIONS.
 
     Args:
-        media: takes the candidates.
+        descriptions: take the candidates.
     """
 
-    def __init__(self, media: MediaLeg) -> None:
-        self._media = media
+    def __init__(self, descriptions: Descriptions) -> None:
+        self._descriptions = descriptions
 
     def receive(self, request: IncomingRequest) -> None:
         """Answer one: INFO of the package that we know is taken, others learn what we know."""
@@ -40,4 +40,4 @@ class InfoRequests:
         elif message.content_type != CONTENT_TYPE:
             request.respond(415, headers=Headers.of(("Accept", CONTENT_TYPE)))
         else:
-            request.respond(200 if self._media.take_fragment(message.body) else 400)
+            request.respond(200 if self._descriptions.take_fragment(message.body) else 400)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from sdp.errors import ExchangeError
-from ua.call.media_leg import MediaLeg
+from ua.call.descriptions import Descriptions
 from ua.call.refusal import Refusal, reject
 from ua.errors import NoMediaPath
 from ua.sip.errors import SipError
@@ -26,13 +26,13 @@ class Offers:
 
     Args:
         leg: the SIP side.
-        media: the descriptions.
+        descriptions: what both sides say.
         codecs: what we have, for a refusal.
     """
 
-    def __init__(self, leg: Leg, media: MediaLeg, codecs: Sequence[str]) -> None:
+    def __init__(self, leg: Leg, descriptions: Descriptions, codecs: Sequence[str]) -> None:
         self._leg = leg
-        self._media = media
+        self._descriptions = descriptions
         self._codecs = codecs
         self._answering: set[asyncio.Task[None]] = set()
 
@@ -45,20 +45,20 @@ class Offers:
         task.add_done_callback(self._answered)
 
     async def _answer(self, again: IncomingInvite) -> None:
-        media = self._media
+        descriptions = self._descriptions
         offer = session_of(again.request)
-        body = await (media.offer_in_answer() if offer is None else media.answer(offer))
+        body = await (descriptions.offer_in_answer() if offer is None else descriptions.answer(offer))
         if again.is_answered:
             # The peer took it back, or the call ended, while we gathered.
-            media.offer_failed()
+            descriptions.offer_failed()
         elif isinstance(body, Refusal):
             reject(again, body, self._codecs)
         elif offer is None:
-            again.on_ack = lambda ack: media.late_answer(session_of(ack))
+            again.on_ack = lambda ack: descriptions.late_answer(session_of(ack))
             again.accept(body)
         else:
             again.accept(body)
-            media.answer_sent()
+            descriptions.answer_sent()
 
     def _answered(self, task: asyncio.Task[None]) -> None:
         self._answering.discard(task)
@@ -76,10 +76,10 @@ class Offers:
 
     async def tell_selection(self) -> None:
         """Tell an RFC 5245 peer which pair ICE selected (RFC 8839 §4.3.4)."""
-        media = self._media
-        await self._propose(self._plain_offer, wanted=lambda: media.needs_updated_offer)
-        if media.left_ice:
-            await self._propose(media.restart_offer, wanted=lambda: media.left_ice)
+        descriptions = self._descriptions
+        await self._propose(self._plain_offer, wanted=lambda: descriptions.needs_updated_offer)
+        if descriptions.left_ice:
+            await self._propose(descriptions.restart_offer, wanted=lambda: descriptions.left_ice)
 
     async def keep_path(self) -> None:
         """Restart ICE as often as media loses its path; for ever.
@@ -89,28 +89,30 @@ class Offers:
         Raises:
             NoMediaPath: it cannot be had again.
         """
-        media = self._media
+        descriptions = self._descriptions
         while True:
-            reason = await media.watch.lost()
-            if not media.watch.is_ours:
+            reason = await descriptions.watch.lost()
+            if not descriptions.watch.is_ours:
                 await asyncio.sleep(PEER_RESTARTS_S)
-            if not media.watch.is_lost:
+            if not descriptions.watch.is_lost:
                 continue
-            problem = await self._propose(media.restart_offer, wanted=lambda: media.watch.is_lost)
-            if problem and media.watch.is_lost:
+            problem = await self._propose(
+                descriptions.restart_offer, wanted=lambda: descriptions.watch.is_lost
+            )
+            if problem and descriptions.watch.is_lost:
                 raise NoMediaPath(f"the media path was lost ({reason}) and cannot be restarted: {problem}")
-            await media.path_found()
+            await descriptions.path_found()
             await self.tell_selection()
 
     async def _plain_offer(self) -> bytes:
-        return self._media.offer()
+        return self._descriptions.offer()
 
     async def _propose(self, make: Callable[[], Awaitable[bytes]], *, wanted: Callable[[], bool]) -> str:
         """Send an offer as long as it is wanted; gives why it came to nothing, empty where it did not.
 
         Where both sides offer at once the peer's offer goes first, and ours is made anew (RFC 3261 §14.1).
         """
-        media, problem = self._media, ""
+        descriptions, problem = self._descriptions, ""
         for _ in range(OFFER_TRIES):
             if not wanted():
                 return ""
@@ -119,13 +121,13 @@ class Offers:
             except ExchangeError as error:
                 problem = str(error)
             except SipError as error:
-                media.offer_failed()
+                descriptions.offer_failed()
                 problem = error.what
             else:
                 body = session_of(done.response)
                 if done.response.is_success and body is not None:
                     return self._accept(body)
-                media.offer_failed()
+                descriptions.offer_failed()
                 problem = f"{done.response.status} {done.response.reason}"
                 if done.response.status != 491:
                     return problem
@@ -135,7 +137,7 @@ class Offers:
 
     def _accept(self, body: bytes) -> str:
         try:
-            self._media.apply_answer(body)
+            self._descriptions.apply_answer(body)
         except NoMediaPath as error:
             return error.what
         return ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ua import clock
-from ua.call.call import Call, CallSurroundings
+from ua.call.call import Call
 from ua.call.media_leg import MediaLeg
 from ua.call.state import CallState
+from ua.call.surroundings import CallSurroundings
 from ua.errors import AuthenticationError, Interrupted, NoMediaPath, UaError, UsageError
 from ua.plan import MediaPlan
 from ua.sip.auth import Credentials
@@ -64,12 +65,12 @@ class OutgoingCall(Call):
         if self._hung_up.is_set():
             raise Interrupted("hung up before the call was placed")
         self._enter(CallState.CALLING)
-        self._invited_at = clock.now()
+        self._times.invited = clock.now()
         try:
             invite = self._invite = self._endpoint.invite(
                 self._target,
                 from_=self._from,
-                body=media.offer(),
+                body=media.descriptions.offer(),
                 headers=Headers.of(("Require", ICE_OPTION)) if self._around.account.ice_required else None,
                 credentials=self._credentials,
             )
@@ -83,14 +84,14 @@ class OutgoingCall(Call):
             response = await invite.answered()
         except SipRejected as rejection:
             raise self._explained(rejection, invite) from rejection
-        self._answered_at = clock.now()
+        self._times.answered = clock.now()
         if invite.leg is None:
             raise UaError("the call was answered without a dialog")
         self._enter(CallState.CONNECTING)
         body = self._answer_of(response)
         if body is None:
             raise NoMediaPath("the call was answered without a session description")
-        await media.final_answer(response.to.tag or "", body)
+        await media.descriptions.final_answer(response.to.tag or "", body)
         await self._talk(invite.leg, self._plan)
 
     async def _ring(self, invite: OutgoingInvite, media: MediaLeg) -> None:
@@ -100,7 +101,7 @@ class OutgoingCall(Call):
             tag = response.to.tag or ""
             if body is not None and tag not in self._early:
                 self._early[tag] = body
-                await media.early_answer(tag, body)
+                await media.descriptions.early_answer(tag, body)
             if response.status in (180, 183) and self.state is CallState.CALLING:
                 self._enter(CallState.RINGING)
 

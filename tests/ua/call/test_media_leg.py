@@ -69,10 +69,10 @@ async def wire(policy: FirewallPolicy) -> AsyncIterator[Wire]:
 
 
 async def exchange(offerer: MediaLeg, answerer: MediaLeg) -> None:
-    answer = await answerer.answer(offerer.offer())
+    answer = await answerer.descriptions.answer(offerer.descriptions.offer())
     assert not isinstance(answer, Refusal)
-    answerer.answer_sent()
-    offerer.apply_answer(answer)
+    answerer.descriptions.answer_sent()
+    offerer.descriptions.apply_answer(answer)
 
 
 @pytest.mark.parametrize(("rule", "transport"), [("open", "udp"), ("blocked", "tcp")])
@@ -128,8 +128,8 @@ async def test_a_peer_without_ice_gets_plain_rtp_to_its_address() -> None:
             Plain, local_addr=("127.0.0.1", 0)
         )
         port = transport.get_extra_info("sockname")[1]
-        alice.offer()
-        alice.apply_answer(plain_sdp(f"audio {port} RTP/AVP 8", "127.0.0.1"))
+        alice.descriptions.offer()
+        alice.descriptions.apply_answer(plain_sdp(f"audio {port} RTP/AVP 8", "127.0.0.1"))
         await alice.start()
         await asyncio.sleep(0.2)
         transport.close()
@@ -143,15 +143,15 @@ async def test_a_peer_without_ice_gets_plain_rtp_to_its_address() -> None:
 async def test_nothing_left_to_talk_with_is_one_clear_error() -> None:
     async with wire(FirewallPolicy()) as between:
         alice = await between.leg(offers=True, plan=MediaPlan(source=Silence()))
-        alice.offer()
+        alice.descriptions.offer()
         with pytest.raises(NoMediaPath, match="no media"):
-            alice.apply_answer(plain_sdp("audio 0 RTP/AVP 0"))
+            alice.descriptions.apply_answer(plain_sdp("audio 0 RTP/AVP 0"))
 
 
 async def test_an_offer_without_a_codec_of_ours_is_refused_with_488() -> None:
     async with wire(FirewallPolicy()) as between:
         bob = await between.leg(offers=False, plan=MediaPlan(source=Silence()))
-        refusal = await bob.answer(plain_sdp("audio 4000 RTP/AVP 18"))
+        refusal = await bob.descriptions.answer(plain_sdp("audio 4000 RTP/AVP 18"))
         assert isinstance(refusal, Refusal)
         assert refusal.code == 488
 
@@ -159,7 +159,7 @@ async def test_an_offer_without_a_codec_of_ours_is_refused_with_488() -> None:
 async def test_a_body_that_is_no_sdp_is_refused_with_400() -> None:
     async with wire(FirewallPolicy()) as between:
         bob = await between.leg(offers=False, plan=MediaPlan(source=Silence()))
-        refusal = await bob.answer(b"\xff\xfenonsense")
+        refusal = await bob.descriptions.answer(b"\xff\xfenonsense")
         assert isinstance(refusal, Refusal)
         assert refusal.code == 400
 

@@ -33,7 +33,7 @@ async def heard(call: Call, packets: int = 5) -> None:
 
 async def completed(leg: MediaLeg) -> None:
     """Wait until a peer has its path, from ICE that it starts now."""
-    leg.answer_sent()
+    leg.descriptions.answer_sent()
     async with asyncio.timeout(3):
         await leg.start()
 

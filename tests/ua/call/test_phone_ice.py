@@ -46,7 +46,7 @@ async def media_leg(*, offers: bool = False, network: Network | None = None) -> 
 
 
 async def answered(leg: MediaLeg, offer: bytes | None) -> bytes:
-    answer = await leg.answer(offer or b"")
+    answer = await leg.descriptions.answer(offer or b"")
     assert isinstance(answer, bytes)
     return answer
 
@@ -74,7 +74,7 @@ async def test_ice_runs_where_the_callee_offers_and_the_callee_controls() -> Non
         await call.accept(STAY)
         response = await peer.receive_response(200)
         peer.ack(Dialog.of_caller(invite, response), invite, await answered(leg, session_of(response)))
-        leg.answer_sent()
+        leg.descriptions.answer_sent()
         await asyncio.gather(leg.start(), call.established())
         call.hang_up()
         await peer.finish()
@@ -110,7 +110,7 @@ async def test_a_reinvite_before_ice_has_completed_is_answered_and_ice_goes_on()
         assert [line for line in body.split("\r\n") if line.startswith("a=candidate:")] == [
             line for line in offered if line.startswith("a=candidate:")
         ]
-        leg.answer_sent()
+        leg.descriptions.answer_sent()
         await asyncio.gather(leg.start(), call.established())
         call.hang_up()
         await peer.finish()
@@ -177,7 +177,7 @@ async def test_each_fork_answers_the_offer_for_itself_and_the_one_that_takes_the
         }
         starting = []
         for leg in (first, second, third):
-            leg.answer_sent()
+            leg.descriptions.answer_sent()
             starting.append(asyncio.ensure_future(leg.start()))
         await asyncio.sleep(0.1)
         for tag in "abc":

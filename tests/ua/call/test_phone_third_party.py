@@ -36,7 +36,7 @@ async def test_reinvite_without_offer_restarts_ice_and_media_goes_on() -> None:
         invite = await peer.receive_request("INVITE")
         first = session_of(invite)
         dialog = peer.accept(invite, await answered(leg, first))
-        leg.answer_sent()
+        leg.descriptions.answer_sent()
         await asyncio.gather(leg.start(), call.established())
         again = peer.ask(dialog, "INVITE")
         response = await peer.receive_response(200)
@@ -44,7 +44,7 @@ async def test_reinvite_without_offer_restarts_ice_and_media_goes_on() -> None:
         for name in ("ice-ufrag", "ice-pwd"):
             assert value(offer, name) != value(first, name)
         peer.ack(dialog, again, await answered(leg, offer))
-        leg.answer_sent()
+        leg.descriptions.answer_sent()
         async with asyncio.timeout(5):
             while sum(entry.name == "path_selected" for entry in log.entries) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -83,7 +83,7 @@ async def test_borders_that_strip_or_rewrite_leave_a_call_without_ice(
         answer = await answered(leg, border(session_of(invite) or b""))
         assert b"a=candidate" not in answer
         peer.accept(invite, border(answer))
-        leg.answer_sent()
+        leg.descriptions.answer_sent()
         await call.established()
         call.hang_up()
         await peer.finish()

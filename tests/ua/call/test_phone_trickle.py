@@ -63,7 +63,7 @@ async def test_candidates_of_the_answerer_that_come_by_info(early: bool) -> None
         for body in (old, fragment, fragment):
             info(peer, dialog, body)
             await peer.receive_response(200)
-        leg.answer_sent()
+        leg.descriptions.answer_sent()
         await call.established()
         remarks = [str(entry.data["reason"]) for entry in log.entries if entry.name == "refused"]
         assert "candidates of another ICE generation" in remarks

@@ -1,0 +1,284 @@
+"""What both sides of a call say of its media: offers and answers in and out, and the ICE that they drive."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from ice.errors import GatheringFailed, IceFailed
+from ice.messages import Event
+from ice.report import SessionReport
+from sdp import parser, writer
+from sdp.direction import Direction
+from sdp.errors import ExchangeError, NegotiationError, SdpError
+from sdp.fragment import read as read_fragment
+from sdp.ice_binding import IceBinding, Paths
+from sdp.negotiated import AudioWish, NegotiatedMedia
+from ua import clock, codec_mapping
+from ua.call.early_answers import EarlyAnswers
+from ua.call.path_watch import PathWatch
+from ua.call.refusal import Refusal
+from ua.call.sdp_log import SdpLog
+from ua.config.account import Account
+from ua.errors import NoMediaPath
+from ua.events import EventLog
+
+ENDED = "the call ended before media had a path"
+
+
+class Descriptions:
+    """The negotiation of one call's audio; owns its sockets.
+
+    Args:
+        binding: the gathered audio stream.
+        account: codecs and packet time.
+        log: event log.
+        party: our name in it.
+
+    Attributes:
+        watch: whether there is a path.
+        wish: what our next description asks for.
+        agreed: what was negotiated last, None before.
+        on_agreed: called with each result of an offer and its answer; may be set.
+    """
+
+    def __init__(self, binding: IceBinding, *, account: Account, log: EventLog, party: str) -> None:
+        self._binding = binding
+        self._log = log
+        self._party = party
+        self._sdp = SdpLog(log, party)
+        self.wish = AudioWish(
+            formats=codec_mapping.formats(account.codecs),
+            ptime_ms=account.ptime_ms,
+            ice_required=account.ice_required,
+        )
+        self.watch = PathWatch(binding.session)
+        self.agreed: NegotiatedMedia | None = None
+        self.on_agreed: Callable[[NegotiatedMedia], None] | None = None
+        self._answered: NegotiatedMedia | None = None
+        self._last_report: SessionReport | None = None
+        self._unsubscribe = binding.session.subscribe(self._on_ice)
+        for problem in binding.session.report().gathering_problems:
+            log.record(clock.now(), party, "ice", "gathering_problem", reason=problem)
+        self._early = EarlyAnswers(binding, self.record)
+
+    def _on_ice(self, event: Event) -> None:
+        self._log.record_event(self._party, "ice", event)
+        self.watch.handle(event)
+
+    def record(self, name: str, **data: object) -> None:
+        """Write an entry of the call into the log."""
+        self._log.record(clock.now(), self._party, "call", name, **data)
+
+    def check_open(self) -> None:
+        """Raise NoMediaPath where the call is over."""
+        if self._last_report is not None:
+            raise NoMediaPath(ENDED)
+
+    # --- our offers ---------------------------------------------------------------------------------------
+
+    def offer(self) -> bytes:
+        """The body of our next offer."""
+        return self._sdp.told("offer", "out", writer.write(self._binding.offer(self.wish)))
+
+    async def restart_offer(self) -> bytes:
+        """The body of an offer that restarts ICE; without ICE an offer like any.
+
+        Raises:
+            NoMediaPath: no local address can be used any more.
+            ExchangeError: an offer of ours is open.
+        """
+        try:
+            await self._binding.restart()
+        except GatheringFailed as error:
+            raise NoMediaPath(f"no candidate for media: {error}") from error
+        self.check_open()
+        return self.offer()
+
+    async def offer_in_answer(self) -> bytes | Refusal:
+        """The offer for a re-INVITE that brought none (RFC 3261 §14.2); `late_answer` is to follow.
+
+        It restarts ICE: it may be for somebody else than the peer of now (RFC 8839 §7.5).
+        """
+        try:
+            return await self.restart_offer()
+        except ExchangeError as error:
+            return Refusal(code=491, reason=str(error))
+        except NoMediaPath as error:
+            return Refusal(code=500, reason=str(error))
+
+    def late_answer(self, body: bytes | None) -> None:
+        """The answer of the ACK; without a usable one everything stays as it was."""
+        if self._last_report is not None:
+            return
+        if body is None:
+            self._sdp.refused("the ACK left our offer without an answer")
+            self.offer_failed()
+            return
+        with contextlib.suppress(NoMediaPath):  # it was recorded
+            self.apply_answer(body)
+
+    def apply_answer(self, body: bytes) -> None:
+        """Take the answer to our offer and start ICE.
+
+        Raises:
+            NoMediaPath: it is no SDP, it leaves nothing to talk with, or the media is closed.
+        """
+        self.check_open()
+        self._sdp.told("answer", "in", body)
+        try:
+            answer = parser.parse(body)
+            self._sdp.diagnose(answer.diagnostics)
+            self._adopt(self._binding.apply_answer(answer))
+        except SdpError as error:
+            self._sdp.refused(error.reason, line=error.line)
+            raise NoMediaPath(
+                f"the answer leaves no media: {error}",
+                hint="the other side answered the call but accepted none of its audio",
+            ) from error
+
+    async def early_answer(self, tag: str, body: bytes) -> None:
+        """A phone that rings has answered our offer: ICE with it begins; `tag` is its To tag."""
+        if await self._early.take(tag, body):
+            self._sdp.told("answer", "in", body)
+
+    async def final_answer(self, tag: str, body: bytes) -> None:
+        """The phone of this To tag takes the call; ICE with all others ends.
+
+        Raises:
+            NoMediaPath: as `apply_answer`.
+        """
+        chosen = await self._early.choose(tag, body)
+        if chosen is None:
+            self.apply_answer(body)
+            return
+        self._unsubscribe()
+        self._binding = chosen.binding
+        self.watch = PathWatch(chosen.binding.session)
+        for event in chosen.events:
+            self._on_ice(event)
+        self._unsubscribe = chosen.binding.session.subscribe(self._on_ice)
+        self._adopt(chosen.negotiated)
+
+    def take_fragment(self, body: bytes) -> bool:
+        """Take candidates that the peer found late (RFC 8840 §4.4); False where the body cannot be read."""
+        try:
+            fragment = read_fragment(body)
+        except SdpError as error:
+            self._sdp.refused(error.reason, line=error.line)
+            return False
+        self._sdp.diagnose(fragment.diagnostics)
+        for reason in self._binding.take_fragment(fragment):
+            self._sdp.refused(reason)
+        return True
+
+    def offer_failed(self) -> None:
+        """Our offer was refused: everything stays as it was."""
+        self._binding.offer_failed()
+
+    # --- the peer's offers --------------------------------------------------------------------------------
+
+    async def answer(self, body: bytes) -> bytes | Refusal:
+        """The answer to the peer's offer, first or later; `answer_sent` is to follow."""
+        self._sdp.told("offer", "in", body)
+        try:
+            offer = parser.parse(body)
+        except SdpError as error:
+            self._sdp.refused(error.reason, line=error.line)
+            return Refusal(code=400, reason=f"malformed SDP, {error}")
+        try:
+            if self.agreed is not None:
+                await self._binding.prepare(offer, self.wish)
+                self.check_open()
+            answer = self._binding.answer(offer, self.wish)
+        except ExchangeError as error:
+            return Refusal(code=491, reason=str(error))
+        except (GatheringFailed, NoMediaPath) as error:
+            return Refusal(code=500, reason=str(error))
+        self._sdp.diagnose(answer.diagnostics)
+        if answer.negotiated is None:
+            self._sdp.refused(answer.reason)
+            return Refusal(code=421 if answer.lacks_ice else 488, reason=answer.reason)
+        self._answered = answer.negotiated
+        return self._sdp.told("answer", "out", writer.write(answer.description))
+
+    def answer_sent(self) -> None:
+        """Our answer is on its way: ICE may begin, or a hold takes effect."""
+        try:
+            self._binding.answer_sent()
+        except NegotiationError as error:
+            self._sdp.refused(error.reason)
+            return
+        if self._answered is not None:
+            self._adopt(self._answered)
+
+    def _adopt(self, negotiated: NegotiatedMedia) -> None:
+        self.agreed = negotiated
+        self._sdp.diagnose(negotiated.diagnostics)
+        if self.on_agreed is not None:
+            self.on_agreed(negotiated)
+
+    # --- the path -----------------------------------------------------------------------------------------
+
+    async def paths(self) -> Paths:
+        """Wait for the paths of RTP and RTCP.
+
+        Raises:
+            ice.errors.IceFailed: ICE found none; the text says why.
+            NoMediaPath: the call ended meanwhile.
+        """
+        paths = await self._binding.paths()
+        self.check_open()
+        return paths
+
+    async def path_found(self) -> None:
+        """Wait for the outcome of a restart.
+
+        Raises:
+            NoMediaPath: it found no path, and there is no other.
+        """
+        try:
+            await self._binding.paths()
+        except IceFailed as error:
+            if self.watch.is_lost:
+                raise NoMediaPath(f"the media path was lost and there is no other: {error}") from error
+            self.record("restart_failed", reason=str(error))
+
+    @property
+    def direction(self) -> Direction:
+        """Which ways media flows, from our side."""
+        return Direction.INACTIVE if self.agreed is None else self.agreed.direction
+
+    @property
+    def needs_updated_offer(self) -> bool:
+        """True where an RFC 5245 peer has to be told what ICE selected."""
+        return self._binding.needs_updated_offer
+
+    @property
+    def left_ice(self) -> bool:
+        """True where the peer has left ICE by its answer: an offer that restarts it is due."""
+        return self._binding.left_ice
+
+    @property
+    def binding(self) -> IceBinding:
+        """The stream: ours, or since a fork took the call that of this fork."""
+        return self._binding
+
+    @property
+    def report(self) -> SessionReport:
+        """What ICE tells now, or told last before the call was over."""
+        return self._last_report or self._binding.session.report()
+
+    @property
+    def is_closed(self) -> bool:
+        """True once `close` was called."""
+        return self._last_report is not None
+
+    async def close(self) -> None:
+        """Free every socket. Does nothing twice."""
+        if self._last_report is not None:
+            return
+        self._last_report = self._binding.session.report()
+        await self._early.close()
+        await self._binding.close()
+        self._unsubscribe()

@@ -1,0 +1,29 @@
+"""What a phone lends to each of its calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ice.net.network import Network
+from media.engine import MediaEngine
+from ua.config.account import Account
+from ua.events import EventLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSurroundings:
+    """Lent for as long as the call lasts.
+
+    Attributes:
+        account: who we are.
+        network: where media sockets come from.
+        engine: the clock of all media.
+        log: event log.
+        party: our name in it.
+    """
+
+    account: Account
+    network: Network
+    engine: MediaEngine
+    log: EventLog
+    party: str

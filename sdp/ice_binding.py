@@ -10,38 +10,30 @@ ICE session stays, through restarts of either side too: `restart`, then offer or
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import replace
-from typing import NamedTuple
 
-from ice.candidates.trickle import CandidateMessage
 from ice.config import IceConfig
 from ice.net.network import Network
-from ice.paths.path import SelectedPath
 from ice.session import Session
-from ice.types import Description, Role, SessionState, Transport, TransportAddress
-from sdp import default_destination, lite_selection, remote_audio
-from sdp.default_destination import Defaults
+from ice.types import Description, Role, Transport, TransportAddress
+from sdp import lite_selection, remote_audio, selection
 from sdp.errors import ExchangeError, NegotiationError
 from sdp.exchange import MediaExchange
 from sdp.fragment import Fragment
+from sdp.late_candidates import LateCandidates
+from sdp.media_paths import Paths
 from sdp.model import SessionDescription
 from sdp.negotiated import Answer, AudioWish, LocalMedia, NegotiatedMedia, SelectedPair
 from sdp.race import Race, judge, told_pairs
 from sdp.silent_path import SilentPath
+
+__all__ = ["LONGEST_RACE_S", "MID", "IceBinding", "Paths"]
 
 MID = "a"
 """Identification tag of our m= line in the first offer (RFC 5888)."""
 
 LONGEST_RACE_S = 5.0
 """Seconds that an answer waits for the checks on pairs that the peer has selected."""
-
-
-class Paths(NamedTuple):
-    """Where RTP and RTCP go: one and the same object with rtcp-mux."""
-
-    rtp: SelectedPath
-    rtcp: SelectedPath | SilentPath
 
 
 class IceBinding:
@@ -61,8 +53,7 @@ class IceBinding:
         self._components = components
         self._started: NegotiatedMedia | None = None
         self._renewed = False
-        self._fragments: Counter[str] = Counter()
-        self._early: Fragment | None = None
+        self._late = LateCandidates(session)
         self.left_ice = False
         self._silent = SilentPath()
 
@@ -152,34 +143,8 @@ class IceBinding:
             self.session.abandon_restart()
 
     def take_fragment(self, fragment: Fragment) -> list[str]:
-        """Take candidates that the peer found after its description; gives what was of no use, and why.
-
-        Fragments repeat what was said before; every candidate is used once (RFC 8840 §4.4). One that comes
-        before the description waits for it.
-        """
-        started, remarks = self._started, []
-        if started is None:
-            self._early = fragment
-            return []
-        for section in fragment.sections:
-            if started.ice is None:
-                remarks.append("candidates for a stream without ICE")
-            elif section.mid not in (None, started.mid):
-                remarks.append(f"candidates for the m= line {section.mid!r}, which is not used")
-            elif section.credentials != started.ice.credentials:
-                remarks.append("candidates of another ICE generation")
-            else:
-                ufrag = section.credentials.ufrag
-                self._fragments[ufrag] += 1
-                self.session.trickle.receive(
-                    CandidateMessage(
-                        ufrag=ufrag,
-                        number=self._fragments[ufrag],
-                        candidates=section.candidates,
-                        end_of_candidates=section.end_of_candidates,
-                    )
-                )
-        return remarks
+        """Take candidates that the peer found after its description; gives what was of no use, and why."""
+        return self._late.take(fragment, self._started)
 
     # --- offers and answers -------------------------------------------------------------------------------
 
@@ -268,28 +233,8 @@ class IceBinding:
 
     @property
     def needs_updated_offer(self) -> bool:
-        """True where the controlling side must tell an RFC 5245 peer what ICE selected (RFC 8839 §4.3.4).
-
-        That is: ICE has completed, the peer does not list ice2, and a nominated pair differs from the
-        defaults of the descriptions in force. Of two lite agents the controlling one tells its choice before
-        ICE is complete (RFC 8445 §8.2).
-        """
-        if self.session.both_lite.update_due:
-            return True
-        started, ours, theirs = self._started, self.exchange.local, self.exchange.remote
-        if started is None or started.ice is None or started.peer_ice2 or ours is None or theirs is None:
-            return False
-        if self.session.state is not SessionState.COMPLETED or self.session.role is not Role.CONTROLLING:
-            return False
-        local = _defaults(ours, started)
-        remote = _defaults(theirs, started)
-        return any(
-            not (
-                _is_default(local, pair.component, pair.local.transport, pair.local.address)
-                and _is_default(remote, pair.component, pair.remote.transport, pair.remote.address)
-            )
-            for pair in self._selected()
-        )
+        """True where the peer has to be told what ICE selected (RFC 8839 §4.3.4)."""
+        return selection.update_due(self.session, self.exchange, self._started, self._selected())
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -325,34 +270,9 @@ class IceBinding:
         return self.session.default_address(component) if udp else None
 
     def _selected(self) -> tuple[SelectedPair, ...]:
-        started = self._started
-        if started is None or started.ice is None or self._renewed:
+        if self._started is None or self._renewed:
             return ()
-        if started.ice.lite and self.session.local_description.lite:
-            return self._chosen()
-        if self.session.state is not SessionState.COMPLETED:
-            return ()
-        pairs = (self.session.path(component).pair for component in range(1, self._running() + 1))
-        return tuple(
-            SelectedPair(component=pair.component, local=pair.local, remote=pair.remote)
-            for pair in pairs
-            if pair is not None
-        )
-
-    def _chosen(self) -> tuple[SelectedPair, ...]:
-        """Pairs of two lite agents, whose choice is told before ICE is complete."""
-        lite = self.session.both_lite
-        if not (lite.agreed or lite.update_due):
-            # It is the peer's to say.
-            return ()
-        return tuple(
-            SelectedPair(component=ours.component, local=ours, remote=theirs)
-            for ours, theirs in lite.chosen[: self._running()]
-        )
-
-    def _running(self) -> int:
-        """Components in use."""
-        return min(self._started.components, self._components) if self._started is not None else 0
+        return selection.told(self.session, self._started, self._components)
 
     def _apply(self, negotiated: NegotiatedMedia) -> None:
         started, renewed = self._started, self._renewed
@@ -370,9 +290,7 @@ class IceBinding:
         else:
             self._go_plain(negotiated)
         self._started = negotiated
-        early, self._early = self._early, None
-        if early is not None:
-            self.take_fragment(early)
+        self._late.begin(negotiated)
 
     def _go_plain(self, negotiated: NegotiatedMedia) -> None:
         targets = {1: negotiated.remote_address}
@@ -386,14 +304,3 @@ class IceBinding:
                     self.session.plain_path(component, target)
                 except ValueError as error:
                     raise NegotiationError(f"plain RTP is not possible: {error}") from error
-
-
-def _defaults(description: SessionDescription, negotiated: NegotiatedMedia) -> Defaults:
-    media = description.media[negotiated.index]
-    remote = remote_audio.read(description, media, is_answer=False)
-    return default_destination.read(description, media, remote.rtcp, muxed=negotiated.rtcp_mux)
-
-
-def _is_default(defaults: Defaults, component: int, transport: Transport, address: TransportAddress) -> bool:
-    destination = defaults.rtp if component == 1 else defaults.rtcp
-    return destination is not None and defaults.transport is transport and destination.address == address

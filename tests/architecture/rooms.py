@@ -135,7 +135,8 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "sip.stack",
         "sip.transport.layer",
         "sip.transport.locate",
-        "sip.transport.tcp_channel",
+        "sip.transport.stream_channel",
+        "sip.transport.stream_connection",
         "sip.transport.udp_channel",
     ),
 }

@@ -30,10 +30,10 @@ class SipConfig:
         accept: body types we take, in Accept.
         features: media feature tags of our Contact in answers to OPTIONS, e.g. "+sip.ice" (RFC 5768 §4).
         timers: T1, T2, T4.
-        connect_timeout: seconds for a TCP connection.
+        connect_timeout: seconds for a connection.
         partial_timeout: seconds that half a message may wait on a stream.
         udp_max_bytes: a longer request goes over TCP (RFC 3261 §18.1.1).
-        max_connections: TCP connections at a time.
+        max_connections: connections of one transport at a time.
         max_connections_per_host: those that one remote address may have opened to us.
     """
 

@@ -23,7 +23,7 @@ class SipLogEntry:
         at: monotonic seconds of the event loop.
         kind: "message"; "refused" (a message that was not acted on); "connection"; "transaction".
         direction: "in" or "out", empty where it means nothing.
-        transport: "udp" or "tcp".
+        transport: "udp", "tcp", "tls", "ws" or "wss".
         local: our address, "host:port".
         remote: the other side's, "host:port".
         size: bytes on the wire, 0 where there was no message.

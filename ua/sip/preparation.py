@@ -60,7 +60,9 @@ class Preparation:
         if "tcp" not in self._transport.local:
             return request, hop
         try:
-            tcp = await self._transport.open(Target(transport="tcp", address=hop.remote))
+            tcp = await self._transport.open(
+                Target(transport="tcp", address=hop.remote, domain=hop.remote.host)
+            )
         except SipUnreachable as error:
             if isinstance(error.__cause__, ConnectionRefusedError):
                 return self._finish(draft, hop, contact), hop

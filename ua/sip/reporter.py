@@ -41,7 +41,7 @@ class Reporter:
         self._entry("refused", hop, data, direction="in", reason=reason)
 
     def connection(self, hop: Hop, state: str) -> None:
-        """A TCP connection was opened, accepted, or ended with a reason."""
+        """A connection was opened, accepted, or ended with a reason."""
         self._entry("connection", hop, b"", reason=state)
 
     def not_sent(self, hop: Hop, reason: str) -> None:

@@ -226,7 +226,8 @@ class Stack:
         via = response.via
         address = TransportAddress(host=via.received or via.host, port=via.sent_by_port)
         try:
-            hop = await self.transport.open(Target(transport="tcp", address=address))
+            target = Target(transport=command.hop.transport, address=address, domain=via.host)
+            hop = await self.transport.open(target)
         except SipUnreachable:
             if command.key is not None:
                 self.layer.transport_failed(command.key, problem, self.now())

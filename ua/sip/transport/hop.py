@@ -10,7 +10,8 @@ from ice.types import TransportAddress
 from ua.sip.syntax.message import Request
 from ua.sip.syntax.via import Via
 
-SipTransport = Literal["udp", "tcp"]
+SipTransport = Literal["udp", "tcp", "tls", "ws", "wss"]
+"""How SIP messages travel: datagrams, streams, WebSockets (RFC 3261 §18, RFC 7118)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +19,9 @@ class Hop:
     """One neighbour.
 
     Attributes:
-        transport: "udp" or "tcp".
+        transport: "udp", "tcp", "tls", "ws" or "wss".
         remote: its address and port.
-        connection: number of the TCP connection, None for UDP.
+        connection: number of the connection, None for UDP.
     """
 
     transport: SipTransport
@@ -30,7 +31,12 @@ class Hop:
     @property
     def reliable(self) -> bool:
         """True where the transport repeats what is lost."""
-        return self.transport == "tcp"
+        return self.transport != "udp"
+
+    @property
+    def secure(self) -> bool:
+        """True over TLS."""
+        return self.transport in ("tls", "wss")
 
     def __str__(self) -> str:
         return f"{self.transport}:{self.remote}"

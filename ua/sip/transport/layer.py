@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -12,18 +13,22 @@ from ua.sip.errors import SipUnreachable
 from ua.sip.syntax.uri import Uri
 from ua.sip.transport.hop import Hop, SipTransport
 from ua.sip.transport.locate import Target, locate
-from ua.sip.transport.tcp_channel import TcpChannel, bind_tcp
+from ua.sip.transport.stream_channel import StreamChannel, bind_tcp
 from ua.sip.transport.udp_channel import UdpChannel, bind_udp, family_of, local_towards
 
 _BIND_ATTEMPTS: Final = 20
 
 
 class TransportLayer:
-    """UDP socket, TCP listener and TCP connections of one endpoint.
+    """UDP socket, listeners and connections of one endpoint.
 
     `on_message(data, source)` gets each datagram and each framed message; `on_fault(source, reason)` a stream
     that cannot be read; `on_connection(hop, state)` what becomes of connections;
     `on_unreachable(remote, reason)` what the network says of datagrams.
+
+    Attributes:
+        local: bound address and port by transport.
+        streams: connections by transport.
     """
 
     def __init__(
@@ -42,7 +47,8 @@ class TransportLayer:
         self._on_unreachable = on_unreachable
         self._family = family_of(config.host)
         self._udp: UdpChannel | None = None
-        self._tcp: TcpChannel | None = None
+        self._numbers = itertools.count(1)
+        self.streams: dict[SipTransport, StreamChannel] = {}
         self.local: dict[SipTransport, TransportAddress] = {}
 
     async def start(self) -> None:
@@ -56,26 +62,17 @@ class TransportLayer:
             )
             self.local["udp"] = self._udp.local
         if tcp is not None:
-            self._tcp = TcpChannel(
-                self._config,
-                on_message=lambda number, remote, data: self._on_message(data, _tcp_hop(remote, number)),
-                on_fault=lambda remote, reason: self._on_fault(_tcp_hop(remote, None), reason),
-                on_connection=lambda number, remote, state: self._on_connection(
-                    _tcp_hop(remote, number), state
-                ),
-            )
-            name = tcp.getsockname()
-            self.local["tcp"] = TransportAddress(host=name[0], port=name[1])
-            await self._tcp.listen(tcp)
+            await self._listen("tcp", tcp)
 
     async def close(self) -> None:
         """Close every socket."""
         if self._udp is not None:
             self._udp.close()
             self._udp = None
-        if self._tcp is not None:
-            await self._tcp.close()
-            self._tcp = None
+        channels = list(self.streams.values())
+        self.streams.clear()
+        for channel in channels:
+            await channel.close()
 
     async def locate(self, uri: Uri) -> tuple[Target, ...]:
         """Addresses of a URI, best first; raises SipUnreachable."""
@@ -83,14 +80,15 @@ class TransportLayer:
         return await locate(uri, transports=bound, family=self._family)
 
     async def open(self, target: Target) -> Hop:
-        """A hop to send by; for TCP an open connection is used again. Raises SipUnreachable."""
+        """A hop to send by; an open connection is used again. Raises SipUnreachable."""
         if target.transport == "udp":
             if self._udp is None:
                 raise SipUnreachable("UDP is not in use here")
             return Hop(transport="udp", remote=target.address)
-        if self._tcp is None:
-            raise SipUnreachable("TCP is not in use here")
-        return _tcp_hop(target.address, await self._tcp.connect(target.address, self._config.host))
+        channel = self.streams.get(target.transport)
+        if channel is None:
+            raise SipUnreachable(f"{target.transport.upper()} is not in use here")
+        return channel.hop(target.address, await channel.connect(target.address, self._config.host))
 
     def sent_by(self, hop: Hop) -> TransportAddress:
         """The address and port where we can be reached from there: for Via and Contact.
@@ -109,9 +107,23 @@ class TransportLayer:
         """Send; empty where it left, else what went wrong."""
         if hop.transport == "udp":
             return self._udp.send(data, hop.remote) if self._udp is not None else "closed"
-        if self._tcp is None or hop.connection is None:
+        channel = self.streams.get(hop.transport)
+        if channel is None or hop.connection is None:
             return "the connection is closed"
-        return self._tcp.send(hop.connection, data)
+        return channel.send(hop.connection, data)
+
+    async def _listen(self, transport: SipTransport, bound: socket.socket) -> None:
+        channel = self.streams[transport] = StreamChannel(
+            transport,
+            self._config,
+            numbers=self._numbers,
+            on_message=self._on_message,
+            on_fault=self._on_fault,
+            on_connection=self._on_connection,
+        )
+        name = bound.getsockname()
+        self.local[transport] = TransportAddress(host=name[0], port=name[1])
+        await channel.listen(bound)
 
     def _bind(self) -> tuple[socket.socket | None, socket.socket | None]:
         config = self._config
@@ -133,7 +145,3 @@ class TransportLayer:
             f"cannot use {config.host} port {config.port} for SIP",
             seen=(error.strerror or str(error)) if error else "",
         ) from error
-
-
-def _tcp_hop(remote: TransportAddress, connection: int | None) -> Hop:
-    return Hop(transport="tcp", remote=remote, connection=connection)

@@ -20,10 +20,18 @@ MAX_ADDRESSES: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A transport and an address to try."""
+    """A transport and an address to try.
+
+    Attributes:
+        transport: how to go there.
+        address: where to.
+        domain: host of the URI that was located, before any step in the DNS; a certificate must name it
+            (RFC 5922 §4).
+    """
 
     transport: SipTransport
     address: TransportAddress
+    domain: str
 
 
 async def locate(
@@ -53,7 +61,8 @@ async def locate(
         if (literal.version == 6) != (family == socket.AF_INET6):
             raise SipUnreachable(f"no IPv{literal.version} socket to reach {host}")
     return tuple(
-        Target(transport=transport, address=TransportAddress(host=host, port=port)) for host in hosts
+        Target(transport=transport, address=TransportAddress(host=address, port=port), domain=host)
+        for address in hosts
     )
 
 

@@ -238,9 +238,9 @@ async def test_small_messages_are_not_held_back() -> None:
     async with phone() as alice, phone() as bob:
         await alice.endpoint.request("OPTIONS", bob.uri("tcp"), from_=ALICE)
         for each in (alice, bob):
-            channel = each.endpoint._stack.transport._tcp
-            assert channel is not None
-            for connection in channel._connections.values():
+            connections = each.endpoint._stack.transport.streams["tcp"].connections
+            assert connections
+            for connection in connections:
                 assert connection._transport is not None
                 raw = connection._transport.get_extra_info("socket")
                 assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1

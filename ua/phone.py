@@ -22,8 +22,8 @@ from ua.errors import ConfigurationError, UsageError
 from ua.events import EventLog
 from ua.plan import MediaPlan
 from ua.registration import FEATURES, Registration
-from ua.sip.auth import Credentials
 from ua.sip.config import SipConfig
+from ua.sip.digest.credentials import Credentials
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipParseError
 from ua.sip.invite.incoming import IncomingInvite

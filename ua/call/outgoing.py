@@ -9,8 +9,8 @@ from ua.call.state import CallState
 from ua.call.surroundings import CallSurroundings
 from ua.errors import AuthenticationError, Interrupted, NoMediaPath, UaError, UsageError
 from ua.plan import MediaPlan
-from ua.sip.auth import Credentials
 from ua.sip.config import ICE_OPTION
+from ua.sip.digest.credentials import Credentials
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipParseError, SipRejected
 from ua.sip.invite.outgoing import OutgoingInvite

@@ -48,9 +48,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ice.types import TransportAddress
-from ua.sip.auth import Credentials, DigestClient
 from ua.sip.config import SipConfig
 from ua.sip.dialog import Dialog, DialogId
+from ua.sip.digest.client import DigestClient
+from ua.sip.digest.credentials import Credentials
 from ua.sip.errors import SipParseError, SipStateError
 from ua.sip.exchange import Exchange
 from ua.sip.inspection import accepts_session, call_capabilities, capabilities, inspect

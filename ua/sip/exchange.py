@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ua.sip.auth import DigestClient
+from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError
 from ua.sip.preparation import ContactParams
 from ua.sip.stack import Stack

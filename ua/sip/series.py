@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ua.sip.auth import DigestClient
 from ua.sip.dialog import preset_route
+from ua.sip.digest.client import DigestClient
 from ua.sip.exchange import Exchange, exchange
 from ua.sip.preparation import ContactParams
 from ua.sip.stack import Stack

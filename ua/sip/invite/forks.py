@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Protocol
 
-from ua.sip.auth import DigestClient
 from ua.sip.dialog import Dialog
+from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipParseError
 from ua.sip.invite.leg import Leg
 from ua.sip.stack import Stack

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ua.sip.auth import DigestClient
 from ua.sip.dialog import Dialog, glare_delay
+from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipParseError, SipStateError, SipTimeout, SipUnreachable
 from ua.sip.exchange import Exchange, exchange
 from ua.sip.inspection import call_capabilities, capabilities, inspect

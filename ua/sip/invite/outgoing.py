@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from ua.sip.auth import DigestClient
+from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipRejected
 from ua.sip.exchange import authorised
 from ua.sip.invite.forks import Forks

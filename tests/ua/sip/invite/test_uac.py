@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from tests.ua.sip.phones import ALICE, Phone, ScriptedPeer, phone
-from ua.sip.auth import Credentials
 from ua.sip.bindings import granted_expires
+from ua.sip.digest.credentials import Credentials
 from ua.sip.errors import SipParseError, SipRejected, SipStateError, SipTimeout, SipUnreachable
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.outgoing import OutgoingInvite

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ua.sip.errors import SipParseError
+from ua.sip.security import as_sips, came_securely, is_sips
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Message, Request, Response
 from ua.sip.syntax.name_addr import NameAddr
@@ -36,6 +37,8 @@ class Dialog:
         routes: route set, nearest proxy first.
         local_cseq: number of our last request, None before the first one of a callee.
         remote_cseq: number of the peer's last request, None before the first one of a callee.
+        secure: true where the INVITE was for a sips URI and went over TLS: so does all that follows, and a
+            target of the peer that leaves this open is taken for a sips one (RFC 3261 §12.1).
         confirmed: true once a 2xx was seen or sent.
         is_caller: true where we sent the INVITE.
     """
@@ -51,11 +54,13 @@ class Dialog:
         local_cseq: int | None,
         remote_cseq: int | None,
         is_caller: bool,
+        secure: bool = False,
     ) -> None:
         self.call_id = call_id
         self.local = local
         self.remote = remote
-        self.target = target
+        self.secure = secure
+        self.target = as_sips(target) if secure else target
         self.routes = routes
         self.local_cseq = local_cseq
         self.remote_cseq = remote_cseq
@@ -77,6 +82,7 @@ class Dialog:
             local_cseq=request.cseq.number,
             remote_cseq=None,
             is_caller=True,
+            secure=is_sips(request.uri),
         )
         dialog.confirmed = response.is_success
         return dialog
@@ -102,6 +108,7 @@ class Dialog:
             local_cseq=None,
             remote_cseq=request.cseq.number,
             is_caller=False,
+            secure=came_securely(request),
         )
 
     @property
@@ -149,7 +156,7 @@ class Dialog:
         except SipParseError:
             return
         if target is not None:
-            self.target = target
+            self.target = as_sips(target) if self.secure else target
 
     def _request(self, method: str, number: int, headers: Headers | None, body: bytes) -> Request:
         uri, routes = route(self.target, self.routes)
@@ -187,10 +194,13 @@ def route(target: Uri, routes: tuple[NameAddr, ...]) -> tuple[Uri, tuple[NameAdd
 def next_hop(request: Request) -> Uri:
     """Where a request is to be sent: its first Route, or the Request-URI (RFC 3261 §8.1.2).
 
-    Behind a strict router the Request-URI is that router already. Raises SipParseError for a bad Route.
+    Behind a strict router the Request-URI is that router already. For a sips URI the way leads over TLS,
+    whatever the Route says. Raises SipParseError for a bad Route.
     """
     routes = request.addresses("route")
-    return routes[0].uri if routes and routes[0].uri.loose_router else request.uri
+    if not routes or not routes[0].uri.loose_router:
+        return request.uri
+    return as_sips(routes[0].uri) if is_sips(request.uri) else routes[0].uri
 
 
 def preset_route(request: Request, proxy: Uri | None) -> Request:

@@ -59,11 +59,12 @@ from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.log import SipLogEntry
+from ua.sip.security import answer_demands_sips, is_sips
 from ua.sip.series import RequestSeries
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Request, Response, make_response
+from ua.sip.syntax.message import Request, Response, make_response, serialise
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.uri_headers import headers_of
@@ -71,6 +72,8 @@ from ua.sip.transaction.messages import RequestReceived
 from ua.sip.transport.hop import SipTransport
 
 _AVAILABLE: Final = 200
+_ADDED_LATER: Final = 190
+_CREDENTIALS: Final = 260
 
 
 class SipEndpoint:
@@ -141,7 +144,8 @@ class SipEndpoint:
     async def contact_uri(self, target: Uri) -> Uri:
         """Our Contact as `target` would see it (the kernel's choice of address); raises SipUnreachable."""
         targets = await self._stack.transport.locate(self._config.proxy or target)
-        return self._stack.contact_uri(await self._stack.transport.open(targets[0]))
+        hop = await self._stack.transport.open(targets[0])
+        return self._stack.contact_uri(hop, sips=is_sips(target))
 
     def series(
         self,
@@ -192,22 +196,33 @@ class SipEndpoint:
         headers: Headers | None = None,
         credentials: tuple[Credentials, ...] = (),
         make_answer: Callable[[Response], bytes] | None = None,
+        series: RequestSeries | None = None,
     ) -> OutgoingInvite:
         """Place a call; see `OutgoingInvite`.
 
         `make_answer` gives the SDP for the ACK where `body` was empty and the 2xx brought the offer. Headers
-        that the URI asks for (?Subject=...) are taken over where that does no harm. Raises SipParseError
-        where it asks for another method.
+        that the URI asks for (?Subject=...) are taken over where that does no harm. An INVITE that follows
+        a refused one has the same `series`: one Call-ID, the next CSeq (RFC 3261 §8.1.3.5). Raises
+        SipParseError where the URI asks for another method.
         """
         asked = headers_of(target, "INVITE")
         digest = self._digest(credentials)
-        series = self.series(target=target, from_=from_, to=to, credentials=())
+        numbered = series or self.series(target=target, from_=from_, to=to, credentials=())
         rows = call_capabilities(self._config).with_added(*asked, *(headers or ()))
 
         def draft() -> Request:
-            return series.draft("INVITE", rows, body, content_type)
+            return numbered.draft("INVITE", rows, body, content_type)
 
         return OutgoingInvite(self._stack, draft, digest=digest, make_answer=make_answer)
+
+    def bytes_without_body(
+        self, target: Uri, *, from_: NameAddr, headers: Headers | None = None, authenticated: bool = False
+    ) -> int:
+        """How long an INVITE is before its body, about: Via, Contact and credentials are estimated."""
+        series = self.series(target=target, from_=from_)
+        rows = call_capabilities(self._config).with_added(*(headers or ()))
+        draft = series.draft("INVITE", rows, b" ")
+        return len(serialise(draft)) + _ADDED_LATER + (_CREDENTIALS if authenticated else 0)
 
     def _digest(self, credentials: tuple[Credentials, ...]) -> DigestClient | None:
         return DigestClient(credentials, self._random) if credentials else None
@@ -262,7 +277,8 @@ class SipEndpoint:
         """Say what an INVITE would get now, and what we can do (RFC 3261 §11.2)."""
         status = self.availability()
         features = tuple((feature, None) for feature in self._config.features)
-        contact = NameAddr(uri=self._stack.contact_uri(event.source), params=features)
+        sips = answer_demands_sips(event.request)
+        contact = NameAddr(uri=self._stack.contact_uri(event.source, sips=sips), params=features)
         rows = capabilities(self._config).with_added(("Contact", contact))
         body = self.session_capabilities() if status == _AVAILABLE and accepts_session(event.request) else b""
         if body:

@@ -6,6 +6,7 @@ from typing import Final
 
 from ua.sip.config import SipConfig
 from ua.sip.errors import SipParseError
+from ua.sip.security import is_sips
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request
@@ -47,7 +48,7 @@ def inspect(request: Request, config: SipConfig) -> Refusal | None:
     if request.method not in config.allow:
         status = 405 if request.method in KNOWN_METHODS else 501
         return status, "", Headers.of(("Allow", ", ".join(config.allow)))
-    if not request.uri.is_sip:
+    if not request.uri.is_sip or (is_sips(request.uri) and not {"tls", "wss"} & set(config.transports)):
         return 416, "", Headers()
     unknown = _unknown_extensions(request, config)
     if unknown:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ua.sip.config import SipConfig
 from ua.sip.dialog import next_hop
 from ua.sip.errors import SipUnreachable
+from ua.sip.security import demands_sips
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, serialise
 from ua.sip.syntax.name_addr import NameAddr
@@ -29,11 +30,20 @@ class Preparation:
         self._transport = transport
         self._new_branch = new_branch
 
-    def contact_uri(self, hop: Hop) -> Uri:
-        """Our Contact for a neighbour; raises SipUnreachable where there is no way."""
+    def contact_uri(self, hop: Hop, *, sips: bool = False) -> Uri:
+        """Our Contact for a neighbour, a sips one on demand; raises SipUnreachable where there is no way."""
+        if sips and not hop.secure:
+            hop = replace(hop, transport="tls", connection=None)
         local = self._transport.sent_by(hop)
-        params = () if hop.transport == "udp" else (("transport", hop.transport),)
-        return Uri(user=self._config.user or None, host=local.host, port=local.port, params=params)
+        transport = "ws" if hop.transport == "wss" else hop.transport  # RFC 7118 §5.2
+        leaves_open = transport == "udp" or (sips and transport == "tls")
+        return Uri(
+            scheme="sips" if sips else "sip",
+            user=self._config.user or None,
+            host=local.host,
+            port=local.port,
+            params=() if leaves_open else (("transport", transport),),
+        )
 
     async def prepare(self, draft: Request, contact: ContactParams) -> tuple[Request, Hop]:
         """The request with Via and, where asked for, Contact, and the hop to send it by.
@@ -79,7 +89,8 @@ class Preparation:
         )
         headers = Headers.of(("Via", via), *draft.headers)
         if contact is not None:
-            headers = headers.with_rows("contact", NameAddr(uri=self.contact_uri(hop), params=contact))
+            uri = self.contact_uri(hop, sips=demands_sips(draft))
+            headers = headers.with_rows("contact", NameAddr(uri=uri, params=contact))
         if self._config.user_agent and "user-agent" not in headers:
             headers = headers.with_added(("User-Agent", self._config.user_agent))
         return replace(draft, headers=headers)

@@ -139,9 +139,9 @@ class Stack:
         data = serialise(ack)
         self._send(hop, data)
 
-    def contact_uri(self, hop: Hop) -> Uri:
-        """Our Contact for a neighbour; raises SipUnreachable where there is no way."""
-        return self._preparation.contact_uri(hop)
+    def contact_uri(self, hop: Hop, *, sips: bool = False) -> Uri:
+        """Our Contact for a neighbour, a sips one on demand; raises SipUnreachable where there is no way."""
+        return self._preparation.contact_uri(hop, sips=sips)
 
     async def _prepare(self, draft: Request, contact: ContactParams) -> tuple[Request, Hop]:
         if self.closed:

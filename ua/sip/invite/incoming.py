@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ua.sip.errors import SipStateError, SipTimeout, SipUnreachable
 from ua.sip.inspection import call_capabilities
 from ua.sip.invite.repeaters import AnswerRepeater, Repeat, RingingRepeater
+from ua.sip.security import answer_demands_sips
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP
 from ua.sip.syntax.headers import Headers
@@ -199,9 +200,10 @@ class IncomingInvite(IncomingRequest):
 
     def _dialog_headers(self, headers: Headers | None, *, allow: bool) -> Headers:
         """Contact and Record-Route as all responses that make a dialog have them (RFC 3261 §12.1.1)."""
+        contact = self._stack.contact_uri(self.source, sips=answer_demands_sips(self.request))
         rows = Headers.of(
             *(("Record-Route", row) for row in self.request.headers.all("record-route")),
-            ("Contact", NameAddr(uri=self._stack.contact_uri(self.source))),
+            ("Contact", NameAddr(uri=contact)),
         )
         if allow:
             rows = rows.with_added(*call_capabilities(self._stack.config))

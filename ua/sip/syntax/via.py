@@ -87,8 +87,8 @@ class Via:
 
     @property
     def sent_by_port(self) -> int:
-        """The port, or the default of the transport (RFC 3261 §18.1.1)."""
-        return self.port or (5061 if self.transport in ("TLS", "WSS") else 5060)
+        """The port, or the default of the transport (RFC 3261 §18.1.1, RFC 7118 §5.5)."""
+        return self.port or {"TLS": 5061, "WS": 80, "WSS": 443}.get(self.transport, 5060)
 
     def same_sent_by(self, other: Via) -> bool:
         """True where host and port name the same sender."""

@@ -95,13 +95,23 @@ class TransportLayer:
 
         Raises SipUnreachable where there is no way.
         """
-        bound = self.local[hop.transport]
+        bound = self.local.get(hop.transport)
+        if bound is None:
+            return self._own_end(hop)
         if bound.host not in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
             return bound
         try:
             return TransportAddress(host=local_towards(hop.remote), port=bound.port)
         except OSError as error:
             raise SipUnreachable(f"no way to {hop.remote.host}", seen=error.strerror or str(error)) from error
+
+    def _own_end(self, hop: Hop) -> TransportAddress:
+        """Without a listener: where the connection began, for it is used both ways."""
+        channel = self.streams.get(hop.transport)
+        found = None if channel is None or hop.connection is None else channel.local_of(hop.connection)
+        if found is None:
+            raise SipUnreachable(f"{hop.transport.upper()} is not in use here")
+        return found
 
     def send(self, hop: Hop, data: bytes) -> str:
         """Send; empty where it left, else what went wrong."""

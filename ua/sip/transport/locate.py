@@ -13,7 +13,9 @@ from ua.sip.errors import SipUnreachable
 from ua.sip.syntax.uri import Uri
 from ua.sip.transport.hop import SipTransport
 
-DEFAULT_PORT: Final = 5060
+DEFAULT_PORTS: Final[dict[SipTransport, int]] = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
+"""RFC 3261 §19.1.2, RFC 7118 §5.5."""
+
 MAX_ADDRESSES: Final = 4
 """Addresses of one name that are tried."""
 
@@ -44,14 +46,16 @@ async def locate(
     """
     if not uri.is_sip:
         raise SipUnreachable(f"{uri.scheme} URIs cannot be called", hint="use sip:user@host")
-    if uri.scheme == "sips":
-        raise SipUnreachable("sips needs TLS, which this phone does not speak", hint="use sip:")
     wanted = uri.transport or transports[0]
+    if uri.scheme == "sips":
+        wanted = {"udp": "", "tcp": "tls", "ws": "wss"}.get(wanted, wanted) if uri.transport else "tls"
+        if not wanted:
+            raise SipUnreachable("a sips URI cannot be reached over UDP", hint="leave out transport=udp")
     transport = next((known for known in transports if known == wanted), None)
     if transport is None:
         raise SipUnreachable(f"transport {wanted} is not in use here")
     host = (uri.param("maddr") or uri.host).strip("[]")
-    port = uri.port or DEFAULT_PORT
+    port = uri.port or DEFAULT_PORTS[transport]
     try:
         literal = ipaddress.ip_address(host)
     except ValueError:

@@ -130,6 +130,8 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "sip.invite.incoming",
         "sip.invite.leg",
         "sip.invite.outgoing",
+        "sip.location.locator",
+        "sip.location.resolver",
         "sip.preparation",
         "sip.series",
         "sip.stack",

@@ -32,6 +32,10 @@ class LoopbackDns:
         self.silent: set[str] = set()
         self._zone = zone
 
+    def change(self, entry: tuple[str, str], records: list[str]) -> None:
+        """Give a name other records of a type from now on."""
+        self._zone[entry] = records
+
     def answer(self, data: bytes) -> bytes | None:
         """The answer to a query; a name that is in no record does not exist."""
         query = dns.message.from_wire(data)

@@ -1,0 +1,1 @@
+"""From a SIP URI to the servers to try (RFC 3263)."""

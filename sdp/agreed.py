@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sdp import (
     default_destination,
     ice_decision,
@@ -42,6 +44,11 @@ def negotiated_media(
         way = way.limited_to(Direction.RECVONLY)
     has_rtcp = ice_decision.has_rtcp(remote, muxed=muxed, components=components)
     rtcp = defaults.rtcp.address if defaults.rtcp is not None and has_rtcp else None
+    if tcp is not None and ice.remote is None and components == 2:
+        # RFC 4571 §4: the connection is there even where one side alone sends no RTCP.
+        used = replace(remote.rtcp, used=True)
+        second = default_destination.read(remote.session, remote.media, used, muxed=muxed).rtcp
+        rtcp = None if second is None else second.address
     return NegotiatedMedia(
         index=index,
         format=formats.send,

@@ -102,7 +102,12 @@ def _agreement(ours: RemoteAudio, theirs: RemoteAudio) -> Agreement | None:
             f" a=setup:{ours.tcp.setup} a=connection:{ours.tcp.connection} (RFC 4145 §4.1, §5.1)",
             theirs.media.line,
         )
-    if agreement.connection is ConnectionUse.NEW and ours.tcp.connection is ConnectionUse.EXISTING:
+    with_ice = ours.ice.description is not None
+    if (
+        with_ice
+        and agreement.connection is ConnectionUse.NEW
+        and ours.tcp.connection is ConnectionUse.EXISTING
+    ):
         raise NegotiationError(
             "the peer wants a new connection instead of the one ICE made", theirs.media.line
         )

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from sdp.diagnostics import Diagnostic
 from sdp.model import Attribute, Media, SessionDescription
@@ -107,6 +107,30 @@ def agree(offer: TcpSetup, answer: TcpSetup) -> Agreement | None:
     if connection is None or opener is None:
         return None
     return Agreement(opener=opener, connection=connection)
+
+
+class Step(enum.StrEnum):
+    """What one side has to do about the connection once offer and answer are exchanged."""
+
+    CONNECT = "connect"
+    ACCEPT = "accept"
+    KEEP = "keep"
+    NOTHING = "nothing"
+
+
+def step(agreement: Agreement, *, we_offered: bool) -> Step:
+    """What an agreement asks of us; CONNECT, ACCEPT and NOTHING end any older connection (RFC 4145 §5.2)."""
+    if agreement.connection is ConnectionUse.EXISTING:
+        return Step.KEEP
+    match agreement.opener:
+        case Opener.OFFERER:
+            return Step.CONNECT if we_offered else Step.ACCEPT
+        case Opener.ANSWERER:
+            return Step.ACCEPT if we_offered else Step.CONNECT
+        case Opener.NOBODY:
+            return Step.NOTHING
+        case _:
+            assert_never(agreement.opener)
 
 
 def answer_to(offer: TcpSetup, *, can_dial: bool, can_listen: bool, has_connection: bool) -> TcpSetup:

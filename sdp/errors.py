@@ -4,6 +4,7 @@
      ├─ ValueFault           the value of one line is malformed (raised by the attribute codecs)
      │   └─ CandidateError   an a=candidate that cannot be used
      ├─ NegotiationError     offer and answer do not make a call
+     ├─ ConnectionFailed     the connection that was agreed on cannot be had
      └─ ExchangeError        our own caller broke the order of offer and answer
 
 A peer's bad attribute never raises out of `parser.parse` or `offer_answer`: the line alone is refused and
@@ -37,6 +38,10 @@ class CandidateError(ValueFault):
 
 class NegotiationError(SdpError):
     """The answer does not fit the offer, or leaves nothing to talk with (RFC 3264 §6, §7)."""
+
+
+class ConnectionFailed(SdpError):
+    """Media over TCP without ICE has no connection (RFC 4145 §6.1)."""
 
 
 class ExchangeError(SdpError):

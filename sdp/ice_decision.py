@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ice.types import Description
+from ice.types import Description, Transport
 from sdp import default_destination
 from sdp.diagnostics import Diagnostic
 from sdp.negotiated import LocalMedia
@@ -68,7 +68,8 @@ def components(
     if muxed or switched_off:
         return 1
     if theirs is None:
-        return 2 if remote.rtcp.used else 1
+        over_tcp = remote.protocol is not None and remote.protocol.transport is Transport.TCP
+        return 2 if remote.rtcp.used or over_tcp else 1
     sides = [each for each in (theirs, ours) if each is not None and each.candidates]
     return min([2, *(max(candidate.component for candidate in side.candidates) for side in sides)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ice.types import Candidate, Description, TransportAddress
-from sdp.connection_attr import Agreement
+from sdp.connection_attr import Agreement, TcpSetup
 from sdp.diagnostics import Diagnostic
 from sdp.direction import Direction
 from sdp.ice_attr import RemoteCandidate
@@ -23,6 +23,25 @@ class SelectedPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TcpSide:
+    """What we are able to do for an m= line over TCP without ICE (RFC 4145).
+
+    Attributes:
+        offer: what an offer of ours says.
+        host: our address where we do not listen; port 9 is written with it (RFC 4145 §4.1).
+        can_dial: we connect out.
+        can_listen: we have a port that connections can come to.
+        has_connection: a connection is open.
+    """
+
+    offer: TcpSetup
+    host: str
+    can_dial: bool
+    can_listen: bool
+    has_connection: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalMedia:
     """Our side of one audio stream.
 
@@ -31,8 +50,9 @@ class LocalMedia:
         direction: what we wish; every offer says it again (RFC 6337 §5.3).
         ptime_ms: packet time that we want to receive, in ms.
         ice: our description; None goes without ICE.
-        address: default address of RTP (UDP); None where there is none: 0.0.0.0 port 9 is written.
-        rtcp_address: default address of RTCP (UDP), None for the next higher port.
+        address: default address of RTP (UDP, with `tcp` TCP); None where there is none: 0.0.0.0 port 9 is
+            written.
+        rtcp_address: default address of RTCP, None for the next higher port.
         rtcp_mux: RTP and RTCP may share a port.
         selected: the nominated pairs once ICE has completed; they replace candidates and defaults in
             further offers and answers (RFC 8839 §4.4.1.2.2).
@@ -40,6 +60,7 @@ class LocalMedia:
         controlling: our ICE role; the controlling side writes a=remote-candidates.
         ice_required: a stream without ICE is refused (RFC 8839 §9.3).
         mid: identification tag of the m= line in offers with ICE (RFC 5888); answers repeat the offer's.
+        tcp: media goes over TCP without ICE, and how; `ice` is None then.
     """
 
     formats: tuple[AudioFormat, ...]
@@ -54,6 +75,7 @@ class LocalMedia:
     controlling: bool = False
     ice_required: bool = False
     mid: str | None = None
+    tcp: TcpSide | None = None
 
     def selected_for(self, component: int) -> SelectedPair | None:
         """The nominated pair of a component, None before there is one."""

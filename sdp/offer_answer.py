@@ -33,6 +33,8 @@ _WITHOUT_ICE = "media without ICE is not taken here"
 def origin_of(local: LocalMedia, *, session_id: int, version: int) -> Origin:
     """The o= line of a new session of ours."""
     host = local.address.host if local.address is not None else _NO_ADDRESS
+    if local.tcp is not None:
+        host = local.tcp.host
     return Origin(
         session_id=session_id,
         version=version,
@@ -59,6 +61,8 @@ def build_offer(local: LocalMedia, *, session_id: int, version: int) -> SessionD
 def offered_section(local: LocalMedia) -> Media:
     """Our audio section in an offer; over TCP once a TCP pair is selected (RFC 8839 §4.4.1.2.2)."""
     tcp = section.existing_connection(local) if local.ice is not None else None
+    if local.tcp is not None:
+        tcp = local.tcp.offer
     protocol = protocols.TCP_RTP_AVP if tcp is not None else protocols.RTP_AVP
     numbers = {candidate.component for candidate in local.ice.candidates} if local.ice is not None else {1, 2}
     if local.selected and local.ice is not None:
@@ -168,6 +172,12 @@ def _stream_fault(media: Media, local: LocalMedia) -> str:
     protocol = protocols.lookup(media.proto)
     if protocol is None:
         return f"no support for {media.proto}"
+    if local.tcp is not None:
+        return (
+            ""
+            if protocol is protocols.TCP_RTP_AVP
+            else f"this call has its media over TCP, not {protocol.name}"
+        )
     over_tcp = section.existing_connection(local) is not None
     if protocol is protocols.RTP_AVP or (protocol is protocols.TCP_RTP_AVP and over_tcp):
         return ""
@@ -199,7 +209,7 @@ def _accept(
         return "the address is a name and there is no ICE"
     if ice.remote is None and has_no_default(remote):
         return f"the offer has no default address, and {ice.reason}"
-    if ice.remote is None and local.address is None:
+    if ice.remote is None and local.address is None and local.tcp is None:
         return "there is no ICE, and no UDP address here for plain RTP"
     # Our answer says the same, so both have switched it off.
     components = ice_decision.components(
@@ -251,7 +261,17 @@ def _losing_pairs(remote: RemoteAudio, local: LocalMedia) -> list[Diagnostic]:
 def _answer_setup(remote: RemoteAudio, local: LocalMedia) -> tuple[TcpSetup | None, Agreement | None]:
     """a=setup and a=connection of the answer, for an m= line over TCP only."""
     existing = section.existing_connection(local)
-    if existing is None or remote.protocol is None or remote.protocol.transport is not Transport.TCP:
+    if remote.protocol is None or remote.protocol.transport is not Transport.TCP:
+        return None, None
+    if local.tcp is not None:
+        able = connection_attr.answer_to(
+            remote.tcp,
+            can_dial=local.tcp.can_dial and _can_be_dialled(remote),
+            can_listen=local.tcp.can_listen,
+            has_connection=local.tcp.has_connection,
+        )
+        return able, connection_attr.agree(remote.tcp, able)
+    if existing is None:
         return None, None
     able = connection_attr.answer_to(
         remote.tcp,
@@ -260,3 +280,9 @@ def _answer_setup(remote: RemoteAudio, local: LocalMedia) -> tuple[TcpSetup | No
         has_connection=True,
     )
     return able, connection_attr.agree(remote.tcp, able)
+
+
+def _can_be_dialled(remote: RemoteAudio) -> bool:
+    """True where the section names an IP address and a port to connect to."""
+    defaults = default_destination.read(remote.session, remote.media, remote.rtcp, muxed=False)
+    return defaults.rtp is not None and defaults.rtp.address is not None

@@ -85,6 +85,11 @@ def _defaults(
     local: LocalMedia, plan: SectionPlan, transport: Transport
 ) -> tuple[TransportAddress, TransportAddress | None]:
     """Default addresses of RTP and RTCP in this section."""
+    if local.tcp is not None and plan.tcp is not None:
+        # RFC 4145 §4.1: nobody connects to the one who connects.
+        if plan.tcp.setup in (Setup.ACTIVE, Setup.HOLDCONN) or local.address is None:
+            return TransportAddress(host=local.tcp.host, port=DISCARD_PORT), None
+        return local.address, local.rtcp_address
     if _uses_ice(plan) and local.selected:
         # RFC 8839 §4.4.1.2.2: the nominated pair, if it speaks the transport of the m= line.
         chosen = [_of_transport(local.selected_for(component), transport) for component in (1, 2)]

@@ -90,8 +90,8 @@ class SelectedPath:
         self._destination = remote
         self.transport, self.remote, self.pair = Transport.UDP, remote, pair
 
-    def use_tcp(self, connection: TcpConnection, pair: PairView) -> None:
-        """Send on `connection` from now on."""
+    def use_tcp(self, connection: TcpConnection, pair: PairView | None) -> None:
+        """Send on `connection` from now on; without ICE there is no `pair`."""
         if connection is not self._tcp:
             self.stop()
             self._tcp = connection

@@ -78,7 +78,15 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "turn.runner",
         "wiring",
     ),
-    "sdp": ("early_answer", "ice_binding", "late_candidates", "media_paths", "selection"),
+    "sdp": (
+        "early_answer",
+        "ice_binding",
+        "late_candidates",
+        "media_paths",
+        "selection",
+        "tcp_binding",
+        "tcp_stream",
+    ),
     "media": ("engine", "recorder", "sinks", "sources", "wav"),
     "ua": (
         "call.audio",

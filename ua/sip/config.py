@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ice.types import TransportAddress
 from ua.sip.syntax.uri import Uri
 from ua.sip.transaction.timers import Timers
 from ua.sip.transport.hop import SipTransport
@@ -34,6 +35,7 @@ class SipConfig:
         partial_timeout: seconds that half a message may wait on a stream.
         udp_max_bytes: a longer request goes over TCP (RFC 3261 §18.1.1).
         max_connections: connections of one transport at a time.
+        name_servers: asked where servers are; empty: those of the system.
         max_connections_per_host: those that one remote address may have opened to us.
     """
 
@@ -55,3 +57,4 @@ class SipConfig:
     udp_max_bytes: int = 1300
     max_connections: int = 200
     max_connections_per_host: int = 20
+    name_servers: tuple[TransportAddress, ...] = ()

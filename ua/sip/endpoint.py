@@ -143,9 +143,7 @@ class SipEndpoint:
 
     async def contact_uri(self, target: Uri) -> Uri:
         """Our Contact as `target` would see it (the kernel's choice of address); raises SipUnreachable."""
-        targets = await self._stack.transport.locate(self._config.proxy or target)
-        hop = await self._stack.transport.open(targets[0])
-        return self._stack.contact_uri(hop, sips=is_sips(target))
+        return await self._stack.contact_towards(self._config.proxy or target, sips=is_sips(target))
 
     def series(
         self,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ua.sip.config import SipConfig
-from ua.sip.dialog import next_hop
 from ua.sip.errors import SipUnreachable
+from ua.sip.location.target import Target
 from ua.sip.security import demands_sips
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, serialise
@@ -16,7 +16,6 @@ from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.via import Via
 from ua.sip.transport.hop import Hop
 from ua.sip.transport.layer import TransportLayer
-from ua.sip.transport.locate import Target
 
 ContactParams = tuple[tuple[str, str | None], ...] | None
 """Header parameters of our Contact; None for a request without one."""
@@ -45,34 +44,25 @@ class Preparation:
             params=() if leaves_open else (("transport", transport),),
         )
 
-    async def prepare(self, draft: Request, contact: ContactParams) -> tuple[Request, Hop]:
+    async def prepare(self, draft: Request, target: Target, contact: ContactParams) -> tuple[Request, Hop]:
         """The request with Via and, where asked for, Contact, and the hop to send it by.
 
-        The addresses of the next hop are tried in turn. Raises SipUnreachable.
+        Raises SipUnreachable where this target cannot be reached.
         """
-        failure = SipUnreachable("no address")
-        for target in await self._transport.locate(next_hop(draft)):
-            try:
-                hop = await self._transport.open(target)
-                request = self._finish(draft, hop, contact)
-                if hop.transport == "udp" and len(serialise(request)) > self._config.udp_max_bytes:
-                    request, hop = await self._enlarge(draft, request, hop, contact)
-            except SipUnreachable as error:
-                failure = error
-            else:
-                return request, hop
-        raise failure
+        hop = await self._transport.open(target)
+        request = self._finish(draft, hop, contact)
+        if hop.transport == "udp" and len(serialise(request)) > self._config.udp_max_bytes:
+            return await self._enlarge(draft, request, target, hop, contact)
+        return request, hop
 
     async def _enlarge(
-        self, draft: Request, request: Request, hop: Hop, contact: ContactParams
+        self, draft: Request, request: Request, target: Target, hop: Hop, contact: ContactParams
     ) -> tuple[Request, Hop]:
         """A request that is too long for UDP: by TCP, or by UDP after all where TCP is refused."""
-        if "tcp" not in self._transport.local:
+        if "tcp" not in self._transport.spoken:
             return request, hop
         try:
-            tcp = await self._transport.open(
-                Target(transport="tcp", address=hop.remote, domain=hop.remote.host)
-            )
+            tcp = await self._transport.open(replace(target, transport="tcp"))
         except SipUnreachable as error:
             if isinstance(error.__cause__, ConnectionRefusedError):
                 return self._finish(draft, hop, contact), hop

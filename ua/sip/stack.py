@@ -10,12 +10,15 @@ from typing import Any, assert_never
 from ice.types import TransportAddress
 from ua.clock import now as monotonic
 from ua.sip.config import SipConfig
-from ua.sip.dialog import DialogId
+from ua.sip.dialog import DialogId, next_hop
 from ua.sip.errors import SipError, SipParseError, SipTimeout, SipUnreachable
+from ua.sip.location.locator import Locator
+from ua.sip.location.resolver import Resolver
+from ua.sip.location.target import Target
 from ua.sip.log import SipLogEntry
 from ua.sip.preparation import ContactParams, Preparation
 from ua.sip.reporter import Reporter
-from ua.sip.syntax.headers import Headers
+from ua.sip.sending import Sending
 from ua.sip.syntax.message import Request, Response, make_response, parse, serialise
 from ua.sip.syntax.uri import Uri
 from ua.sip.transaction.layer import TransactionLayer
@@ -35,8 +38,7 @@ from ua.sip.transaction.messages import (
 )
 from ua.sip.transport.hop import Hop
 from ua.sip.transport.layer import TransportLayer
-from ua.sip.transport.locate import Target
-from ua.sip.users import ClientUser, Clockwork, DialogUser, Sent, ServerUser
+from ua.sip.users import ClientUser, Clockwork, DialogUser, ServerUser
 
 
 class Stack:
@@ -46,6 +48,8 @@ class Stack:
         dialogs: users of dialogs by id.
         clocks: what else has timers.
         report: log and counters.
+        locator: finds servers.
+        preparation: makes requests ready for a hop.
     """
 
     def __init__(
@@ -76,7 +80,8 @@ class Stack:
             on_connection=self._on_connection,
             on_unreachable=self._on_unreachable,
         )
-        self._preparation = Preparation(config, self.transport, self.layer.new_branch)
+        self.preparation = Preparation(config, self.transport, self.layer.new_branch)
+        self.locator = Locator(Resolver(config.name_servers), random=random, on_alarm=self._on_alarm)
         self.report = Reporter(on_log, now=self.now, local=self.transport.local)
 
     def now(self) -> float:
@@ -117,22 +122,41 @@ class Stack:
 
     # requests of ours
 
-    async def start_request(self, draft: Request, user: ClientUser, *, contact: ContactParams = None) -> Sent:
-        """Find the next hop, add Via and (where `contact` gives its header parameters) Contact, and send.
+    async def start_request(
+        self,
+        draft: Request,
+        user: ClientUser,
+        *,
+        contact: ContactParams = None,
+    ) -> Sending:
+        """Find the servers, add Via and (where `contact` gives its header parameters) Contact, and send.
 
-        Raises SipUnreachable. `user` hears everything that follows.
+        Where a server fails the request goes to the next one, also later on (RFC 3263 §4.3); the one that
+        answered another request of this Call-ID comes first. Raises SipUnreachable. `user` hears everything
+        that follows.
         """
-        request, hop = await self._prepare(draft, contact)
+        sending = Sending(self, draft, user, await self._locate(draft), contact)
+        await sending.start()
+        return sending
+
+    def begin(self, request: Request, hop: Hop, user: ClientUser) -> ClientKey:
+        """Start the transaction of a request that is ready; `pump` sends it."""
         key = self.layer.request(request, hop, self.now())
         self._clients[key] = user
-        self.pump()
-        return Sent(request=request, hop=hop, key=key)
+        return key
 
     async def send_ack(self, draft: Request) -> tuple[Hop, Request]:
         """Send an ACK to a 2xx; it has no transaction. Raises SipUnreachable."""
-        ack, hop = await self._prepare(draft, None)
-        self.send_again(hop, ack)
-        return hop, ack
+        failure = SipUnreachable("no address")
+        for target in await self._locate(draft):
+            try:
+                ack, hop = await self.preparation.prepare(draft, target, None)
+            except SipUnreachable as error:
+                failure = error
+            else:
+                self.send_again(hop, ack)
+                return hop, ack
+        raise failure
 
     def send_again(self, hop: Hop, ack: Request) -> None:
         """Send an ACK, or the same once more."""
@@ -141,17 +165,29 @@ class Stack:
 
     def contact_uri(self, hop: Hop, *, sips: bool = False) -> Uri:
         """Our Contact for a neighbour, a sips one on demand; raises SipUnreachable where there is no way."""
-        return self._preparation.contact_uri(hop, sips=sips)
+        return self.preparation.contact_uri(hop, sips=sips)
 
-    async def _prepare(self, draft: Request, contact: ContactParams) -> tuple[Request, Hop]:
+    async def contact_towards(self, uri: Uri, *, sips: bool = False) -> Uri:
+        """Our Contact as the first server for a URI would see it; raises SipUnreachable."""
+        targets = await self.locator.locate(
+            uri, transports=self.transport.spoken, versions=self.transport.versions
+        )
+        return self.contact_uri(await self.transport.open(targets[0]), sips=sips)
+
+    async def _locate(self, draft: Request) -> tuple[Target, ...]:
         if self.closed:
             raise SipUnreachable("the SIP endpoint is closed")
-        return await self._preparation.prepare(draft, contact)
+        return await self.locator.locate(
+            next_hop(draft),
+            transports=self.transport.spoken,
+            versions=self.transport.versions,
+            new=draft.to.tag is None,
+            call_id=draft.call_id,
+        )
 
-    def cancel(self, key: ClientKey, headers: Headers | None = None) -> None:
-        """CANCEL an INVITE of ours, now or after its first 1xx."""
-        self.layer.cancel(key, self.now(), headers)
-        self.pump()
+    def _on_alarm(self, what: str) -> None:
+        self.report.counters["alarms"] += 1
+        self.report.note(what)
 
     # the pump
 

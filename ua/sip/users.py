@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from ua.sip.errors import SipError
 from ua.sip.syntax.message import Request, Response
-from ua.sip.transaction.messages import ClientKey, RequestReceived
-from ua.sip.transport.hop import Hop
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """A request on its way.
-
-    Attributes:
-        request: as it was sent, with Via and Contact.
-        hop: where it was sent.
-        key: its transaction.
-    """
-
-    request: Request
-    hop: Hop
-    key: ClientKey
+from ua.sip.transaction.messages import RequestReceived
 
 
 class ClientUser(Protocol):

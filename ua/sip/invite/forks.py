@@ -10,10 +10,10 @@ from ua.sip.dialog import Dialog
 from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipParseError
 from ua.sip.invite.leg import Leg
+from ua.sip.sending import Sending
 from ua.sip.stack import Stack
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
-from ua.sip.users import Sent
 
 
 class ForksOwner(Protocol):
@@ -51,7 +51,7 @@ class Forks:
         self._owner = owner
         self.early: dict[str, Leg] = {}
         self.answered: dict[str, Leg] = {}
-        self.sent: Sent | None = None
+        self.sent: Sending | None = None
         self._final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
     async def send(self, draft: Request) -> Request:
@@ -66,7 +66,7 @@ class Forks:
     def cancel(self, headers: Headers | None = None) -> None:
         """CANCEL the INVITE, now or after its first 1xx."""
         if self.sent is not None:
-            self._stack.cancel(self.sent.key, headers)
+            self.sent.cancel(headers)
 
     def drop_early(self, reason: str) -> None:
         """End the early dialogs; nothing is sent."""

@@ -42,7 +42,7 @@ class Locator:
         transports: tuple[SipTransport, ...],
         versions: frozenset[int],
         new: bool = True,
-        prefer: Target | None = None,
+        call_id: str = "",
     ) -> tuple[Target, ...]:
         """Where to send a request for this URI, best first; raises SipUnreachable.
 
@@ -51,7 +51,7 @@ class Locator:
             transports: what we speak; the first is preferred.
             versions: IP versions that we have sockets for.
             new: False for a request within a dialog.
-            prefer: the target that comes first unless it failed lately.
+            call_id: of the request; the server that answered another one with it comes first.
         """
         procedure = locating(uri, transports=transports, versions=versions, random=self._random)
         targets: tuple[Target, ...] = ()
@@ -63,7 +63,7 @@ class Locator:
                 questions = procedure.send(answers)
         except StopIteration as done:
             targets = done.value
-        return self.standing.in_order(targets, monotonic(), new=new, prefer=prefer)
+        return self.standing.in_order(targets, monotonic(), new=new, call_id=call_id)
 
     def _watch(self, domain: str, records: tuple[object, ...]) -> None:
         """Somebody who takes the secure services out of the answers wants us to use others."""

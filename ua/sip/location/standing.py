@@ -26,6 +26,7 @@ class Standing:
     def __init__(self) -> None:
         self._shut: dict[_Key, float] = {}
         self._failed: dict[_Key, float] = {}
+        self._answered: dict[str, Target] = {}
 
     def shut(self, target: Target, seconds: float, now: float) -> None:
         """The server asked with Retry-After not to be sent anything new for `seconds`."""
@@ -36,12 +37,17 @@ class Standing:
         """The server did not answer, or could not be reached."""
         _note(self._failed, target, now + FAILED_S, now)
 
-    def answered(self, target: Target) -> None:
-        """The server is alive."""
+    def answered(self, target: Target, call_id: str = "") -> None:
+        """The server is alive, and has answered a request with this Call-ID."""
         self._failed.pop(_key(target), None)
+        if call_id:
+            self._answered.pop(call_id, None)
+            if len(self._answered) >= _MAX_KNOWN:
+                del self._answered[next(iter(self._answered))]
+            self._answered[call_id] = target
 
     def in_order(
-        self, targets: Sequence[Target], now: float, *, new: bool = True, prefer: Target | None = None
+        self, targets: Sequence[Target], now: float, *, new: bool = True, call_id: str = ""
     ) -> tuple[Target, ...]:
         """The targets to try: those that failed lately come last, those that are shut not at all.
 
@@ -49,7 +55,8 @@ class Standing:
             targets: best first.
             now: the time.
             new: False for a request within a dialog, which goes to servers that are shut as well.
-            prefer: the one that comes first unless it failed.
+            call_id: the server that answered a request with it comes first unless it failed: it may know
+                a nonce, a registration, a dialog (RFC 3261 §10.2.6).
 
         Raises:
             SipUnreachable: all of them asked not to be sent anything.
@@ -59,6 +66,7 @@ class Standing:
             seconds = min(self._shut[_key(each)] for each in targets) - now
             names = ", ".join(str(each) for each in targets)
             raise SipUnreachable(f"{names}: not before {seconds:.0f} s from now, said the server")
+        prefer = self._answered.get(call_id)
         return tuple(
             sorted(open_, key=lambda each: (self._failed.get(_key(each), now) > now, each != prefer))
         )

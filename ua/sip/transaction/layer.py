@@ -156,6 +156,10 @@ class TransactionLayer:
             self._cancel_if_due(key, transaction, now)
         return True
 
+    def abandon(self, key: ClientKey) -> None:
+        """Forget a request of ours; what still comes to it belongs to nothing."""
+        self._forget(key)
+
     def awaits_final(self, key: ClientKey) -> bool:
         """True while the request has no final response."""
         transaction = self._clients.get(key)

@@ -10,9 +10,8 @@ from typing import Final
 from ice.types import TransportAddress
 from ua.sip.config import SipConfig
 from ua.sip.errors import SipUnreachable
-from ua.sip.syntax.uri import Uri
+from ua.sip.location.target import Target
 from ua.sip.transport.hop import Hop, SipTransport
-from ua.sip.transport.locate import Target, locate
 from ua.sip.transport.stream_channel import StreamChannel, bind_tcp
 from ua.sip.transport.udp_channel import UdpChannel, bind_udp, family_of, local_towards
 
@@ -74,10 +73,19 @@ class TransportLayer:
         for channel in channels:
             await channel.close()
 
-    async def locate(self, uri: Uri) -> tuple[Target, ...]:
-        """Addresses of a URI, best first; raises SipUnreachable."""
-        bound = tuple(transport for transport in self._config.transports if transport in self.local)
-        return await locate(uri, transports=bound, family=self._family)
+    @property
+    def spoken(self) -> tuple[SipTransport, ...]:
+        """The transports that can be used, the preferred one first."""
+        return tuple(
+            transport
+            for transport in self._config.transports
+            if transport in self.local or transport in self.streams
+        )
+
+    @property
+    def versions(self) -> frozenset[int]:
+        """The IP versions that can be used: 4, 6."""
+        return frozenset({6 if self._family == socket.AF_INET6 else 4})
 
     async def open(self, target: Target) -> Hop:
         """A hop to send by; an open connection is used again. Raises SipUnreachable."""

@@ -56,9 +56,11 @@ def test_a_server_that_failed_comes_last_for_a_while_or_until_it_answers() -> No
 @pytest.mark.req("REG-4")
 def test_the_one_that_is_in_use_comes_first_unless_it_failed() -> None:
     standing = Standing()
-    assert standing.in_order((ONE, TWO, THREE), 0.0, prefer=THREE) == (THREE, ONE, TWO)
+    standing.answered(THREE, "a call")
+    assert standing.in_order((ONE, TWO, THREE), 0.0, call_id="a call") == (THREE, ONE, TWO)
+    assert standing.in_order((ONE, TWO, THREE), 0.0, call_id="another") == (ONE, TWO, THREE)
     standing.failed(THREE, 0.0)
-    assert standing.in_order((ONE, TWO, THREE), 0.0, prefer=THREE) == (ONE, TWO, THREE)
+    assert standing.in_order((ONE, TWO, THREE), 0.0, call_id="a call") == (ONE, TWO, THREE)
 
 
 def test_what_is_known_is_bounded() -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 from ua.sip.dialog import Dialog, glare_delay
 from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipParseError, SipStateError, SipTimeout, SipUnreachable
+from ua.sip.events.usages import Usages
 from ua.sip.exchange import Exchange, exchange
 from ua.sip.inspection import call_capabilities, capabilities, inspect
 from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
@@ -47,6 +48,7 @@ class Leg:
         ended: done once the leg is over.
         on_reinvite: called for each re-INVITE.
         on_request: called for each other request.
+        usages: the subscriptions in this dialog; it lives until the last of them has ended too.
     """
 
     def __init__(self, stack: Stack, dialog: Dialog, digest: DigestClient | None) -> None:
@@ -62,6 +64,7 @@ class Leg:
         self._acks: dict[int, tuple[Hop, Request] | None] = {}
         self._id = dialog.id
         self._bye_sent = False
+        self.usages = Usages(stack, dialog, digest, self._forget)
         stack.dialogs[self._id] = self
 
     @property
@@ -170,7 +173,9 @@ class Leg:
         if not self.dialog.accepts(request):
             self._answer(event, 500)
             return
-        if request.method == "BYE":
+        if self.usages.receive(event):
+            return
+        if request.method == "BYE" and not self.is_over:
             self._answer(event, 200)
             self.finish("remote", request.headers.first("reason") or "the other side hung up")
             return
@@ -197,6 +202,7 @@ class Leg:
 
     def abandon(self) -> None:
         """The endpoint is closed."""
+        self.usages.abandon()
         self.finish("local", "the endpoint was closed")
 
     def offered(self, invite: IncomingInvite) -> None:
@@ -218,8 +224,8 @@ class Leg:
         self._forget()
 
     def _forget(self) -> None:
-        """Leave the table of dialogs once the leg is over and no ACK is awaited."""
-        if self.is_over and not self._unacknowledged:
+        """Leave the table of dialogs once the leg and all in its dialog are over and no ACK is awaited."""
+        if self.is_over and not self._unacknowledged and not self.usages:
             self._stack.dialogs.pop(self._id, None)
 
     def _on_reinvite(self, event: RequestReceived) -> None:

@@ -1,0 +1,1 @@
+"""Event notification (RFC 6665) and what is built on it: transfer, waiting messages, states of dialogs."""

@@ -5,7 +5,8 @@
     MediaError
      ├── PacketError     a packet from the wire is malformed (caught and counted inside the package)
      ├── CodecError      no such codec
-     └── AudioFileError  a file cannot be read, written or understood
+     ├── AudioFileError  a file cannot be read, written or understood
+     └── HandshakeFailed DTLS did not come to keys
 """
 
 from __future__ import annotations
@@ -25,3 +26,7 @@ class CodecError(MediaError):
 
 class AudioFileError(MediaError):
     """An audio file is missing, unreadable, not audio, or cannot be written."""
+
+
+class HandshakeFailed(MediaError):
+    """DTLS did not come to keys: nobody answered, or not the peer that signalling names."""

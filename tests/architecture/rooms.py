@@ -87,7 +87,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "tcp_binding",
         "tcp_stream",
     ),
-    "media": ("engine", "recorder", "sinks", "sources", "wav"),
+    "media": ("dtls_runner", "engine", "recorder", "sinks", "sources", "wav"),
     "ua": (
         "call.audio",
         "call.call",

@@ -114,13 +114,18 @@ class CallRejected(UaError):
 
     Attributes:
         sip_code: the status code of its final response (300 to 699).
+        retry_after_s: seconds after which it may be asked again, None where it did not say
+            (RFC 3261 §20.33). Nothing here asks again by itself.
     """
 
     code = ResultCode.REJECTED
 
-    def __init__(self, what: str, *, sip_code: int, seen: str = "", hint: str = "") -> None:
+    def __init__(
+        self, what: str, *, sip_code: int, retry_after_s: int | None = None, seen: str = "", hint: str = ""
+    ) -> None:
         super().__init__(what, seen=seen, hint=hint)
         self.sip_code = sip_code
+        self.retry_after_s = retry_after_s
 
 
 class TimedOut(UaError):

@@ -17,7 +17,7 @@ from ua.call.incoming import IncomingCall
 from ua.call.info import TRICKLE_ICE
 from ua.call.outgoing import OutgoingCall
 from ua.call.surroundings import CallSurroundings
-from ua.config.account import Account, SipTransport
+from ua.config.account import Account, SipTransport, split_sip_uri
 from ua.errors import ConfigurationError, UsageError
 from ua.events import EventLog
 from ua.plan import MediaPlan
@@ -76,6 +76,7 @@ class Phone:
             transports=_TRANSPORTS[account.transport],
             user=self._identity.uri.user or "",
             user_agent=account.user_agent,
+            follow_redirects=account.follow_redirects,
             features=tuple(name for name, _ in FEATURES),
             allow=METHODS,
             supported=(TRICKLE_ICE,),
@@ -180,9 +181,22 @@ class Phone:
 
     @property
     def _credentials(self) -> tuple[Credentials, ...]:
-        if self._account.password is None:
+        account = self._account
+        if account.password is None:
             return ()
-        return (Credentials(username=self._account.auth_user, password=self._account.password),)
+        # Without an account there is no server of our own: the password is for the one that is called.
+        ours = (
+            () if account.anonymous else (account.uri, account.registrar, account.proxy or account.registrar)
+        )
+        known = Credentials(
+            username=account.auth_user,
+            password=account.password,
+            realm=account.realm,
+            hosts=tuple(split_sip_uri(uri).host for uri in ours),
+            refuse_md5=account.refuse_md5,
+            integrity=account.auth_int,
+        )
+        return (known,)
 
     def _offered(self, incoming: IncomingInvite) -> None:
         status = self._availability()

@@ -211,6 +211,7 @@ class CallResult:
         path_changes: when media moved.
         why: one sentence, which path was taken and why.
         sip_code: status code of the final response that refused the call.
+        retry_after_s: seconds after which it may be called again, where that response said so.
         error: one sentence, what went wrong; None where `result` is ok.
     """
 
@@ -232,6 +233,7 @@ class CallResult:
     path_changes: tuple[PathChange, ...] = ()
     why: str = ""
     sip_code: int | None = None
+    retry_after_s: int | None = None
     error: str | None = None
 
     @classmethod
@@ -246,6 +248,7 @@ class CallResult:
             remote=remote,
             error=error.what,
             sip_code=getattr(error, "sip_code", None),
+            retry_after_s=getattr(error, "retry_after_s", None),
         )
 
     @property
@@ -274,6 +277,7 @@ class CallResult:
             "path_changes": [change.to_json() for change in self.path_changes],
             "why": self.why,
             "sip_code": self.sip_code,
+            "retry_after_s": self.retry_after_s,
             "error": self.error,
         }
 

@@ -42,6 +42,9 @@ class AccountSettings:
         auth_user: user name for authentication; None takes the user part of `uri`.
         password_file: file whose first line is the password.
         password_env: environment variable that holds the password.
+        realm: the only realm that the password is proved to; None takes those of our own servers.
+        refuse_md5: true proves it by SHA-256 and SHA-512-256 only.
+        auth_int: true has bodies protected too, where the server offers it.
         proxy: outbound proxy, "sip:proxy.example.com:5060"; None sends straight to the URI's host.
         registrar: where REGISTER goes, "sip:example.com"; None takes the host of `uri`.
         transport: preferred transport of SIP messages.
@@ -55,6 +58,9 @@ class AccountSettings:
     auth_user: str | None = None
     password_file: Path | None = None
     password_env: str | None = None
+    realm: str | None = None
+    refuse_md5: bool = False
+    auth_int: bool = False
     proxy: str | None = None
     registrar: str | None = None
     transport: SipTransport = "udp"
@@ -68,12 +74,14 @@ class SipSettings:
     Attributes:
         listen: "host:port" to receive on; port 0 takes any, host 0.0.0.0 or [::] listens everywhere.
         user_agent: text of the User-Agent and Server header; empty leaves it out.
+        follow_redirects: true where a 3xx is followed to the addresses that it names.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
     listen: str = "0.0.0.0:0"
     user_agent: str = "icephone"
+    follow_redirects: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +122,9 @@ class Account:
         display_name: name shown beside the URI, may be empty.
         auth_user: user name for authentication.
         password: password, None where there is none; never shown.
+        realm: the only realm that it is proved to, None for those of our own servers.
+        refuse_md5: true where MD5 is not used for that.
+        auth_int: true where bodies are protected too, if the server offers it.
         proxy: outbound proxy URI or None.
         registrar: registrar URI.
         transport: preferred SIP transport.
@@ -121,6 +132,7 @@ class Account:
         listen_host: address to receive SIP on.
         listen_port: its port, 0 for any.
         user_agent: text of User-Agent, may be empty.
+        follow_redirects: true where redirections are followed.
         ice: policy of ICE.
         ice_required: calls without ICE are refused.
         codecs: rtpmap names, best first.
@@ -132,6 +144,9 @@ class Account:
     display_name: str = ""
     auth_user: str = "anonymous"
     password: str | None = field(default=None, repr=False)
+    realm: str | None = None
+    refuse_md5: bool = False
+    auth_int: bool = False
     proxy: str | None = None
     registrar: str = "sip:anonymous.invalid"
     transport: SipTransport = "udp"
@@ -139,6 +154,7 @@ class Account:
     listen_host: str = "0.0.0.0"  # noqa: S104  a phone is there to be reached
     listen_port: int = 0
     user_agent: str = "icephone"
+    follow_redirects: bool = True
     ice: IceConfig = field(default_factory=IceConfig)
     ice_required: bool = False
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
@@ -279,6 +295,9 @@ def account_from(
         display_name=account.display_name,
         auth_user=account.auth_user or parts.user or "anonymous",
         password=password,
+        realm=account.realm,
+        refuse_md5=account.refuse_md5,
+        auth_int=account.auth_int,
         proxy=account.proxy,
         registrar=account.registrar or f"sip:{registrar_host}{port_suffix}",
         transport=account.transport,
@@ -286,6 +305,7 @@ def account_from(
         listen_host=host,
         listen_port=port,
         user_agent=settings.sip.user_agent,
+        follow_redirects=settings.sip.follow_redirects,
         ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
         ice_required=settings.ice.required,
         codecs=settings.media.codecs,

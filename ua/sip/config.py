@@ -30,6 +30,7 @@ class SipConfig:
         info_packages: packages of INFO that we take, in Recv-Info (RFC 6086 §5.3.1).
         accept: body types we take, in Accept.
         features: media feature tags of our Contact in answers to OPTIONS, e.g. "+sip.ice" (RFC 5768 §4).
+        follow_redirects: true where a 3xx is followed to the addresses that it names (RFC 3261 §8.1.3.4).
         timers: T1, T2, T4.
         connect_timeout: seconds for a connection.
         partial_timeout: seconds that half a message may wait on a stream.
@@ -51,6 +52,7 @@ class SipConfig:
     info_packages: tuple[str, ...] = ()
     accept: tuple[str, ...] = ("application/sdp",)
     features: tuple[str, ...] = ()
+    follow_redirects: bool = True
     timers: Timers = field(default_factory=Timers)
     connect_timeout: float = 4.0
     partial_timeout: float = 30.0

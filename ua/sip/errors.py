@@ -63,7 +63,10 @@ class SipRejected(SipError, CallRejected):
 
     def __init__(self, response: Response) -> None:
         CallRejected.__init__(
-            self, f"rejected: {response.status} {response.reason}".rstrip(), sip_code=response.status
+            self,
+            f"rejected: {response.status} {response.reason}".rstrip(),
+            sip_code=response.status,
+            retry_after_s=response.seconds("retry-after"),
         )
         self.response = response
 

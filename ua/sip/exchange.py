@@ -1,14 +1,16 @@
-"""A request and its final response, with the challenges in between."""
+"""A request and its final response, with the attempts in between."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ua.sip.digest.client import DigestClient
-from ua.sip.errors import SipError
+from ua.sip.errors import SipError, SipTimeout, SipUnreachable
 from ua.sip.preparation import ContactParams
+from ua.sip.retry.attempts import Attempts
+from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.stack import Stack
 from ua.sip.syntax.message import Request, Response
 from ua.sip.transport.hop import Hop
@@ -64,13 +66,14 @@ async def exchange(
     contact: ContactParams = None,
     on_response: Callable[[Request, Response], None] | None = None,
 ) -> Exchange:
-    """Send what `draft` makes (each call with the next CSeq) and answer challenges (RFC 3261 §22).
+    """Send what `draft` makes (each call with the next CSeq), again where the response asks for it.
 
-    Raises SipTimeout or SipUnreachable.
+    Challenges are answered, redirections followed, what the other side does not know is left out: see
+    `ua.sip.retry`. Raises SipTimeout or SipUnreachable.
     """
-    run = digest.start() if digest is not None else None
+    attempts = Attempts(digest, RedirectPolicy(follow=stack.config.follow_redirects))
     while True:
-        request = authorised(draft(), digest)
+        request = attempts.amend(draft())
         sent_request: list[Request] = []
 
         def hand_on(response: Response, sent_request: list[Request] = sent_request) -> None:
@@ -78,22 +81,18 @@ async def exchange(
                 on_response(sent_request[0], response)
 
         waiter = Waiter(hand_on)
-        sent = await stack.start_request(request, waiter, contact=contact)
-        sent_request.append(sent.request)
-        response = await waiter.final
-        problem = ""
-        if response.status in (401, 407):
-            problem = "no credentials" if run is None else run.challenged(response)
-            if not problem:
-                continue
-        elif digest is not None:
-            digest.note(response)
-        return Exchange(request=sent.request, response=response, hop=sent.hop, auth_problem=problem)
-
-
-def authorised(request: Request, digest: DigestClient | None) -> Request:
-    """The request with credentials for the challenges that are known."""
-    if digest is None:
-        return request
-    rows = digest.rows(request.method, str(request.uri), request.body)
-    return replace(request, headers=request.headers.with_added(*rows))
+        try:
+            sent = await stack.start_request(request, waiter, contact=contact)
+            sent_request.append(sent.request)
+            response = await waiter.final
+        except (SipTimeout, SipUnreachable):
+            if not attempts.failed():
+                raise
+            stack.report.notes(attempts.take_notes())
+            continue
+        again = attempts.again(sent.request, response)
+        stack.report.notes(attempts.take_notes())
+        if not again:
+            return Exchange(
+                request=sent.request, response=response, hop=sent.hop, auth_problem=attempts.auth_problem
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from ice.types import TransportAddress
@@ -52,6 +52,11 @@ class Reporter:
     def note(self, reason: str) -> None:
         """What became of a transaction or a dialog."""
         self._on_log(SipLogEntry(at=self._now(), kind="transaction", reason=reason))
+
+    def notes(self, reasons: Iterable[str]) -> None:
+        """Several of them."""
+        for reason in reasons:
+            self.note(reason)
 
     def _entry(
         self,

@@ -79,16 +79,22 @@ class Challenge:
         return self.algorithm.upper().endswith("-SESS")
 
     @property
+    def is_md5(self) -> bool:
+        """True for MD5 and MD5-sess, which RFC 8760 keeps for old servers only."""
+        return self.hash_name == "md5"
+
+    @property
     def usable(self) -> bool:
         """True where we have the hash and one of the qualities."""
         return self.hash_name is not None and (not self.qop or bool({"auth", "auth-int"} & set(self.qop)))
 
 
-def quality(challenge: Challenge) -> str:
-    """The quality that we answer with, empty for the form of RFC 2069."""
-    if "auth" in challenge.qop or not challenge.qop:
-        return "auth" if challenge.qop else ""
-    return "auth-int"
+def quality(challenge: Challenge, *, integrity: bool = False) -> str:
+    """The quality that we answer with, empty for the form of RFC 2069; `integrity` prefers auth-int."""
+    if not challenge.qop:
+        return ""
+    wanted = ("auth-int", "auth") if integrity else ("auth", "auth-int")
+    return next((offered for offered in wanted if offered in challenge.qop), "")
 
 
 def hashed(challenge: Challenge, data: bytes) -> str:

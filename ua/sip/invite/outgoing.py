@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from ua.sip.digest.client import DigestClient
-from ua.sip.errors import SipError, SipRejected
-from ua.sip.exchange import authorised
+from ua.sip.errors import SipError, SipRejected, SipTimeout, SipUnreachable
 from ua.sip.invite.forks import Forks
 from ua.sip.invite.leg import Leg
+from ua.sip.retry.attempts import Attempts
+from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.stack import Stack
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
@@ -81,20 +82,26 @@ class OutgoingInvite:
             raise
 
     async def _attempts(self) -> Response:
-        """Send, answer challenges, and give the final response."""
-        run = self._digest.start() if self._digest is not None else None
+        """Send, do what responses ask for, and give the final response."""
+        attempts = Attempts(self._digest, RedirectPolicy(follow=self._stack.config.follow_redirects))
         while True:
-            request = authorised(self._draft(), self._digest)
+            request = attempts.amend(self._draft())
             if self._cancelled:
                 return make_response(request, 487)
             self._forks = forks = Forks(self._stack, self._digest, self)
-            self.request = await forks.send(request)
-            self._cancel_if_wanted(forks)
-            response = await forks.final()
-            if response.status not in (401, 407) or self._cancelled:
-                return response
-            self.auth_problem = "no credentials" if run is None else run.challenged(response)
-            if self.auth_problem:
+            try:
+                self.request = await forks.send(request)
+                self._cancel_if_wanted(forks)
+                response = await forks.final()
+            except (SipTimeout, SipUnreachable):
+                if self.is_cancelled or not attempts.failed():
+                    raise
+                self._stack.report.notes(attempts.take_notes())
+                continue
+            again = attempts.again(self.request, response)
+            self._stack.report.notes(attempts.take_notes())
+            self.auth_problem = attempts.auth_problem
+            if self.is_cancelled or not again:
                 return response
 
     def _cancel_if_wanted(self, forks: Forks) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,17 +13,19 @@ from hypothesis import strategies as st
 
 from tests.ua.sip.bench import counting_random, make_request
 from ua.sip.digest.challenge import Challenge
-from ua.sip.digest.client import DigestClient
+from ua.sip.digest.client import MAX_ROUNDS, DigestClient
 from ua.sip.digest.credentials import Credentials, digest_response
 from ua.sip.errors import SipParseError
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Response, make_response
+from ua.sip.syntax.message import Request, Response, make_response
+from ua.sip.syntax.uri import Uri
 
 NONCE = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"
 CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
 MUFASA = Credentials(username="Mufasa", password="Circle of Life")
 ALICE = Credentials(username="alice", password="secret")
 URI = "sip:example.com"
+ASKED = make_request("REGISTER")
 
 
 def challenge(text: str, *, proxy: bool = False) -> Challenge:
@@ -117,7 +120,7 @@ def test_fields_are_quoted_as_they_should_be_and_nc_counts() -> None:
     assert digest.rows("REGISTER", URI) == ()
     assert (
         digest.start().challenged(
-            refusal('realm="r", nonce="n", qop="auth,auth-int", algorithm=SHA-256, opaque="o"')
+            ASKED, refusal('realm="r", nonce="n", qop="auth,auth-int", algorithm=SHA-256, opaque="o"')
         )
         == ""
     )
@@ -147,7 +150,7 @@ def test_the_topmost_challenge_that_we_support_counts(rows: list[str], wanted: s
     response = refusal(
         *(f'realm="r", nonce="{number}", qop="auth", algorithm={row}' for number, row in enumerate(rows))
     )
-    assert digest.start().challenged(response) == ""
+    assert digest.start().challenged(ASKED, response) == ""
     assert f"algorithm={wanted}" in digest.rows("REGISTER", URI)[0][1]
 
 
@@ -161,15 +164,15 @@ def test_nothing_that_we_can_answer() -> None:
         refusal('realm="r", nonce="n'),
         refusal(),
     ):
-        assert client().start().challenged(response) != ""
+        assert client().start().challenged(ASKED, response) != ""
 
 
 @pytest.mark.req("DIG-1", "DIG-9")
 def test_several_realms_and_both_kinds_are_answered_side_by_side() -> None:
     digest = client()
     run = digest.start()
-    assert run.challenged(refusal('realm="p", nonce="1"', status=407)) == ""
-    assert run.challenged(refusal('realm="u", nonce="2"', 'realm="v", nonce="3"')) == ""
+    assert run.challenged(ASKED, refusal('realm="p", nonce="1"', status=407)) == ""
+    assert run.challenged(ASKED, refusal('realm="u", nonce="2"', 'realm="v", nonce="3"')) == ""
     assert [row[0] for row in digest.rows("INVITE", URI)] == [
         "Proxy-Authorization",
         "Authorization",
@@ -185,33 +188,33 @@ def test_a_wrong_pair_is_not_answered() -> None:
         401,
         headers=Headers.of(("Proxy-Authenticate", 'Digest realm="r", nonce="n"')),
     )
-    assert client().start().challenged(mixed) != ""
+    assert client().start().challenged(ASKED, mixed) != ""
 
 
 @pytest.mark.req("DIG-3")
 def test_refused_credentials_are_not_sent_again() -> None:
     run = client().start()
-    assert run.challenged(refusal('realm="r", nonce="1"')) == ""
-    assert run.challenged(refusal('realm="r", nonce="2"')) == "the credentials were refused"
+    assert run.challenged(ASKED, refusal('realm="r", nonce="1"')) == ""
+    assert run.challenged(ASKED, refusal('realm="r", nonce="2"')) == "the credentials were refused"
 
 
 @pytest.mark.req("DIG-3", "LIM-5")
 def test_stale_nonces_are_followed_twice() -> None:
     digest = client()
     run = digest.start()
-    assert run.challenged(refusal('realm="r", nonce="1"')) == ""
-    assert run.challenged(refusal('realm="r", nonce="2", stale=TRUE')) == ""
+    assert run.challenged(ASKED, refusal('realm="r", nonce="1"')) == ""
+    assert run.challenged(ASKED, refusal('realm="r", nonce="2", stale=TRUE')) == ""
     assert fields(digest.rows("REGISTER", URI)[0])["nonce"] == "2"
-    assert run.challenged(refusal('realm="r", nonce="3", stale=true')) == ""
-    assert run.challenged(refusal('realm="r", nonce="4", stale=true')) != ""
+    assert run.challenged(ASKED, refusal('realm="r", nonce="3", stale=true')) == ""
+    assert run.challenged(ASKED, refusal('realm="r", nonce="4", stale=true')) != ""
     later = digest.start()
-    assert later.challenged(refusal('realm="r", nonce="5"')) == "", "a new request may try again"
+    assert later.challenged(ASKED, refusal('realm="r", nonce="5"')) == "", "a new request may try again"
 
 
 @pytest.mark.req("DIG-4")
 def test_the_next_nonce_is_used_and_counted_anew() -> None:
     digest = client()
-    digest.start().challenged(refusal('realm="r", nonce="1", qop="auth"'))
+    digest.start().challenged(ASKED, refusal('realm="r", nonce="1", qop="auth"'))
     digest.rows("REGISTER", URI)
     ok = make_response(
         make_request("REGISTER"), 200, headers=Headers.of(("Authentication-Info", 'nextnonce="2", qop=auth'))
@@ -229,7 +232,8 @@ def test_the_next_nonce_is_used_and_counted_anew() -> None:
 def test_realm_and_opaque_survive_their_quoting() -> None:
     digest = client()
     assert (
-        digest.start().challenged(refusal('realm="a\\"b\\\\c \u00e4", nonce="x=y==", opaque="o,\\"p"')) == ""
+        digest.start().challenged(ASKED, refusal('realm="a\\"b\\\\c \u00e4", nonce="x=y==", opaque="o,\\"p"'))
+        == ""
     )
     text = digest.rows("REGISTER", URI)[0][1]
     assert 'realm="a\\"b\\\\c \u00e4"' in text
@@ -241,12 +245,12 @@ def test_realm_and_opaque_survive_their_quoting() -> None:
 def test_credentials_go_to_their_realm_only_and_are_not_shown() -> None:
     bound = Credentials(username="alice", password="secret", realm="home")
     assert (
-        client(bound).start().challenged(refusal('realm="elsewhere", nonce="1"'))
-        == "no credentials for this realm"
+        client(bound).start().challenged(ASKED, refusal('realm="elsewhere", nonce="1"'))
+        == "no credentials for realm 'elsewhere'"
     )
-    assert client(bound).start().challenged(refusal('realm="home", nonce="1"')) == ""
+    assert client(bound).start().challenged(ASKED, refusal('realm="home", nonce="1"')) == ""
     digest = client(bound)
-    digest.start().challenged(refusal('realm="home", nonce="1"'))
+    digest.start().challenged(ASKED, refusal('realm="home", nonce="1"'))
     assert "secret" not in repr(bound)
     assert "secret" not in repr(vars(digest))
 
@@ -262,3 +266,132 @@ def test_any_challenge_raises_only_the_documented_error(text: str) -> None:
 
 def _readers(text: str) -> list[Callable[[], Challenge]]:
     return [lambda: Challenge.parse(text, proxy=False), lambda: challenge(f'realm="r", nonce="n", {text}')]
+
+
+HOME = Credentials(username="alice", password="secret", hosts=("pbx.example.com", "192.0.2.7"))
+
+
+def asked(uri: str, *routes: str) -> Request:
+    headers = ASKED.headers.with_rows("route", *routes)
+    return replace(ASKED, uri=Uri.parse(uri), headers=headers)
+
+
+@pytest.mark.req("DIG-8")
+@pytest.mark.parametrize(
+    ("realm", "proxy", "uri", "routes", "wanted"),
+    [
+        ("anything", False, "sip:100@PBX.example.com", (), True),
+        ("pbx.EXAMPLE.com", False, "sip:b@far.example", (), True),
+        ("example.com", True, "sip:b@far.example", (), True),
+        ("sub.pbx.example.com", True, "sip:b@far.example", (), True),
+        ("com", True, "sip:b@far.example", (), False),
+        ("far.example", False, "sip:b@far.example", ("<sip:192.0.2.7;lr>",), False),
+        ("far.example", True, "sip:b@far.example", ("<sip:192.0.2.7;lr>",), False),
+        ("asterisk", True, "sip:b@far.example", ("<sip:192.0.2.7;lr>",), True),
+        ("asterisk", False, "sip:b@far.example", ("<sip:192.0.2.7;lr>",), False),
+        ("asterisk", True, "sip:b@far.example", (), False),
+        ("notexample.com", True, "sip:b@far.example", (), False),
+    ],
+)
+def test_only_our_own_servers_get_a_proof(
+    realm: str, proxy: bool, uri: str, routes: tuple[str, ...], wanted: bool
+) -> None:
+    one = challenge(f'realm="{realm}", nonce="1"', proxy=proxy)
+    assert HOME.may_answer(one, asked(uri, *routes)) is wanted
+
+
+@pytest.mark.req("DIG-6", "DIG-8")
+def test_a_realm_that_was_answered_is_answered_within_the_call() -> None:
+    digest = client(HOME)
+    assert digest.start().challenged(asked("sip:b@pbx.example.com"), refusal('realm="r", nonce="1"')) == ""
+    inside = asked("sip:b@198.51.100.9")
+    assert digest.start().challenged(inside, refusal('realm="r", nonce="2"')) == ""
+    assert digest.start().challenged(inside, refusal('realm="s", nonce="2"')) != ""
+
+
+@pytest.mark.req("DIG-1")
+def test_md5_can_be_refused() -> None:
+    careful = Credentials(username="alice", password="secret", refuse_md5=True)
+    digest = client(careful)
+    both = refusal('realm="r", nonce="1"', 'realm="r", nonce="2", algorithm=SHA-256')
+    assert digest.start().challenged(ASKED, both) == ""
+    assert fields(digest.rows("REGISTER", URI)[0])["algorithm"] == "SHA-256"
+    assert digest.take_warnings() == []
+    for algorithm in ("MD5", "MD5-sess"):
+        only = refusal(f'realm="r", nonce="1", algorithm={algorithm}')
+        assert "MD5" in client(careful).start().challenged(ASKED, only)
+
+
+@pytest.mark.req("DIG-1")
+def test_md5_is_told_once() -> None:
+    digest = client()
+    digest.start().challenged(ASKED, refusal('realm="r", nonce="1"'))
+    digest.start().challenged(ASKED, refusal('realm="r", nonce="2"'))
+    assert digest.take_warnings() == ["r takes MD5, which is weak (RFC 8760)"]
+
+
+@pytest.mark.req("DIG-2")
+@pytest.mark.parametrize(("integrity", "wanted"), [(False, "auth"), (True, "auth-int")])
+def test_bodies_are_protected_where_that_is_wanted(integrity: bool, wanted: str) -> None:
+    digest = client(Credentials(username="alice", password="secret", integrity=integrity))
+    digest.start().challenged(ASKED, refusal('realm="r", nonce="1", qop="auth,auth-int"'))
+    assert fields(digest.rows("INVITE", URI, b"v=0")[0])["qop"] == wanted
+
+
+@pytest.mark.req("DIG-4")
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256", "SHA-256-sess"])
+def test_the_proof_of_the_server_is_looked_at(algorithm: str) -> None:
+    digest = client()
+    digest.start().challenged(ASKED, refusal(f'realm="r", nonce="1", qop="auth", algorithm={algorithm}'))
+    digest.take_warnings()
+    sent = fields(digest.rows("REGISTER", URI)[0])
+    right = digest_response(
+        challenge(f'realm="r", nonce="1", qop="auth", algorithm={algorithm}'),
+        ALICE,
+        method="",
+        uri=URI,
+        cnonce=sent["cnonce"],
+    )
+    for shown, warnings in ((right, 0), (right.upper(), 0), ("0" * len(right), 1)):
+        info = f'rspauth="{shown}", cnonce="{sent["cnonce"]}", nc=00000001, qop=auth'
+        digest.note(make_response(ASKED, 200, headers=Headers.of(("Authentication-Info", info))))
+        assert len(digest.take_warnings()) == warnings
+    stray = f'rspauth="{"0" * 64}", cnonce="of another request"'
+    digest.note(make_response(ASKED, 200, headers=Headers.of(("Authentication-Info", stray))))
+    assert digest.take_warnings() == []
+
+
+@pytest.mark.req("DIG-1", "DIG-9")
+def test_a_forking_proxy_joins_both_kinds_in_one_response() -> None:
+    digest = client()
+    joined = make_response(
+        ASKED,
+        401,
+        headers=Headers.of(
+            ("WWW-Authenticate", 'Digest realm="u", nonce="1"'),
+            ("Proxy-Authenticate", 'Digest realm="p", nonce="2"'),
+        ),
+    )
+    assert digest.start().challenged(ASKED, joined) == ""
+    assert {row[0] for row in digest.rows("INVITE", URI)} == {"Authorization", "Proxy-Authorization"}
+
+
+@pytest.mark.req("DIG-3", "LIM-5")
+def test_a_server_with_ever_new_realms_is_left() -> None:
+    run = client().start()
+    answered = 0
+    while run.challenged(ASKED, refusal(f'realm="r{answered}", nonce="1"')) == "":
+        answered += 1
+    assert answered == MAX_ROUNDS
+
+
+@pytest.mark.req("DIG-7")
+def test_names_beyond_ascii_and_their_hash() -> None:
+    digest = client(Credentials(username="J\u00e4s\u00f8n Doe", password="secret"))
+    digest.start().challenged(ASKED, refusal('realm="r", nonce="1", algorithm=SHA-256, charset=UTF-8'))
+    assert 'username="J\u00e4s\u00f8n Doe"' in digest.rows("REGISTER", URI)[0][1]
+    digest.start().challenged(ASKED, refusal('realm="r", nonce="2", algorithm=SHA-256, userhash=true'))
+    row = digest.rows("REGISTER", URI)[0][1]
+    hashed = hashlib.sha256("J\u00e4s\u00f8n Doe:r".encode()).hexdigest()
+    assert f'username="{hashed}"' in row
+    assert "userhash=true" in row

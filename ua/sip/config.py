@@ -31,6 +31,8 @@ class SipConfig:
         accept: body types we take, in Accept.
         features: media feature tags of our Contact in answers to OPTIONS, e.g. "+sip.ice" (RFC 5768 §4).
         follow_redirects: true where a 3xx is followed to the addresses that it names (RFC 3261 §8.1.3.4).
+        session_expires: seconds of a session without a refresh that we ask for (RFC 4028), 0 to ask for none.
+        min_session_expires: seconds of it that we take at least, 90 or more.
         timers: T1, T2, T4.
         connect_timeout: seconds for a connection.
         partial_timeout: seconds that half a message may wait on a stream.
@@ -46,13 +48,15 @@ class SipConfig:
     user: str = ""
     user_agent: str = "icephone"
     proxy: Uri | None = None
-    allow: tuple[str, ...] = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS")
-    supported: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK", "UPDATE")
+    supported: tuple[str, ...] = ("100rel", "timer")
     understood: tuple[str, ...] = (ICE_OPTION,)
     info_packages: tuple[str, ...] = ()
     accept: tuple[str, ...] = ("application/sdp",)
     features: tuple[str, ...] = ()
     follow_redirects: bool = True
+    session_expires: int = 1800
+    min_session_expires: int = 90
     timers: Timers = field(default_factory=Timers)
     connect_timeout: float = 4.0
     partial_timeout: float = 30.0

@@ -28,6 +28,28 @@ Being called::
         leg = incoming.accept(answer)                  # 200, repeated until the ACK
         # await incoming.acknowledged()                # SipTimeout: no ACK, the stack has said BYE
 
+    # Early descriptions; reliable where the caller has 100rel (RFC 3262): repeated until the PRACK.
+    incoming.ring(183, body=answer)                    # then accept() without a body; it waits for the PRACK
+    incoming.ring(183, body=offer)                     # the INVITE had none: on_early_answer gets the answer
+    incoming.on_early_answer = ...                     # from the PRACK
+    incoming.on_prack_offer = lambda offer: offer.accept(answer)
+    if not incoming.can_ring_reliably:                 # an answer may get lost; a STUN check says it has come
+        incoming.ring(183, body=answer, sends=None)    # at T1 and doubling (4 with ICE lite), until
+        incoming.stop_repeating()                      # the first check; accept() has the same body then
+
+Within a call, early or confirmed, `Leg` says which offers may go now (SipStateError otherwise)::
+
+    invite.on_early = ...                              # the leg of each phone that rings; it sends PRACKs
+    leg.on_update = lambda offer: offer.accept(answer) # soon: 504 after 8 s; or offer.reject(488)
+    if leg.peer.allows("UPDATE"):
+        done = await leg.update(offer)                 # 491 and 500 are waited out, once
+    done = await leg.reinvite(offer)                   # b"" asks for an offer: pass make_answer
+    leg.current_offer = ...                            # the description for a session refresh by re-INVITE
+    await leg.bye(reason="no media", cause=503)        # with a Reason header (RFC 3326)
+
+Session timers (RFC 4028) are agreed and served by the stack: `SipConfig.session_expires`, 0 to ask for none.
+100rel, UPDATE and the timer are switched off by leaving them out of `SipConfig.supported` and `allow`.
+
 Registering::
 
     series = endpoint.series(target=registrar, from_=aor, to=aor, credentials=credentials)
@@ -58,13 +80,15 @@ from ua.sip.inspection import accepts_session, call_capabilities, capabilities, 
 from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.outgoing import OutgoingInvite
+from ua.sip.invite.pracks import MakeAnswer
+from ua.sip.invite.session_timer import SessionTimer
 from ua.sip.log import SipLogEntry
 from ua.sip.security import answer_demands_sips, is_sips
 from ua.sip.series import RequestSeries
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Request, Response, make_response, serialise
+from ua.sip.syntax.message import Request, make_response, serialise
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.uri_headers import headers_of
@@ -193,20 +217,21 @@ class SipEndpoint:
         content_type: str = SDP,
         headers: Headers | None = None,
         credentials: tuple[Credentials, ...] = (),
-        make_answer: Callable[[Response], bytes] | None = None,
+        make_answer: MakeAnswer | None = None,
         series: RequestSeries | None = None,
     ) -> OutgoingInvite:
         """Place a call; see `OutgoingInvite`.
 
-        `make_answer` gives the SDP for the ACK where `body` was empty and the 2xx brought the offer. Headers
-        that the URI asks for (?Subject=...) are taken over where that does no harm. An INVITE that follows
-        a refused one has the same `series`: one Call-ID, the next CSeq (RFC 3261 §8.1.3.5). Raises
-        SipParseError where the URI asks for another method.
+        `make_answer` gives the SDP for the ACK or the PRACK where `body` was empty and a response brought the
+        offer; it may be a coroutine function. Headers that the URI asks for (?Subject=...) are taken over
+        where that does no harm. An INVITE that follows a refused one has the same `series`: one Call-ID, the
+        next CSeq (RFC 3261 §8.1.3.5). Raises SipParseError where the URI asks for another method.
         """
         asked = headers_of(target, "INVITE")
         digest = self._digest(credentials)
         numbered = series or self.series(target=target, from_=from_, to=to, credentials=())
-        rows = call_capabilities(self._config).with_added(*asked, *(headers or ()))
+        timer = SessionTimer.of(self._config).ask()
+        rows = call_capabilities(self._config).with_added(*timer, *asked, *(headers or ()))
 
         def draft() -> Request:
             return numbered.draft("INVITE", rows, body, content_type)
@@ -258,6 +283,11 @@ class SipEndpoint:
             leg = Leg(self._stack, Dialog.of_callee(event.request, event.to_tag), None)
         except SipParseError as error:
             self._answer(event, 400, error.reason)
+            return
+        least = leg.session_timer.too_small(event.request)
+        if least is not None:
+            leg.finish("local", "session interval too small")
+            self._answer(event, 422, "", Headers.of(("Min-SE", least)))
             return
         incoming = IncomingInvite(self._stack, event, leg, is_reinvite=False)
         leg.offered(incoming)

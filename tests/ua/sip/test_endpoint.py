@@ -375,7 +375,7 @@ async def test_closing_ends_calls_and_waiting_for_an_ack() -> None:
             ours, theirs = await call(alice, bob)
             invite = alice.endpoint.invite(bob.uri(), from_=ALICE)
             incoming = await bob.offered.get()
-            incoming.accept()
+            incoming.accept(b"offer")
         assert (await theirs.ended).reason == "the endpoint was closed"
         with pytest.raises(SipUnreachable):
             await incoming.acknowledged()

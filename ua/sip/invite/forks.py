@@ -10,6 +10,7 @@ from ua.sip.dialog import Dialog
 from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipParseError
 from ua.sip.invite.leg import Leg
+from ua.sip.invite.pracks import MakeAnswer, made
 from ua.sip.sending import Sending
 from ua.sip.stack import Stack
 from ua.sip.syntax.headers import Headers
@@ -29,8 +30,12 @@ class ForksOwner(Protocol):
     def take_provisional(self, response: Response) -> None:
         """A 1xx but 100."""
 
-    def answer_to(self, response: Response) -> bytes:
-        """The SDP for the ACK to a 2xx; empty where the INVITE held the offer."""
+    def take_early(self, leg: Leg) -> None:
+        """A phone made an early dialog."""
+
+    @property
+    def make_answer(self) -> MakeAnswer | None:
+        """Gives the SDP for the PRACK or ACK to a response that brought the offer."""
 
 
 class Forks:
@@ -103,10 +108,13 @@ class Forks:
         tag = response.to.tag
         if tag is not None and tag not in self.early and tag not in self.answered:
             try:
-                self.early[tag] = Leg(self._stack, self._dialog(response), self._digest)
+                self.early[tag] = leg = self._leg(response)
+                self._owner.take_early(leg)
             except SipParseError as error:
                 self._stack.report.counters[f"bad 1xx: {error.reason}"] += 1
-        self._owner.take_provisional(response)
+        leg_of_fork = self.early.get(tag or "") or self.answered.get(tag or "")
+        if leg_of_fork is None or leg_of_fork.rings(response, self._owner.make_answer):
+            self._owner.take_provisional(response)
 
     def _on_success(self, response: Response) -> None:
         tag = response.to.tag or ""
@@ -118,14 +126,15 @@ class Forks:
         leg = self.early.pop(tag, None)
         try:
             if leg is None:
-                leg = Leg(self._stack, self._dialog(response), self._digest)
+                leg = self._leg(response)
             else:
                 leg.dialog.confirm(response)
         except SipParseError:
             usable = False
             bare = replace(response, headers=response.headers.without("contact", "record-route"))
-            leg = leg or Leg(self._stack, self._dialog(bare), self._digest)
+            leg = leg or self._leg(bare)
         self.answered[tag] = leg
+        leg.picked_up(response)
         wanted = usable and self._owner.take_leg(leg)
         self._stack.spawn(self._acknowledge(leg, sent, response, wanted=wanted))
         if wanted:
@@ -136,13 +145,18 @@ class Forks:
             self._settle(make_response(sent, 502, "Bad Contact in 2xx"))
 
     async def _acknowledge(self, leg: Leg, sent: Request, response: Response, *, wanted: bool) -> None:
-        answer = self._owner.answer_to(response) if wanted and not sent.body else b""
+        answer = b""
+        make_answer = self._owner.make_answer
+        if wanted and make_answer is not None and leg.descriptions.open is not None:
+            answer = await made(make_answer, response)
         await leg.acknowledge(sent, answer)
         if not wanted:
             await leg.bye(reason="cancelled" if self._owner.is_cancelled else "answered elsewhere")
 
-    def _dialog(self, response: Response) -> Dialog:
-        return Dialog.of_caller(self._request(), response)
+    def _leg(self, response: Response) -> Leg:
+        leg = Leg(self._stack, Dialog.of_caller(self._request(), response), self._digest)
+        leg.invited(self._request())
+        return leg
 
     def _request(self) -> Request:
         if self.sent is not None:

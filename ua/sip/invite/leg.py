@@ -3,51 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Literal
 
 from ua.sip.dialog import Dialog, glare_delay
 from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipParseError, SipStateError, SipTimeout, SipUnreachable
 from ua.sip.events.usages import Usages
 from ua.sip.exchange import Exchange, exchange
-from ua.sip.inspection import call_capabilities, capabilities, inspect
+from ua.sip.inspection import call_capabilities
+from ua.sip.invite.acks import Acks
 from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
+from ua.sip.invite.incoming_offer import IncomingOffer
+from ua.sip.invite.leg_end import LegEnd
+from ua.sip.invite.offer_answer import Carrier, OfferAnswer
+from ua.sip.invite.peer import Peer
+from ua.sip.invite.pracks import MakeAnswer, Pracks, made
+from ua.sip.invite.reception import Reception
+from ua.sip.invite.refreshing import Refreshing
+from ua.sip.invite.session_timer import SessionTimer
 from ua.sip.preparation import ContactParams
 from ua.sip.stack import Stack
-from ua.sip.syntax.body import SDP
+from ua.sip.syntax.body import SDP, session_of
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
+from ua.sip.syntax.reason_header import Reason
 from ua.sip.transaction.messages import RequestReceived
-from ua.sip.transport.hop import Hop
 
+_CARRIERS: Final = {
+    "INVITE": (Carrier.INVITE, Carrier.SUCCESS, Carrier.FAILURE),
+    "UPDATE": (Carrier.UPDATE, Carrier.UPDATE_SUCCESS, Carrier.UPDATE_FAILURE),
+    "PRACK": (Carrier.PRACK, Carrier.PRACK_SUCCESS, Carrier.PRACK_FAILURE),
+}
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegEnd:
-    """How a leg ended.
-
-    Attributes:
-        by: "local" (we said BYE or rejected), "remote" (the peer did), "failure" (the peer is lost).
-        reason: why, for people; the peer's Reason header where it gave one (RFC 3326).
-    """
-
-    by: Literal["local", "remote", "failure"]
-    reason: str
+LONGEST_RETRY_AFTER: Final = 10
+"""Seconds that a refused offer is waited with: whoever is busy names no more (RFC 3261 §14.2)."""
 
 
 class Leg:
     """A call as SIP sees it.
 
-    BYE, OPTIONS and glare are answered by the leg itself. Set `on_reinvite` to take updated offers (without
-    it they get 488) and `on_request` for INFO and the like (without it: 405).
+    BYE, OPTIONS, PRACK, glare and what only refreshes target or timer are answered by the leg itself. Set
+    `on_reinvite` and `on_update` to take updated offers (without them these get 488) and `on_request` for
+    INFO and the like (without it: 405).
 
     Attributes:
         dialog: tags, targets, route set.
-        invite: the INVITE of ours that made it, None on the callee's side.
+        peer: the methods and extensions of the other side.
+        descriptions: which offers and answers may be sent now.
+        description: the last description that we sent in this dialog.
         ended: done once the leg is over.
         on_reinvite: called for each re-INVITE.
+        on_update: called for each UPDATE with an offer; answer it soon, nobody can be asked.
         on_request: called for each other request.
+        make_prack_offer: gives an offer for the PRACK to a response that holds the answer; empty for none.
+            It should be one that the peer is sure to take (RFC 6337 §3.2).
+        on_prack_answer: called with its answer, None where it was refused.
+        current_offer: gives the description for a re-INVITE that changes nothing, same version; without it
+            `description` is sent again.
+        on_refreshed: called with the answer to such a re-INVITE.
         usages: the subscriptions in this dialog; it lives until the last of them has ended too.
     """
 
@@ -55,13 +69,21 @@ class Leg:
         self._stack = stack
         self.dialog = dialog
         self._digest = digest
+        self.peer = Peer()
+        self.descriptions = OfferAnswer()
+        self.description = b""
         self.ended: asyncio.Future[LegEnd] = asyncio.get_running_loop().create_future()
         self.on_reinvite: Callable[[IncomingInvite], object] | None = None
+        self.on_update: Callable[[IncomingOffer], object] | None = None
         self.on_request: Callable[[IncomingRequest], object] | None = None
-        self._incoming: IncomingInvite | None = None
-        self._unacknowledged: list[IncomingInvite] = []
-        self._inviting = False
-        self._acks: dict[int, tuple[Hop, Request] | None] = {}
+        self.make_prack_offer: Callable[[Response], bytes] | None = None
+        self.on_prack_answer: Callable[[bytes | None], object] | None = None
+        self.current_offer: Callable[[], bytes] | None = None
+        self.on_refreshed: Callable[[bytes], object] | None = None
+        self._reception = Reception(stack, self)
+        self._refreshing = Refreshing(stack, self)
+        self._acks = Acks(stack)
+        self._pracks: dict[int, Pracks] = {}
         self._id = dialog.id
         self._bye_sent = False
         self.usages = Usages(stack, dialog, digest, self._forget)
@@ -72,6 +94,11 @@ class Leg:
         """True once the leg has ended."""
         return self.ended.done()
 
+    @property
+    def session_timer(self) -> SessionTimer:
+        """When the session must be refreshed, and by whom (RFC 4028)."""
+        return self._refreshing.timer
+
     async def request(
         self,
         method: str,
@@ -79,63 +106,89 @@ class Leg:
         headers: Headers | None = None,
         body: bytes = b"",
         content_type: str = SDP,
+        make_answer: MakeAnswer | None = None,
     ) -> Exchange:
         """Send a request inside the dialog and wait for its final response, whatever its status.
 
-        A 2xx to a re-INVITE is acknowledged here. 481, 408, a timeout or a broken transport end the leg
-        (RFC 3261 §12.2.1.2). Raises SipTimeout, SipUnreachable, SipStateError.
+        A 2xx to a re-INVITE is acknowledged here; where the re-INVITE had no offer, `make_answer` gives the
+        answer to that of the response. 481, 408, a timeout or a broken transport end the leg
+        (RFC 3261 §12.2.1.2). Raises SipTimeout, SipUnreachable, SipStateError: for an offer or a re-INVITE
+        that may not be sent now.
         """
         if self.is_over and method != "BYE":
             raise SipStateError("the call is over")
-        if method == "INVITE" and (self._inviting or self._incoming is not None):
-            raise SipStateError("a re-INVITE is pending")
-        self._inviting = self._inviting or method == "INVITE"
+        carriers = _CARRIERS.get(method)
+        session = bool(body) and content_type == SDP
+        if carriers is not None:
+            self.descriptions.sent(carriers[0], session=session)
+        outcome = Carrier.FAILURE if carriers is None else carriers[2]
+        answered = False
         try:
-            done = await self._request(method, headers, body, content_type)
+            done = await self._request(method, headers, body, content_type, make_answer)
+            if carriers is not None and done.response.is_success:
+                outcome = carriers[1]
+                answered = session_of(done.response) is not None
         except (SipTimeout, SipUnreachable) as error:
             self._lost(str(error))
             raise
         finally:
-            if method == "INVITE":
-                self._inviting = False
-        if done.response.status in (408, 481):
-            self._lost(f"{done.response.status} {done.response.reason}")
+            if carriers is not None:
+                self.descriptions.received(outcome, session=answered)
+        await self._take_final(method, done, session, make_answer, body)
         return done
 
     async def reinvite(
-        self, body: bytes, *, headers: Headers | None = None, content_type: str = SDP
+        self,
+        body: bytes,
+        *,
+        headers: Headers | None = None,
+        content_type: str = SDP,
+        make_answer: MakeAnswer | None = None,
     ) -> Exchange:
-        """Send a re-INVITE; where both sides did so at once (491), wait and try once more (RFC 3261 §14.1).
+        """Send a re-INVITE; where the peer offers itself (491, 500), wait and try once more (RFC 3261 §14.1).
 
         Gives the last answer; raises as `request` does.
         """
-        done = await self.request("INVITE", headers=headers, body=body, content_type=content_type)
-        if done.response.status != 491 or not await self.wait_out_glare():
-            return done
-        return await self.request("INVITE", headers=headers, body=body, content_type=content_type)
+        return await self._modify(
+            "INVITE", body, headers=headers, content_type=content_type, make_answer=make_answer
+        )
+
+    async def update(self, body: bytes = b"", *, headers: Headers | None = None) -> Exchange:
+        """Send an UPDATE, with a new offer or without; in early dialogs too (RFC 3311 §5.1).
+
+        Where the peer offers itself (491, 500), wait and try once more. Raises SipStateError where the peer
+        has not said that it takes UPDATE, or an offer may not be sent now, and else as `request` does.
+        """
+        if not self.peer.allows("UPDATE"):
+            raise SipStateError("the peer has not said that it takes UPDATE")
+        return await self._modify("UPDATE", body, headers=headers, content_type=SDP)
 
     async def wait_out_glare(self) -> bool:
         """After a 491: wait for the time of RFC 3261 §14.1; true where our re-INVITE may go out then."""
-        delay = glare_delay(owns_call_id=self.dialog.is_caller, random=self._stack.random)
-        await asyncio.wait({self.ended}, timeout=delay)
-        return not self.is_over and self._incoming is None
+        return await self._wait(glare_delay(owns_call_id=self.dialog.is_caller, random=self._stack.random))
 
-    async def bye(self, *, headers: Headers | None = None, reason: str = "") -> None:
+    async def bye(
+        self, *, headers: Headers | None = None, reason: str = "", cause: int | None = None
+    ) -> None:
         """End the call; a callee waits for the ACK of its answer first (RFC 3261 §15).
 
+        `reason` is for people; with a `cause`, a SIP status, the peer is told both (RFC 3326).
         An unanswered BYE is counted and logged: the call is over all the same.
         """
         if self._bye_sent or (self.is_over and self.ended.result().by == "remote"):
             return
         self._bye_sent = True
-        for invite in list(self._unacknowledged):
+        for invite in list(self._reception.unacknowledged):
             try:
                 await invite.acknowledged()
             except SipError:
                 continue
         self.finish("local", reason or "hung up")
+        rows = headers or Headers()
+        if cause is not None:
+            rows = rows.with_added(("Reason", Reason(protocol="SIP", cause=cause, text=reason)))
         try:
-            await self._request("BYE", headers, b"", SDP)
+            await self._request("BYE", rows, b"", SDP)
         except SipError as error:
             self._stack.report.counters["BYE unanswered"] += 1
             if self.ended.result().by == "local" and not reason:
@@ -143,29 +196,21 @@ class Leg:
 
     async def acknowledge(self, invite: Request, body: bytes = b"", content_type: str = SDP) -> None:
         """ACK a 2xx to an INVITE of ours; a repeat of the 2xx gets the same ACK (RFC 3261 §13.2.2.4)."""
-        number = invite.cseq.number
-        if number in self._acks:
-            kept = self._acks[number]
-            if kept is not None:
-                self._stack.send_again(*kept)
-            return
-        self._acks[number] = None
-        try:
-            self._acks[number] = await self._stack.send_ack(self.dialog.make_ack(invite, body, content_type))
-        except SipError:
-            del self._acks[number]  # the next repeat of the 2xx tries again
-            raise
+        if invite not in self._acks:
+            self.descriptions.sent(Carrier.ACK, session=bool(body) and content_type == SDP)
+            self._described(body, content_type)
+        await self._acks.send(invite, lambda: self.dialog.make_ack(invite, body, content_type))
 
     def finish(self, by: Literal["local", "remote", "failure"], reason: str) -> None:
         """The leg is over; the second time nothing happens."""
         if self.ended.done():
             return
         self.ended.set_result(LegEnd(by=by, reason=reason))
-        if self._incoming is not None:
-            self._incoming.cancel()
+        self._refreshing.stop()
+        self._reception.finish()
         self._forget()
 
-    # what the stack and incoming INVITEs say
+    # what the stack and the INVITEs of either side say
 
     def receive_request(self, event: RequestReceived) -> None:
         """A request of the peer in this dialog."""
@@ -179,25 +224,11 @@ class Leg:
             self._answer(event, 200)
             self.finish("remote", request.headers.first("reason") or "the other side hung up")
             return
-        if self.is_over:
-            self._answer(event, 481)
-            return
-        refusal = inspect(request, self._stack.config)
-        if refusal is not None:
-            self._answer(event, refusal[0], refusal[1], refusal[2])
-        elif request.method == "INVITE":
-            self._on_reinvite(event)
-        elif request.method == "OPTIONS":
-            self._answer(event, 200, headers=capabilities(self._stack.config))
-        else:
-            self._on_other(event)
+        self._reception.receive(event)
 
     def receive_ack(self, request: Request) -> None:
         """The ACK to one of our answers."""
-        for invite in list(self._unacknowledged):
-            if invite.request.cseq.number == request.cseq.number:
-                self._unacknowledged.remove(invite)
-                invite.take_ack(request)
+        self._reception.receive_ack(request)
         self._forget()
 
     def abandon(self) -> None:
@@ -205,83 +236,146 @@ class Leg:
         self.usages.abandon()
         self.finish("local", "the endpoint was closed")
 
+    def invited(self, request: Request) -> None:
+        """The INVITE of ours that makes this leg went out."""
+        session = session_of(request) is not None
+        self.descriptions.sent(Carrier.INVITE, session=session)
+        self._described(request.body if session else b"", SDP)
+
+    def rings(self, response: Response, make_answer: MakeAnswer | None) -> bool:
+        """A 101-199 to an INVITE of ours; false where it is to be ignored. Reliable ones get their PRACK."""
+        pracks = self._pracks.setdefault(response.cseq.number, Pracks(self._stack, self))
+        return pracks.take(response, make_answer)
+
+    def picked_up(self, response: Response) -> None:
+        """The 2xx to the INVITE of ours that made this leg."""
+        self.peer.learn(response)
+        self.descriptions.received(Carrier.SUCCESS, session=session_of(response) is not None)
+        self._refreshing.answered(response)
+
     def offered(self, invite: IncomingInvite) -> None:
         """The INVITE that is to make this leg: a BYE before its answer ends it as well (RFC 3261 §15.1.2)."""
-        self._incoming = invite
+        self.peer.learn(invite.request)
+        session = session_of(invite.request) is not None
+        self.descriptions.received(Carrier.INVITE, session=session)
+        self._reception.offered(invite)
 
     def await_ack(self, invite: IncomingInvite) -> None:
         """A 2xx was sent."""
-        self._unacknowledged.append(invite)
-        if self._incoming is invite:
-            self._incoming = None
+        self._reception.await_ack(invite)
+
+    def await_prack(self, invite: IncomingInvite) -> None:
+        """A reliable response was sent."""
+        self._reception.await_prack(invite)
+
+    def pracked(self, invite: IncomingInvite) -> None:
+        """No PRACK for this INVITE is awaited any more."""
+        self._reception.pracked(invite)
+        self._forget()
 
     def incoming_done(self, invite: IncomingInvite) -> None:
         """An INVITE of the peer was rejected, or nobody acknowledged our 2xx."""
-        if self._incoming is invite:
-            self._incoming = None
-        if invite in self._unacknowledged:
-            self._unacknowledged.remove(invite)
+        self._reception.done(invite)
         self._forget()
 
+    def described(self, body: bytes) -> None:
+        """A description of ours went out in a response."""
+        self._described(body, SDP)
+
+    def _described(self, body: bytes, content_type: str) -> None:
+        if body and content_type == SDP:
+            self.description = body
+
     def _forget(self) -> None:
-        """Leave the table of dialogs once the leg and all in its dialog are over and no ACK is awaited."""
-        if self.is_over and not self._unacknowledged and not self.usages:
+        """Leave the table of dialogs once all in the dialog is over and no ACK or PRACK is awaited."""
+        if self.is_over and self._reception.is_idle and not self.usages:
             self._stack.dialogs.pop(self._id, None)
 
-    def _on_reinvite(self, event: RequestReceived) -> None:
-        if self._inviting:
-            self._answer(event, 491)
-            return
-        if self._incoming is not None:
-            seconds = self._stack.random(1)[0] % 11
-            self._answer(event, 500, headers=Headers.of(("Retry-After", seconds)))
-            return
-        invite = IncomingInvite(self._stack, event, self, is_reinvite=True)
-        self._incoming = invite
-        if self.on_reinvite is None:
-            invite.reject(488)
+    def _answer(self, event: RequestReceived, status: int) -> None:
+        self._stack.respond(event, make_response(event.request, status, to_tag=event.to_tag))
+
+    async def _modify(
+        self,
+        method: str,
+        body: bytes,
+        *,
+        headers: Headers | None,
+        content_type: str,
+        make_answer: MakeAnswer | None = None,
+    ) -> Exchange:
+        def again() -> Coroutine[Any, Any, Exchange]:
+            return self.request(
+                method, headers=headers, body=body, content_type=content_type, make_answer=make_answer
+            )
+
+        done = await again()
+        seconds = done.response.seconds("retry-after")
+        if done.response.status == 491:
+            free = await self.wait_out_glare()
+        elif done.response.status == 500 and seconds is not None and seconds <= LONGEST_RETRY_AFTER:
+            free = await self._wait(seconds)
         else:
-            self.on_reinvite(invite)
+            free = False
+        return await again() if free else done
 
-    def _on_other(self, event: RequestReceived) -> None:
-        if self.on_request is None:
-            allow = Headers.of(("Allow", ", ".join(self._stack.config.allow)))
-            self._answer(event, 405, headers=allow)
-            return
-        self.dialog.refresh_target(event.request)
-        self.on_request(IncomingRequest(self._stack, event))
+    async def _wait(self, seconds: float) -> bool:
+        """Wait; true where the call stands then and no exchange is open."""
+        await asyncio.wait({self.ended}, timeout=seconds)
+        return not self.is_over and self.descriptions.inviting is None and self.descriptions.open is None
 
-    def _answer(
-        self, event: RequestReceived, status: int, reason: str = "", headers: Headers | None = None
+    async def _take_final(
+        self, method: str, done: Exchange, session: bool, make_answer: MakeAnswer | None, body: bytes
     ) -> None:
-        response = make_response(event.request, status, reason, to_tag=event.to_tag, headers=headers)
-        self._stack.respond(event, response)
+        response = done.response
+        self.peer.learn(response)
+        if method in ("INVITE", "UPDATE"):
+            self.session_timer.note(done.request)
+        if response.status in (408, 481) and method not in ("BYE", "PRACK"):
+            self._lost(f"{response.status} {response.reason}")
+        if not response.is_success:
+            return
+        if session:
+            self._described(body, SDP)
+        if method in ("INVITE", "UPDATE"):
+            self._refreshing.answered(response)
+        if method == "INVITE":
+            answer = b""
+            if not session and make_answer is not None and session_of(response) is not None:
+                answer = await made(make_answer, response)
+            await self.acknowledge(done.request, answer)
 
     async def _request(
-        self, method: str, headers: Headers | None, body: bytes, content_type: str
+        self,
+        method: str,
+        headers: Headers | None,
+        body: bytes,
+        content_type: str,
+        make_answer: MakeAnswer | None = None,
     ) -> Exchange:
         def draft() -> Request:
             rows = headers or Headers()
             if body:
                 rows = rows.with_rows("content-type", content_type)
-            if method == "INVITE":
-                rows = rows.with_added(*call_capabilities(self._stack.config))
+            told = call_capabilities(self._stack.config)
+            if method in ("INVITE", "UPDATE"):
+                rows = rows.with_added(*told, *self.session_timer.ask())
+            else:
+                rows = rows.with_added(*told.only("supported"))
             return self.dialog.make_request(method, rows, body)
 
+        def hear(request: Request, response: Response) -> None:
+            if method != "INVITE":
+                return
+            if response.is_provisional and response.status > 100:
+                self.rings(response, make_answer)
+            elif response.is_success:
+                self._stack.spawn(self.acknowledge(request))  # the 2xx again
+
         contact: ContactParams = () if method in ("INVITE", "UPDATE") else None
-        done = await exchange(
-            self._stack, draft, digest=self._digest, contact=contact, on_response=self._on_repeated
-        )
+        done = await exchange(self._stack, draft, digest=self._digest, contact=contact, on_response=hear)
         if done.response.is_success:
             self.dialog.refresh_target(done.response)
-            if method == "INVITE":
-                await self.acknowledge(done.request)
         return done
-
-    def _on_repeated(self, request: Request, response: Response) -> None:
-        """A response after the final one: the 2xx of a re-INVITE again."""
-        if response.is_success and request.method == "INVITE":
-            self._stack.spawn(self.acknowledge(request))
 
     def _lost(self, reason: str) -> None:
         """The peer does not know the dialog any more: say BYE once and forget it (RFC 3261 §12.2.1.2)."""

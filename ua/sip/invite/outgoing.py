@@ -9,6 +9,7 @@ from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipRejected, SipTimeout, SipUnreachable
 from ua.sip.invite.forks import Forks
 from ua.sip.invite.leg import Leg
+from ua.sip.invite.pracks import MakeAnswer
 from ua.sip.retry.attempts import Attempts
 from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.stack import Stack
@@ -28,6 +29,8 @@ class OutgoingInvite:
         leg: the call, once it is answered.
         request: the INVITE as it was sent last, None before.
         on_leg: called with the leg in the moment of the 2xx, before later requests of the peer; may be set.
+        on_early: called with the leg of each phone that rings, before its response is handed out: it may have
+            UPDATE from then on; may be set.
     """
 
     def __init__(
@@ -36,7 +39,7 @@ class OutgoingInvite:
         draft: Callable[[], Request],
         *,
         digest: DigestClient | None,
-        make_answer: Callable[[Response], bytes] | None,
+        make_answer: MakeAnswer | None,
     ) -> None:
         self._stack = stack
         self._draft = draft
@@ -45,6 +48,7 @@ class OutgoingInvite:
         self.leg: Leg | None = None
         self.request: Request | None = None
         self.on_leg: Callable[[Leg], object] | None = None
+        self.on_early: Callable[[Leg], object] | None = None
         self._forks: Forks | None = None
         self._cancelled = False
         self._cancel_headers: Headers | None = None
@@ -130,9 +134,15 @@ class OutgoingInvite:
         if not self._provisional.full():
             self._provisional.put_nowait(response)
 
-    def answer_to(self, response: Response) -> bytes:
-        """The SDP for the ACK to a 2xx that brought the offer."""
-        return b"" if self._make_answer is None else self._make_answer(response)
+    @property
+    def make_answer(self) -> MakeAnswer | None:
+        """Gives the SDP for the PRACK or ACK to a response that brought the offer."""
+        return self._make_answer
+
+    def take_early(self, leg: Leg) -> None:
+        """A phone made an early dialog."""
+        if self.on_early is not None:
+            self.on_early(leg)
 
     def _settle(self, outcome: Response | SipError) -> None:
         if self._final.done():

@@ -1,14 +1,10 @@
-"""What a callee repeats by itself: 2xx until the ACK, ringing every minute (core; RFC 3261 §13.3.1)."""
+"""What a callee repeats by itself once it has answered: the 2xx, until the ACK (core; RFC 3261 §13.3.1.4)."""
 
 from __future__ import annotations
 
 import enum
-import math
 
 from ua.sip.transaction.timers import Timers
-
-RINGING_INTERVAL: float = 60.0
-"""Seconds between provisional responses: a proxy gives up after three minutes without one."""
 
 
 class Repeat(enum.StrEnum):
@@ -44,33 +40,4 @@ class AnswerRepeater:
 
     def acknowledged(self) -> None:
         """The ACK has come."""
-        self._at = None
-
-
-class RingingRepeater:
-    """Repeats the last provisional response every minute, until the INVITE expires (RFC 3261 §13.3.1.1).
-
-    `expires` is the INVITE's Expires in seconds, None without one.
-    """
-
-    def __init__(self, now: float, expires: float | None = None) -> None:
-        self._end = math.inf if expires is None else now + expires
-        self._at: float | None = min(now + RINGING_INTERVAL, self._end)
-
-    def next_timer(self) -> float | None:
-        """When `handle_timer` wants to be called, None once it is over."""
-        return self._at
-
-    def handle_timer(self, now: float) -> Repeat | None:
-        """What is due now."""
-        if self._at is None or now < self._at:
-            return None
-        if now >= self._end:
-            self._at = None
-            return Repeat.GIVE_UP
-        self._at = min(now + RINGING_INTERVAL, self._end)
-        return Repeat.SEND
-
-    def stop(self) -> None:
-        """A final response was given."""
         self._at = None

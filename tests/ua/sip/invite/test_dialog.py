@@ -10,7 +10,7 @@ import pytest
 from tests.ua.sip.bench import make_request
 from ua.sip.dialog import Dialog, glare_delay, next_hop, preset_route, route
 from ua.sip.errors import SipParseError
-from ua.sip.invite.repeaters import AnswerRepeater, Repeat, RingingRepeater
+from ua.sip.invite.repeaters import AnswerRepeater, Repeat
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.name_addr import NameAddr
@@ -186,28 +186,6 @@ def test_a_2xx_is_repeated_from_t1_to_t2_and_given_up_after_64_t1() -> None:
     early.acknowledged()
     assert early.next_timer() is None
     assert early.handle_timer(50.0) is None
-
-
-@pytest.mark.req("UAS-5")
-def test_ringing_is_repeated_every_minute() -> None:
-    repeater = RingingRepeater(0.0)
-    count = 0
-    while (at := repeater.next_timer()) is not None and at <= 300:
-        assert repeater.handle_timer(at) is Repeat.SEND
-        count += 1
-    assert count == 5
-    repeater.stop()
-    assert repeater.next_timer() is None
-    assert repeater.handle_timer(1e6) is None
-
-
-@pytest.mark.req("UAS-6")
-def test_ringing_ends_when_the_invite_expires() -> None:
-    repeater = RingingRepeater(10.0, 90)
-    assert repeater.handle_timer(70.0) is Repeat.SEND
-    assert repeater.next_timer() == 100.0
-    assert repeater.handle_timer(100.0) is Repeat.GIVE_UP
-    assert repeater.next_timer() is None
 
 
 @pytest.mark.req("DLG-3")

@@ -1,0 +1,77 @@
+"""The PRACKs that we send: one for each reliable provisional response of a fork (RFC 3262 §4)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from ua.sip.errors import SipError, SipStateError
+from ua.sip.invite.offer_answer import Carrier, Meaning
+from ua.sip.invite.rack import RAck
+from ua.sip.invite.reliable_reception import Arrival, ReliableReception
+from ua.sip.stack import Stack
+from ua.sip.syntax.body import session_of
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Response
+
+if TYPE_CHECKING:
+    from ua.sip.invite.leg import Leg
+
+MakeAnswer = Callable[[Response], bytes | Awaitable[bytes]]
+"""Gives our answer to the offer in a response."""
+
+
+class Pracks:
+    """Acknowledges the reliable responses to one INVITE within one dialog."""
+
+    def __init__(self, stack: Stack, leg: Leg) -> None:
+        self._stack = stack
+        self._leg = leg
+        self._reception = ReliableReception()
+
+    def take(self, response: Response, make_answer: MakeAnswer | None) -> bool:
+        """A 101-199 came. False where it is to be ignored: a repeat, or one that has overtaken another.
+
+        The PRACK is sent from here; `make_answer` gives its body where the response holds an offer.
+        """
+        arrival, rack = self._reception.take(response)
+        if arrival in (Arrival.REPEATED, Arrival.EARLY):
+            self._stack.report.counters[f"reliable 1xx {arrival}"] += 1
+            return False
+        self._leg.peer.learn(response)
+        if rack is None:
+            self._leg.descriptions.received(Carrier.UNRELIABLE, session=session_of(response) is not None)
+        else:
+            session = session_of(response) is not None
+            reading = self._leg.descriptions.received(Carrier.RELIABLE, session=session)
+            self._stack.spawn(self._acknowledge(response, rack, reading.meaning, make_answer))
+        return True
+
+    async def _acknowledge(
+        self, response: Response, rack: RAck, meaning: Meaning, make_answer: MakeAnswer | None
+    ) -> None:
+        leg = self._leg
+        body = b""
+        if meaning is Meaning.OFFER and make_answer is not None:
+            body = await made(make_answer, response)
+        elif meaning is Meaning.ANSWER and leg.make_prack_offer is not None:
+            body = leg.make_prack_offer(response)
+        if leg.is_over:
+            return
+        try:
+            done = await leg.request("PRACK", headers=Headers.of(("RAck", rack)), body=body)
+        except SipStateError as error:
+            self._stack.report.note(f"PRACK was not sent: {error.what}")
+        except SipError:
+            return  # the leg has ended, and told why
+        else:
+            answer = session_of(done.response)
+            if meaning is Meaning.ANSWER and body and leg.on_prack_answer is not None:
+                leg.on_prack_answer(answer if done.response.is_success else None)
+
+
+async def made(make_answer: MakeAnswer, response: Response) -> bytes:
+    """What `make_answer` gives, waited for where it takes its time."""
+    result = make_answer(response)
+    return await result if inspect.isawaitable(result) else result

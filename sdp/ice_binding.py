@@ -16,7 +16,7 @@ from ice.config import IceConfig
 from ice.net.network import Network
 from ice.session import Session
 from ice.types import Description, Role, Transport, TransportAddress
-from sdp import lite_selection, remote_audio, selection
+from sdp import lite_selection, remote_audio, selection, writer
 from sdp.errors import ExchangeError, NegotiationError
 from sdp.exchange import MediaExchange
 from sdp.fragment import Fragment
@@ -24,6 +24,7 @@ from sdp.late_candidates import LateCandidates
 from sdp.media_paths import Paths
 from sdp.model import SessionDescription
 from sdp.negotiated import Answer, AudioWish, LocalMedia, NegotiatedMedia, SelectedPair
+from sdp.offer_size import Telling
 from sdp.race import Race, judge, told_pairs
 from sdp.silent_path import SilentPath
 
@@ -44,6 +45,7 @@ class IceBinding:
         exchange: the descriptions in force.
         left_ice: the peer answered an offer without ICE; media stays on its path until our next offer, which
             restarts ICE or ends it (RFC 8839 §4.4.3.1) and is due at once.
+        telling: which of our candidates the peer is told.
     """
 
     def __init__(self, session: Session, exchange: MediaExchange, *, components: int) -> None:
@@ -55,6 +57,7 @@ class IceBinding:
         self._renewed = False
         self._late = LateCandidates(session)
         self.left_ice = False
+        self.telling = Telling()
         self._silent = SilentPath()
 
     @classmethod
@@ -148,16 +151,32 @@ class IceBinding:
 
     # --- offers and answers -------------------------------------------------------------------------------
 
-    def offer(self, wish: AudioWish) -> SessionDescription:
+    def offer(self, wish: AudioWish, *, room: int | None = None) -> SessionDescription:
         """The next offer: the first one, a hold, a refresh, or the updated offer after ICE.
 
         Once ICE has completed the offer shows the selected pair alone, as the controlling side with
         a=remote-candidates (RFC 8839 §4.4.1.2.2).
 
+        Args:
+            wish: what is asked for.
+            room: bytes that it may have; candidates are left out for that, where it helps. None has no limit.
+
         Raises:
             ExchangeError: an offer of ours is open.
         """
-        return self.exchange.offer(self._local(wish))
+        local = self._local(wish)
+        offer = self.exchange.offer(local)
+        if room is None or local.ice is None or local.selected:
+            return offer
+        short = self.telling.shorten(
+            local.ice,
+            excess=len(writer.write(offer).encode()) - room,
+            defaults={address for address in (local.address, local.rtcp_address) if address is not None},
+        )
+        if short is None:
+            return offer
+        self.exchange.reject()
+        return self.exchange.offer(replace(local, ice=short))
 
     def apply_answer(self, answer: SessionDescription) -> NegotiatedMedia:
         """Take the answer to our offer and start ICE, or plain RTP with a peer that has none.
@@ -258,7 +277,7 @@ class IceBinding:
     def _told(self) -> Description:
         """All our candidates, and that late ones of the peer are taken: half trickle (RFC 8840 §4.1)."""
         description = self.session.local_description
-        return replace(description, options=description.options | {"trickle"})
+        return self.telling.of(replace(description, options=description.options | {"trickle"}))
 
     def _udp_default(self, component: int) -> TransportAddress | None:
         """The default address of a component, None where it has no UDP candidate."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ice.config import IceConfig
+from ua.config.ice import TcpCandidates, with_tcp_candidates
 
 PathChoice = Literal["auto", "udp", "tcp", "relay"]
 """Which way media may take: any, with a head start for UDP; UDP or TCP alone; TURN alone."""
@@ -53,6 +54,7 @@ class MediaPlan:
         duration_s: seconds from the first media (or the answer) to hanging up; None waits for the peer.
         tail_s: seconds from the end of the WAV file to hanging up; None does not hang up for it.
         path: ways that media may take.
+        tcp_candidates: TCP candidates in the offer of this call; None leaves it to the account.
     """
 
     source: MediaSource = Silence()
@@ -60,6 +62,7 @@ class MediaPlan:
     duration_s: float | None = None
     tail_s: float | None = None
     path: PathChoice = "auto"
+    tcp_candidates: TcpCandidates | None = None
 
     @property
     def pathless_hint(self) -> str:
@@ -76,14 +79,15 @@ class MediaPlan:
 
     def ice_config(self, config: IceConfig) -> IceConfig:
         """`config` narrowed to the ways of this plan."""
+        if self.tcp_candidates is not None:
+            config = with_tcp_candidates(config, self.tcp_candidates)
         match self.path:
             case "auto":
                 return config
             case "udp":
                 return dataclasses.replace(config, udp=True, tcp=False)
             case "tcp":
-                # Relays send UDP on to the peer, however they are reached, unless they relay TCP (RFC 6062).
-                return dataclasses.replace(config, udp=False, tcp=True, udp_relay=False)
+                return with_tcp_candidates(config, "only")
             case "relay":
                 return dataclasses.replace(config, relay_only=True)
 

@@ -96,6 +96,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "call.gathering",
         "call.incoming",
         "call.info",
+        "call.invites",
         "call.media_leg",
         "call.media_start",
         "call.offers",

@@ -58,7 +58,7 @@ def test_values_are_read() -> None:
         ("[account]\nusername = 'x'", "account.username: unknown key; did you mean 'auth_user'?"),
         ("[acount]\nuri = 'x'", "acount: unknown key; did you mean 'account'?"),
         ("[ice]\npacing = 5", "ice.pacing: unknown key; did you mean 'pacing_ms'?"),
-        ("[sip]\nzzz = 5", "sip.zzz: unknown key; known here: listen, user_agent, follow_redirects"),
+        ("[media]\nzzz = 5", "media.zzz: unknown key; known here: codecs, ptime_ms, dscp"),
         ("account = 3", "account: should be a section, written [account]"),
         ("[media]\ncodecs = ['G729']", "media.codecs.0: should be 'PCMU' or 'PCMA', not \"G729\""),
         ("[account]\ntransport = 'tls'", "account.transport: should be 'udp' or 'tcp', not \"tls\""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from ice.errors import GatheringFailed, IceFailed
 from ice.messages import Event
@@ -16,6 +17,7 @@ from sdp.ice_binding import IceBinding, Paths
 from sdp.negotiated import AudioWish, NegotiatedMedia
 from ua import clock, codec_mapping
 from ua.call.early_answers import EarlyAnswers
+from ua.call.offer_policy import OfferForm
 from ua.call.path_watch import PathWatch
 from ua.call.refusal import Refusal
 from ua.call.sdp_log import SdpLog
@@ -77,9 +79,14 @@ class Descriptions:
 
     # --- our offers ---------------------------------------------------------------------------------------
 
-    def offer(self) -> bytes:
-        """The body of our next offer."""
-        return self._sdp.told("offer", "out", writer.write(self._binding.offer(self.wish)))
+    def offer(self, *, room: int | None = None) -> bytes:
+        """The body of our next offer; candidates are left out where that brings it under `room` bytes."""
+        return self._sdp.told("offer", "out", writer.write(self._binding.offer(self.wish, room=room)))
+
+    def tell(self, form: OfferForm) -> None:
+        """Ask in this form from now on, where the offers so far came to nothing."""
+        self._binding.telling.tcp = form is OfferForm.ALL
+        self.wish = replace(self.wish, ice=form is not OfferForm.PLAIN)
 
     async def restart_offer(self) -> bytes:
         """The body of an offer that restarts ICE; without ICE an offer like any.
@@ -153,12 +160,19 @@ class Descriptions:
             self.apply_answer(body)
             return
         self._unsubscribe()
+        chosen.binding.telling = self._binding.telling
         self._binding = chosen.binding
         self.watch = PathWatch(chosen.binding.session)
         for event in chosen.events:
             self._on_ice(event)
         self._unsubscribe = chosen.binding.session.subscribe(self._on_ice)
         self._adopt(chosen.negotiated)
+
+    async def begin_again(self) -> None:
+        """Our first offer came to nothing, with whoever rang; the next one is to be made."""
+        await self._early.close()
+        self._early = EarlyAnswers(self._binding, self.record)
+        self._binding.offer_failed()
 
     def take_fragment(self, body: bytes) -> bool:
         """Take candidates that the peer found late (RFC 8840 §4.4); False where the body cannot be read."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from ua import clock
+from ua.call import offer_policy
 from ua.call.call import Call
-from ua.call.media_leg import MediaLeg
+from ua.call.descriptions import Descriptions
+from ua.call.invites import Invites, is_about_codecs
 from ua.call.state import CallState
 from ua.call.surroundings import CallSurroundings
-from ua.errors import AuthenticationError, Interrupted, NoMediaPath, UaError, UsageError
+from ua.call.waiting import pause
+from ua.errors import AuthenticationError, Interrupted, NoMediaPath, UaError
 from ua.plan import MediaPlan
-from ua.sip.config import ICE_OPTION
 from ua.sip.digest.credentials import Credentials
 from ua.sip.endpoint import SipEndpoint
-from ua.sip.errors import SipParseError, SipRejected
+from ua.sip.errors import SipRejected
 from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.syntax.body import session_of
-from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Response
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
@@ -44,19 +45,16 @@ class OutgoingCall(Call):
         plan: MediaPlan,
     ) -> None:
         super().__init__(around, remote_uri=str(target))
-        self._endpoint = endpoint
-        self._target = target
-        self._from = from_
-        self._credentials = credentials
+        self._invites = Invites(around, endpoint, target=target, from_=from_, credentials=credentials)
+        self._has_password = bool(credentials)
         self._plan = plan
-        self._invite: OutgoingInvite | None = None
         self._early: dict[str, bytes] = {}
         self._begin(self._place())
 
     @property
     def id(self) -> str:
         """Call-ID, empty before the INVITE was sent."""
-        request = None if self._invite is None else self._invite.request
+        request = None if self._invites.last is None else self._invites.last.request
         return super().id if request is None else request.call_id
 
     async def _place(self) -> None:
@@ -66,42 +64,61 @@ class OutgoingCall(Call):
             raise Interrupted("hung up before the call was placed")
         self._enter(CallState.CALLING)
         self._times.invited = clock.now()
-        try:
-            invite = self._invite = self._endpoint.invite(
-                self._target,
-                from_=self._from,
-                body=media.descriptions.offer(),
-                headers=Headers.of(("Require", ICE_OPTION)) if self._around.account.ice_required else None,
-                credentials=self._credentials,
-            )
-        except SipParseError as error:
-            raise UsageError(f"{self._target} cannot be called: {error.reason}") from error
-        # A re-INVITE on the heels of the 200 meets our open offer: it gets 491 and comes again.
-        invite.on_leg = self._take_leg
-        if not await self._first(self._ring(invite, media)):
-            invite.cancel()
-        try:
-            response = await invite.answered()
-        except SipRejected as rejection:
-            raise self._explained(rejection, invite) from rejection
+        response = await self._invite(media.descriptions)
         self._times.answered = clock.now()
-        if invite.leg is None:
+        if self._leg is None:
             raise UaError("the call was answered without a dialog")
         self._enter(CallState.CONNECTING)
         body = self._answer_of(response)
         if body is None:
             raise NoMediaPath("the call was answered without a session description")
         await media.descriptions.final_answer(response.to.tag or "", body)
-        await self._talk(invite.leg, self._plan)
+        await self._talk(self._leg, self._plan)
 
-    async def _ring(self, invite: OutgoingInvite, media: MediaLeg) -> None:
+    async def _invite(self, descriptions: Descriptions) -> Response:
+        """Offer, and with less where that is refused or meets with silence; gives the 2xx."""
+        account = self._around.account
+        ice = self._plan.ice_config(account.ice)
+        forms = self._invites.forms(offer_policy.forms(ice, required=account.ice_required))
+        for form, less in zip(forms, (*forms[1:], None), strict=True):
+            invite = self._invites.send(descriptions, form)
+            # A re-INVITE on the heels of the 200 meets our open offer: it gets 491 and comes again.
+            invite.on_leg = self._take_leg
+            silence = pause(None) if less is None else self._invites.silence(invite)
+            heard = await self._first(self._ring(invite, descriptions), silence)
+            if not heard and not self._hung_up.is_set():
+                reason = f"no response in {account.silence_s:g} s"
+                self._invites.give_up(invite)
+            else:
+                if not heard:
+                    invite.cancel()
+                try:
+                    response = await invite.answered()
+                except SipRejected as rejection:
+                    if less is None or self._hung_up.is_set() or not self._may_take_less(rejection.response):
+                        raise self._explained(rejection, invite) from rejection
+                    reason = f"{rejection.response.status} {rejection.response.reason}"
+                else:
+                    self._invites.worked(form)
+                    return response
+            descriptions.record("offer_retried", offered=form, next=less, reason=reason)
+            self._early.clear()
+            await descriptions.begin_again()
+        raise UaError("there is nothing to offer")
+
+    def _may_take_less(self, response: Response) -> bool:
+        return response.status in offer_policy.REFUSALS and not is_about_codecs(
+            response, self._around.account.codecs
+        )
+
+    async def _ring(self, invite: OutgoingInvite, descriptions: Descriptions) -> None:
         """Follow the provisional responses to the final one."""
         async for response in invite.provisional():
             body = session_of(response)
             tag = response.to.tag or ""
             if body is not None and tag not in self._early:
                 self._early[tag] = body
-                await media.descriptions.early_answer(tag, body)
+                await descriptions.early_answer(tag, body)
             if response.status in (180, 183) and self.state is CallState.CALLING:
                 self._enter(CallState.RINGING)
 
@@ -121,8 +138,8 @@ class OutgoingCall(Call):
         return first
 
     async def _end_signalling(self) -> None:
-        if self._leg is None and self._invite is not None:
-            self._invite.cancel()
+        if self._leg is None and self._invites.last is not None:
+            self._invites.last.cancel()
         await super()._end_signalling()
 
     def _explained(self, rejection: SipRejected, invite: OutgoingInvite) -> UaError:
@@ -131,7 +148,7 @@ class OutgoingCall(Call):
         if self._hung_up.is_set() and response.status == 487:
             return Interrupted("hung up before the call was answered")
         if response.status in (401, 407):
-            return refused_credentials(response, invite.auth_problem, wanted=not self._credentials)
+            return refused_credentials(response, invite.auth_problem, wanted=not self._has_password)
         return rejection
 
 

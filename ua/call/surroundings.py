@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ice.net.network import Network
 from media.engine import MediaEngine
+from ua.call.offer_policy import PeerMemory
 from ua.config.account import Account
 from ua.events import EventLog
 
@@ -20,6 +21,7 @@ class CallSurroundings:
         engine: the clock of all media.
         log: event log.
         party: our name in it.
+        peers: what is known of those that were called.
     """
 
     account: Account
@@ -27,3 +29,4 @@ class CallSurroundings:
     engine: MediaEngine
     log: EventLog
     party: str
+    peers: PeerMemory = field(default_factory=PeerMemory)

@@ -21,6 +21,7 @@ from ua.cli.options import (
 from ua.cli.session import follow, load_account, need_relay, tell, with_loopback, with_password
 from ua.cli.trace import trace_log
 from ua.config.account import split_sip_uri
+from ua.config.ice import TcpCandidates
 from ua.errors import ResultCode, UaError
 from ua.events import EventLog
 from ua.plan import MediaPlan, MediaSource, PathChoice, Silence, Tone, WavFile
@@ -47,6 +48,7 @@ class CallRequest:
     record: Path | None = None
     duration_s: float | None = None
     path: PathChoice = "auto"
+    tcp_candidates: TcpCandidates | None = None
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
     port_mapping: PortMappingChoice | None = None
@@ -72,6 +74,7 @@ class CallRequest:
             duration_s=self.duration_s,
             tail_s=TAIL_S if self.wav is not None and self.duration_s is None else None,
             path=self.path,
+            tcp_candidates=self.tcp_candidates,
         )
 
     def account(self) -> Account:

@@ -66,6 +66,13 @@ PortMapping = Annotated[
         "--port-mapping", help="Ask the router to let peers in; auto: however it can (default: off)."
     ),
 ]
+TcpCandidates = Annotated[
+    Literal["auto", "never", "only"] | None,
+    typer.Option(
+        "--tcp-candidates",
+        help="TCP candidates in the offer; auto: offered, and left out where they are refused (default).",
+    ),
+]
 Record = Annotated[Path | None, typer.Option(help="Write what arrives to a WAV file.", metavar="FILE")]
 Wav = Annotated[Path | None, typer.Option(help="Send a WAV file (any rate, mono or stereo).", metavar="FILE")]
 ToneHz = Annotated[float | None, typer.Option("--tone", help="Send a tone of HZ.", metavar="HZ")]

@@ -75,6 +75,9 @@ class SipSettings:
         listen: "host:port" to receive on; port 0 takes any, host 0.0.0.0 or [::] listens everywhere.
         user_agent: text of the User-Agent and Server header; empty leaves it out.
         follow_redirects: true where a 3xx is followed to the addresses that it names.
+        invite_bytes: an INVITE by UDP leaves candidates out to be no longer than this, where it can; one that
+            is much longer goes by TCP. 0 leaves out none.
+        silence_ms: ms without any response to an INVITE after which a smaller one is tried, 500 to 32000.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
@@ -82,6 +85,8 @@ class SipSettings:
     listen: str = "0.0.0.0:0"
     user_agent: str = "icephone"
     follow_redirects: bool = True
+    invite_bytes: int = 1200
+    silence_ms: int = 6000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +138,8 @@ class Account:
         listen_port: its port, 0 for any.
         user_agent: text of User-Agent, may be empty.
         follow_redirects: true where redirections are followed.
+        invite_bytes: most bytes of an INVITE by UDP as long as candidates can be left out, 0 for no limit.
+        silence_s: seconds without any response to an INVITE after which a smaller one is tried.
         ice: policy of ICE.
         ice_required: calls without ICE are refused.
         codecs: rtpmap names, best first.
@@ -155,6 +162,8 @@ class Account:
     listen_port: int = 0
     user_agent: str = "icephone"
     follow_redirects: bool = True
+    invite_bytes: int = 1200
+    silence_s: float = 6.0
     ice: IceConfig = field(default_factory=IceConfig)
     ice_required: bool = False
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
@@ -234,11 +243,16 @@ def check_settings(settings: Settings) -> None:
     _check("sip.listen", split_listen, settings.sip.listen)
     for key, value, low, high in (
         ("account.expires_s", account.expires_s, 60, 86400),
+        ("sip.silence_ms", settings.sip.silence_ms, 500, 32000),
         ("media.ptime_ms", settings.media.ptime_ms, 10, 60),
         ("media.dscp", settings.media.dscp, 0, 63),
     ):
         if not low <= value <= high:
             raise ConfigurationError(f"{key}: {value} is not between {low} and {high}")
+    if settings.sip.invite_bytes and not 600 <= settings.sip.invite_bytes <= 65000:
+        raise ConfigurationError(
+            f"sip.invite_bytes: {settings.sip.invite_bytes} is neither 0 nor between 600 and 65000"
+        )
     if settings.media.ptime_ms % 10:
         raise ConfigurationError(f"media.ptime_ms: {settings.media.ptime_ms} is not a multiple of 10")
     if not settings.media.codecs or len(set(settings.media.codecs)) != len(settings.media.codecs):
@@ -306,6 +320,8 @@ def account_from(
         listen_port=port,
         user_agent=settings.sip.user_agent,
         follow_redirects=settings.sip.follow_redirects,
+        invite_bytes=settings.sip.invite_bytes,
+        silence_s=settings.sip.silence_ms / 1000,
         ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
         ice_required=settings.ice.required,
         codecs=settings.media.codecs,

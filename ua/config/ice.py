@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, assert_never
 
 from ice.candidates.preference import Prefer
 from ice.config import SOFTWARE, UNRELIABLE_INTERFACES, IceConfig, PortMappingChoice, SimultaneousOpen
 from ice.gateways.upnp_http import MISSING, available
 from ua.config.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
 from ua.errors import ConfigurationError
+
+TcpCandidates = Literal["auto", "never", "only"]
+"""TCP candidates in our descriptions: beside UDP, and left out where a peer refuses them; never; alone."""
 
 STRICT: Mapping[str, Any] = {"extra": "forbid"}
 """Unknown keys of a section are an error."""
@@ -24,6 +28,8 @@ class IceSettings:
     Attributes:
         udp: gather UDP candidates.
         tcp: gather TCP candidates (RFC 6544 §4.1).
+        tcp_candidates: what peers are told of them: "auto" tells them beside UDP, offers without them, then
+            without ICE, where a peer refuses; "never"; "only" tells no others.
         simultaneous_open: TCP candidates that both sides connect at once; "auto" where they can be of use.
         lite: be a lite agent (RFC 8445 §2.5): host candidates alone, checks are answered and never sent; for
             hosts with a public address.
@@ -60,6 +66,7 @@ class IceSettings:
 
     udp: bool = True
     tcp: bool = True
+    tcp_candidates: TcpCandidates = "auto"
     simultaneous_open: SimultaneousOpen = "auto"
     lite: bool = False
     lite_unproved_tcp: bool = False
@@ -102,6 +109,10 @@ def check_ice(ice: IceSettings) -> None:
         raise ConfigurationError(f"ice.silence_ms: {ice.silence_ms} is neither 0 nor between 500 and 30000")
     if not (ice.udp or ice.tcp):
         raise ConfigurationError("ice.tcp: udp and tcp are both off", hint="switch one of them on")
+    if (ice.tcp_candidates, ice.tcp) == ("only", False) or (ice.tcp_candidates, ice.udp) == ("never", False):
+        raise ConfigurationError(
+            f"ice.tcp_candidates: {ice.tcp_candidates!r} leaves nothing with udp and tcp as they are set"
+        )
     for number, uri in enumerate(ice.stun):
         try:
             stun_server(uri)
@@ -139,7 +150,7 @@ def ice_config(ice: IceSettings, turn_password: str) -> IceConfig:
         )
         for uri in ice.turn
     )
-    return IceConfig(
+    config = IceConfig(
         udp=ice.udp,
         tcp=ice.tcp,
         simultaneous_open=ice.simultaneous_open,
@@ -164,3 +175,18 @@ def ice_config(ice: IceSettings, turn_password: str) -> IceConfig:
         watch_addresses=ice.watch_addresses,
         silence_s=ice.silence_ms / 1000,
     )
+    return with_tcp_candidates(config, ice.tcp_candidates)
+
+
+def with_tcp_candidates(config: IceConfig, choice: TcpCandidates) -> IceConfig:
+    """`config` narrowed to this choice."""
+    match choice:
+        case "auto":
+            return config
+        case "never":
+            return dataclasses.replace(config, udp=True, tcp=False)
+        case "only":
+            # Relays send UDP on to the peer, however they are reached, unless they relay TCP (RFC 6062).
+            return dataclasses.replace(config, udp=False, tcp=True, udp_relay=False)
+        case _:
+            assert_never(choice)

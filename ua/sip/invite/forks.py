@@ -20,6 +20,9 @@ from ua.sip.syntax.message import Request, Response, make_response
 class ForksOwner(Protocol):
     """The call that the INVITE is for."""
 
+    def hear(self) -> None:
+        """A response came, be it a 100."""
+
     @property
     def is_cancelled(self) -> bool:
         """True once the caller gave up."""
@@ -83,6 +86,7 @@ class Forks:
 
     def on_response(self, response: Response) -> None:
         """A response to the INVITE."""
+        self._owner.hear()
         if response.is_provisional:
             self._on_provisional(response)
         elif response.is_success:

@@ -31,6 +31,7 @@ class OutgoingInvite:
         on_leg: called with the leg in the moment of the 2xx, before later requests of the peer; may be set.
         on_early: called with the leg of each phone that rings, before its response is handed out: it may have
             UPDATE from then on; may be set.
+        heard: set with the first response, be it a 100.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class OutgoingInvite:
         self._make_answer = make_answer
         self.leg: Leg | None = None
         self.request: Request | None = None
+        self.heard = asyncio.Event()
         self.on_leg: Callable[[Leg], object] | None = None
         self.on_early: Callable[[Leg], object] | None = None
         self._forks: Forks | None = None
@@ -114,6 +116,10 @@ class OutgoingInvite:
             forks.cancel(self._cancel_headers)
 
     # what the forks say
+
+    def hear(self) -> None:
+        """Somebody is there."""
+        self.heard.set()
 
     @property
     def is_cancelled(self) -> bool:

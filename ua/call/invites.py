@@ -1,0 +1,126 @@
+"""The INVITEs of one call: each that follows one that failed offers less (RFC 3261 §8.1.3.5)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from sdp import parser, rtp_attr
+from sdp.errors import SdpError
+from ua import clock, codec_mapping
+from ua.call.descriptions import Descriptions
+from ua.call.offer_policy import OfferForm
+from ua.call.surroundings import CallSurroundings
+from ua.call.waiting import pause
+from ua.errors import UsageError
+from ua.sip.config import ICE_OPTION
+from ua.sip.digest.credentials import Credentials
+from ua.sip.endpoint import SipEndpoint
+from ua.sip.errors import SipParseError
+from ua.sip.invite.outgoing import OutgoingInvite
+from ua.sip.series import RequestSeries
+from ua.sip.syntax.body import session_of
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Response
+from ua.sip.syntax.name_addr import NameAddr
+from ua.sip.syntax.uri import Uri
+
+
+class Invites:
+    """Makes them.
+
+    Args:
+        around: what the phone lends.
+        endpoint: the SIP side of the phone.
+        target: whom to call.
+        from_: who we say we are.
+        credentials: for proxies and servers that ask.
+
+    Attributes:
+        last: the one that was sent last, None before.
+    """
+
+    def __init__(
+        self,
+        around: CallSurroundings,
+        endpoint: SipEndpoint,
+        *,
+        target: Uri,
+        from_: NameAddr,
+        credentials: tuple[Credentials, ...],
+    ) -> None:
+        self._around = around
+        self._endpoint = endpoint
+        self._target = target
+        self._from = from_
+        self._credentials = credentials
+        self._series: RequestSeries | None = None
+        self._headers = Headers.of(("Require", ICE_OPTION)) if around.account.ice_required else None
+        self.last: OutgoingInvite | None = None
+
+    def forms(self, ice_forms: Sequence[OfferForm]) -> tuple[OfferForm, ...]:
+        """What is to be offered in turn, by what is known of this peer."""
+        return self._around.peers.left(self._target.host, tuple(ice_forms), clock.now())
+
+    def worked(self, form: OfferForm) -> None:
+        """The peer took this form."""
+        self._around.peers.remember(self._target.host, form, clock.now())
+
+    def send(self, descriptions: Descriptions, form: OfferForm) -> OutgoingInvite:
+        """Send the next INVITE; raises UsageError where the target cannot be called."""
+        descriptions.tell(form)
+        if self._series is None:
+            self._series = self._endpoint.series(target=self._target, from_=self._from)
+        try:
+            self.last = self._endpoint.invite(
+                self._target,
+                from_=self._from,
+                body=descriptions.offer(room=self._room()),
+                headers=self._headers,
+                credentials=self._credentials,
+                series=self._series,
+            )
+        except SipParseError as error:
+            raise UsageError(f"{self._target} cannot be called: {error.reason}") from error
+        return self.last
+
+    async def silence(self, invite: OutgoingInvite) -> None:
+        """Return where nothing at all has come back for too long; never where something has."""
+        try:
+            async with asyncio.timeout(self._around.account.silence_s):
+                await invite.heard.wait()
+        except TimeoutError:
+            return
+        await pause(None)
+
+    def give_up(self, invite: OutgoingInvite) -> None:
+        """Nobody answered it; the next one is another call to whoever gets both."""
+        invite.cancel()
+        self._series = None
+
+    def _room(self) -> int | None:
+        """Bytes for the description; None where it does not go by UDP."""
+        account = self._around.account
+        most = account.invite_bytes
+        hop = self._target if account.proxy is None else Uri.parse(account.proxy)
+        transport = hop.param("transport") or account.transport
+        if not most or hop.scheme != "sip" or transport.lower() != "udp":
+            return None
+        taken = self._endpoint.bytes_without_body(
+            self._target, from_=self._from, headers=self._headers, authenticated=bool(self._credentials)
+        )
+        return most - taken
+
+
+def is_about_codecs(response: Response, codecs: Sequence[str]) -> bool:
+    """True where a refusal lists what the peer has and no codec of ours is among it (RFC 3264 §9)."""
+    body = session_of(response)
+    if body is None:
+        return False
+    try:
+        audio = [media for media in parser.parse(body).media if media.media == "audio"]
+    except SdpError:
+        return False
+    ours = {each.key for each in codec_mapping.formats(codecs)}
+    theirs = {each.key for media in audio for each in rtp_attr.formats(media)[0]}
+    return bool(theirs) and not ours & theirs

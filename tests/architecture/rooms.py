@@ -157,7 +157,9 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "sip.transport.layer",
         "sip.transport.stream_channel",
         "sip.transport.stream_connection",
+        "sip.transport.tls.context",
         "sip.transport.udp_channel",
+        "sip.transport.wires",
     ),
 }
 

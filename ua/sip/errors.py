@@ -4,6 +4,8 @@
      ├─ SipParseError     bytes or text that are no SIP (raised by the wire door and the value parsers only)
      ├─ SipTimeout        no final response in time (RFC 3261 §8.1.3.1: as a 408)
      ├─ SipUnreachable    no address, connection refused, transport broken (as a 503)
+     │   ├─ SipTlsError      TLS failed, or the certificate is another one (RFC 5922 §7.3)
+     │   └─ SipLoginRefused  a WebSocket server that wants a login before it speaks SIP
      ├─ SipRejected       a final response of 300 to 699
      └─ SipStateError     misuse by our own caller: answering twice, using what is closed
 
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ua.errors import CallRejected, TimedOut, UaError, Unreachable
+from ua.errors import AuthenticationError, CallRejected, TimedOut, TlsError, UaError, Unreachable
 
 if TYPE_CHECKING:
     from ua.sip.syntax.message import Response
@@ -73,3 +75,18 @@ class SipRejected(SipError, CallRejected):
 
 class SipStateError(SipError):
     """The caller asked for something that the state does not allow."""
+
+
+class SipTlsError(SipUnreachable, TlsError):
+    """TLS with the other side failed, or its certificate is not the one that was wanted: nothing was sent."""
+
+    code = TlsError.code
+
+
+class SipLoginRefused(SipUnreachable, AuthenticationError):
+    """The WebSocket server wants a login in the HTTP handshake (RFC 7118 §7)."""
+
+    code = AuthenticationError.code
+
+    def __init__(self, what: str, *, seen: str = "", hint: str = "") -> None:
+        AuthenticationError.__init__(self, what, seen=seen, hint=hint)

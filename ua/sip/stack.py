@@ -351,8 +351,8 @@ class Stack:
             pass  # To is what is malformed: it goes back as it came
         self._send(source, serialise(answer))
 
-    def _on_connection(self, hop: Hop, state: str) -> None:
-        self.report.connection(hop, state)
+    def _on_connection(self, hop: Hop, state: str, detail: str) -> None:
+        self.report.connection(hop, f"{state}: {detail}" if detail else state)
         if state not in ("opened", "accepted") and hop.connection is not None and not self.closed:
             self.layer.connection_lost(hop.connection, state, self.now())
             self.pump()

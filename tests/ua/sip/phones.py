@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
@@ -67,8 +68,9 @@ async def phone(
     host: str = "127.0.0.1",
     port: int = 0,
     user: str = "phone",
+    **settings: Any,
 ) -> AsyncIterator[Phone]:
-    """An endpoint that is closed afterwards, with nothing left open."""
+    """An endpoint that is closed afterwards, with nothing left open; `settings` are more of its config."""
     log: list[SipLogEntry] = []
     config = SipConfig(
         host=host,
@@ -82,6 +84,7 @@ async def phone(
         connect_timeout=1.0,
         partial_timeout=0.2,
     )
+    config = replace(config, **settings)
     heard: list[Phone] = []
 
     def take_invite(incoming: IncomingInvite) -> None:

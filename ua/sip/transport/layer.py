@@ -14,6 +14,7 @@ from ua.sip.location.target import Target
 from ua.sip.transport.hop import Hop, SipTransport
 from ua.sip.transport.stream_channel import StreamChannel, bind_tcp
 from ua.sip.transport.udp_channel import UdpChannel, bind_udp, family_of, local_towards
+from ua.sip.transport.wires import Wires
 
 _BIND_ATTEMPTS: Final = 20
 
@@ -22,12 +23,13 @@ class TransportLayer:
     """UDP socket, listeners and connections of one endpoint.
 
     `on_message(data, source)` gets each datagram and each framed message; `on_fault(source, reason)` a stream
-    that cannot be read; `on_connection(hop, state)` what becomes of connections;
+    that cannot be read; `on_connection(hop, state, detail)` what becomes of connections;
     `on_unreachable(remote, reason)` what the network says of datagrams.
 
     Attributes:
         local: bound address and port by transport.
         streams: connections by transport.
+        on_pong: told of the answer to a ping; may be set.
     """
 
     def __init__(
@@ -36,7 +38,7 @@ class TransportLayer:
         *,
         on_message: Callable[[bytes, Hop], None],
         on_fault: Callable[[Hop, str], None],
-        on_connection: Callable[[Hop, str], None],
+        on_connection: Callable[[Hop, str, str], None],
         on_unreachable: Callable[[TransportAddress, str], None],
     ) -> None:
         self._config = config
@@ -49,9 +51,14 @@ class TransportLayer:
         self._numbers = itertools.count(1)
         self.streams: dict[SipTransport, StreamChannel] = {}
         self.local: dict[SipTransport, TransportAddress] = {}
+        self.on_pong: Callable[[Hop], None] = lambda _: None
 
     async def start(self) -> None:
-        """Bind; UDP and TCP share one port number (RFC 3261 §18.1.1). Raises SipUnreachable."""
+        """Bind; UDP and TCP share one port number (RFC 3261 §18.1.1).
+
+        Raises SipUnreachable, or ConfigurationError where a certificate is of no use.
+        """
+        wires = Wires(self._config)
         udp, tcp = self._bind()
         if udp is not None:
             self._udp = UdpChannel(
@@ -61,7 +68,11 @@ class TransportLayer:
             )
             self.local["udp"] = self._udp.local
         if tcp is not None:
-            await self._listen("tcp", tcp)
+            await self._listen(self._channel("tcp", wires), tcp)
+        for transport, port in self._other_ports():
+            channel = self._channel(transport, wires)
+            if port is not None:
+                await self._listen(channel, self._bound(port))
 
     async def close(self) -> None:
         """Close every socket."""
@@ -93,10 +104,16 @@ class TransportLayer:
             if self._udp is None:
                 raise SipUnreachable("UDP is not in use here")
             return Hop(transport="udp", remote=target.address)
+        if target.transport == "ws" and (secure := self.streams.get("wss")) is not None:
+            # transport=ws stands for both in URIs (RFC 7118 §5.2): the connection tells which it is
+            known = secure.find(target.address, target.domain)
+            if known is not None:
+                return secure.hop(target.address, known)
         channel = self.streams.get(target.transport)
         if channel is None:
             raise SipUnreachable(f"{target.transport.upper()} is not in use here")
-        return channel.hop(target.address, await channel.connect(target.address, self._config.host))
+        number = await channel.connect(target.address, target.domain, self._config.host)
+        return channel.hop(target.address, number)
 
     def sent_by(self, hop: Hop) -> TransportAddress:
         """The address and port where we can be reached from there: for Via and Contact.
@@ -130,18 +147,54 @@ class TransportLayer:
             return "the connection is closed"
         return channel.send(hop.connection, data)
 
-    async def _listen(self, transport: SipTransport, bound: socket.socket) -> None:
+    def ping(self, hop: Hop) -> None:
+        """Ask the other end of a connection for a sign of life; `on_pong` tells of it (RFC 5626 §3.5.1)."""
+        channel = self.streams.get(hop.transport)
+        if channel is not None and hop.connection is not None:
+            channel.ping(hop.connection)
+
+    def drop(self, hop: Hop, reason: str) -> None:
+        """Close a connection at once."""
+        channel = self.streams.get(hop.transport)
+        if channel is not None and hop.connection is not None:
+            channel.drop(hop.connection, reason)
+
+    def _channel(self, transport: SipTransport, wires: Wires) -> StreamChannel:
         channel = self.streams[transport] = StreamChannel(
             transport,
             self._config,
+            wires=wires,
             numbers=self._numbers,
             on_message=self._on_message,
             on_fault=self._on_fault,
             on_connection=self._on_connection,
+            on_pong=lambda hop: self.on_pong(hop),
         )
+        return channel
+
+    async def _listen(self, channel: StreamChannel, bound: socket.socket) -> None:
         name = bound.getsockname()
-        self.local[transport] = TransportAddress(host=name[0], port=name[1])
+        self.local[channel.transport] = TransportAddress(host=name[0], port=name[1])
         await channel.listen(bound)
+
+    def _other_ports(self) -> list[tuple[SipTransport, int | None]]:
+        """The transports beside UDP and TCP, and the port of each; None where nobody may connect to us."""
+        config = self._config
+        has_certificate = config.tls.certificate is not None
+        ports: dict[SipTransport, int | None] = {
+            "tls": config.tls_port if has_certificate else None,
+            "ws": config.ws_port,
+            "wss": config.wss_port if has_certificate else None,
+        }
+        return [(transport, port) for transport, port in ports.items() if transport in config.transports]
+
+    def _bound(self, port: int) -> socket.socket:
+        try:
+            return bind_tcp(self._config.host, port)
+        except OSError as error:
+            raise SipUnreachable(
+                f"cannot use {self._config.host} port {port} for SIP", seen=error.strerror or str(error)
+            ) from error
 
     def _bind(self) -> tuple[socket.socket | None, socket.socket | None]:
         config = self._config

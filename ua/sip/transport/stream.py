@@ -17,6 +17,9 @@ _LENGTH_RE: Final = re.compile(
     rb"\r\n(?:content-length|l)[ \t]*:[ \t]*((?:[^\r\n]|\r\n[ \t])*?)[ \t]*(?=\r\n(?![ \t]))", re.IGNORECASE
 )
 
+PING: Final = b"\r\n\r\n"
+"""Asks for a sign of life (RFC 5626 §3.5.1)."""
+
 PONG: Final = b"\r\n"
 """The answer to a ping."""
 

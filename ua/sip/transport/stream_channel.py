@@ -7,6 +7,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
+from weakref import WeakValueDictionary
 
 from ice.types import TransportAddress
 from ua.sip.config import SipConfig
@@ -14,6 +15,7 @@ from ua.sip.errors import SipUnreachable
 from ua.sip.transport.hop import Hop, SipTransport
 from ua.sip.transport.stream_connection import StreamConnection
 from ua.sip.transport.udp_channel import family_of
+from ua.sip.transport.wires import Wires
 
 _CLOSE_TIMEOUT: Final = 1.0
 """Seconds for what was written to leave when the endpoint closes."""
@@ -23,8 +25,9 @@ class StreamChannel:
     """All connections of an endpoint over one transport, by number.
 
     `on_message(data, source)` is called for each whole message, `on_fault(source, reason)` for a stream that
-    cannot be read, `on_connection(hop, state)` with "opened", "accepted" or the reason of its end. `numbers`
-    is shared by the channels of an endpoint: a number names one connection, whatever its transport.
+    cannot be read, `on_connection(hop, state, detail)` with "opened", "accepted" or the reason of its end,
+    `on_pong(hop)` for the answer to a ping. `numbers` is shared by the channels of an endpoint: a number
+    names one connection, whatever its transport.
 
     Attributes:
         transport: what the connections carry.
@@ -35,60 +38,82 @@ class StreamChannel:
         transport: SipTransport,
         config: SipConfig,
         *,
+        wires: Wires,
         numbers: Iterator[int],
         on_message: Callable[[bytes, Hop], None],
         on_fault: Callable[[Hop, str], None],
-        on_connection: Callable[[Hop, str], None],
+        on_connection: Callable[[Hop, str, str], None],
+        on_pong: Callable[[Hop], None],
     ) -> None:
         self.transport = transport
         self.config = config
         self.on_message = on_message
         self.on_fault = on_fault
-        self.on_connection = on_connection
+        self.on_pong = on_pong
+        self._on_connection = on_connection
+        self._wires = wires
         self._loop = asyncio.get_running_loop()
         self._numbers = numbers
         self._connections: dict[int, StreamConnection] = {}
-        self._by_remote: dict[TransportAddress, int] = {}
         self._accepted: Counter[str] = Counter()
+        self._opening: WeakValueDictionary[TransportAddress, asyncio.Lock] = WeakValueDictionary()
         self._server: asyncio.Server | None = None
 
     async def listen(self, bound: socket.socket) -> None:
         """Accept connections on a bound socket."""
         self._server = await self._loop.create_server(
-            lambda: StreamConnection(self, accepted=True), sock=bound
+            lambda: StreamConnection(self, self._wires.server(self.transport), accepted=True), sock=bound
         )
 
     @property
     def connections(self) -> tuple[StreamConnection, ...]:
-        """Those that are open, oldest first."""
+        """Those there are, oldest first."""
         return tuple(self._connections.values())
 
     def hop(self, remote: TransportAddress, connection: int | None = None) -> Hop:
         """A neighbour over this transport."""
         return Hop(transport=self.transport, remote=remote, connection=connection)
 
-    def find(self, remote: TransportAddress) -> int | None:
-        """Number of an open connection to this address, None where there is none."""
-        return self._by_remote.get(remote)
+    def find(self, remote: TransportAddress, domain: str) -> int | None:
+        """Number of the newest open connection to this address that is good for the domain, else None."""
+        for connection in reversed(self.connections):
+            if connection.remote != remote or not connection.is_open:
+                continue
+            if connection.is_stranded:
+                connection.abort("this host leaves from another address now")
+            elif connection.wire.speaks_for(domain):
+                return connection.number
+        return None
 
-    async def connect(self, remote: TransportAddress, local_host: str) -> int:
+    async def connect(self, remote: TransportAddress, domain: str, local_host: str) -> int:
         """Number of a connection to this address, an open one or a new one.
 
-        Raises SipUnreachable; its cause is ConnectionRefusedError where the other side refused.
+        `domain` is whom we want there: its certificate must say so. Raises SipUnreachable (its cause is
+        ConnectionRefusedError where the other side refused), SipTlsError among them.
         """
-        known = self.find(remote)
-        if known is not None and not self._connections[known].is_stranded:
-            return known
-        if known is not None:
-            self._connections[known].abort("this host leaves from another address now")
-        if len(self._connections) >= self.config.max_connections:
-            raise SipUnreachable("too many connections")
+        lock = self._opening.setdefault(remote, asyncio.Lock())
+        async with lock:  # two requests at once share a connection
+            known = self.find(remote, domain)
+            if known is not None:
+                return known
+            if len(self._connections) >= self.config.max_connections:
+                raise SipUnreachable("too many connections")
+            connection = await self._dial(remote, domain, local_host)
+            try:
+                await connection.ready
+            except BaseException:
+                connection.abort("not wanted any more")
+                raise
+            return connection.number
+
+    async def _dial(self, remote: TransportAddress, domain: str, local_host: str) -> StreamConnection:
         local = (local_host, 0) if local_host not in ("0.0.0.0", "::") else None  # noqa: S104 - a comparison
         name = self.transport.upper()
+        wire = self._wires.client(self.transport, domain=domain, remote=remote)
         try:
             async with asyncio.timeout(self.config.connect_timeout):
                 _, connection = await self._loop.create_connection(
-                    lambda: StreamConnection(self, accepted=False),
+                    lambda: StreamConnection(self, wire, accepted=False),
                     remote.host,
                     remote.port,
                     local_addr=local,
@@ -99,7 +124,7 @@ class StreamChannel:
             raise SipUnreachable(
                 f"no {name} connection to {remote}", seen=error.strerror or str(error)
             ) from error
-        return connection.number
+        return connection
 
     def local_of(self, connection: int) -> TransportAddress | None:
         """Our end of a connection, None where it is gone."""
@@ -110,6 +135,18 @@ class StreamChannel:
         """Write to a connection; empty where it was taken, else what went wrong."""
         known = self._connections.get(connection)
         return "the connection is closed" if known is None else known.send(data)
+
+    def ping(self, connection: int) -> None:
+        """Ask the other side for a sign of life; `on_pong` tells of it."""
+        known = self._connections.get(connection)
+        if known is not None:
+            known.ping()
+
+    def drop(self, connection: int, reason: str) -> None:
+        """Close a connection at once."""
+        known = self._connections.get(connection)
+        if known is not None:
+            known.abort(reason)
 
     async def close(self) -> None:
         """Close listener and connections, and wait until they are gone."""
@@ -127,30 +164,36 @@ class StreamChannel:
         if self._server is not None:
             await self._server.wait_closed()
 
-    def add(self, connection: StreamConnection, remote: TransportAddress, *, accepted: bool) -> int | None:
+    # what connections say
+
+    def add(self, connection: StreamConnection) -> int | None:
         """Take a connection in; None where the limits forbid it."""
-        if accepted:
+        host = connection.remote.host
+        if connection.accepted:
             full = len(self._connections) >= self.config.max_connections
-            if full or self._accepted[remote.host] >= self.config.max_connections_per_host:
-                self.on_fault(self.hop(remote), "too many connections")
+            if full or self._accepted[host] >= self.config.max_connections_per_host:
+                self.on_fault(self.hop(connection.remote), "too many connections")
                 return None
-            self._accepted[remote.host] += 1
+            self._accepted[host] += 1
         number = next(self._numbers)
         self._connections[number] = connection
-        self._by_remote[remote] = number
-        self.on_connection(self.hop(remote, number), "accepted" if accepted else "opened")
         return number
 
-    def remove(self, number: int, remote: TransportAddress, reason: str, *, accepted: bool) -> None:
+    def opened(self, connection: StreamConnection, detail: str) -> None:
+        """A connection is ready for messages."""
+        state = "accepted" if connection.accepted else "opened"
+        self._on_connection(self.hop(connection.remote, connection.number), state, detail)
+
+    def remove(self, connection: StreamConnection, reason: str) -> None:
         """Forget a connection that has ended."""
-        if self._connections.pop(number, None) is None:
+        if self._connections.pop(connection.number, None) is None:
             return
-        if accepted:
-            self._accepted[remote.host] -= 1
+        host = connection.remote.host
+        if connection.accepted:
+            self._accepted[host] -= 1
             self._accepted += Counter()  # drops the zeros
-        if self._by_remote.get(remote) == number:
-            del self._by_remote[remote]
-        self.on_connection(self.hop(remote, number), reason)
+        if connection.was_open:
+            self._on_connection(self.hop(connection.remote, connection.number), reason, "")
 
 
 def bind_tcp(host: str, port: int) -> socket.socket:

@@ -74,6 +74,7 @@ from ua.sip.config import SipConfig
 from ua.sip.dialog import Dialog, DialogId
 from ua.sip.digest.client import DigestClient
 from ua.sip.digest.credentials import Credentials
+from ua.sip.digest.server import DigestServer, Unproved, Verdict
 from ua.sip.errors import SipParseError, SipStateError
 from ua.sip.exchange import Exchange
 from ua.sip.inspection import accepts_session, call_capabilities, capabilities, inspect
@@ -111,6 +112,8 @@ class SipEndpoint:
             480; may be set.
         session_capabilities: gives the session description for a 200 to OPTIONS (RFC 3264 §9), empty for
             none; may be set.
+        authenticator: knows whose requests we take for theirs, see `authenticate`; None knows nobody; may be
+            set.
     """
 
     def __init__(
@@ -141,6 +144,7 @@ class SipEndpoint:
         )
         self.availability: Callable[[], int] = lambda: _AVAILABLE
         self.session_capabilities: Callable[[], bytes] = bytes
+        self.authenticator: DigestServer | None = None
 
     async def start(self) -> None:
         """Bind the sockets; raises SipUnreachable where the address or port is not to be had."""
@@ -246,6 +250,33 @@ class SipEndpoint:
         rows = call_capabilities(self._config).with_added(*(headers or ()))
         draft = series.draft("INVITE", rows, b" ")
         return len(serialise(draft)) + _ADDED_LATER + (_CREDENTIALS if authenticated else 0)
+
+    def authenticate(self, request: Request) -> Verdict | None:
+        """Who sent this request, e.g. a REFER outside of dialogs (RFC 3261 §22.1)?
+
+        Ask once for each request. `Proved` has a user name, and headers for our response; `Unproved` a status
+        and headers to reject it with, and the reason for the log. None without an authenticator: refuse with
+        403 what must be authenticated.
+        """
+        return None if self.authenticator is None else self.authenticator.check(request, self._stack.now())
+
+    def challenge_all(self, wanted: Callable[[Request], bool]) -> None:
+        """Ask who sends those requests outside of dialogs that are `wanted`, before anything else is done.
+
+        The challenge leaves nothing behind (RFC 3261 §26.3.2.4): no transaction, no repeats. Needs an
+        authenticator; without one nothing is asked.
+        """
+
+        def refuse(request: Request) -> Response | None:
+            if request.to.tag is not None or not wanted(request):
+                return None
+            verdict = self.authenticate(request)
+            if not isinstance(verdict, Unproved):
+                return None
+            tag = self._stack.layer.tag_of(request)
+            return make_response(request, verdict.status, to_tag=tag, headers=verdict.headers)
+
+        self._stack.layer.refuse = refuse
 
     def _digest(self, credentials: tuple[Credentials, ...]) -> DigestClient | None:
         return DigestClient(credentials, self._random) if credentials else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import itertools
 from collections import Counter
@@ -59,6 +60,11 @@ class TransactionLayer:
     """All transactions of one endpoint.
 
     After each call the owner carries out `take_commands()` and handles `take_events()`, in order.
+
+    Attributes:
+        refuse: gives the response to a request that is not even to begin a transaction, None for all others;
+            may be set. Not asked about ACK, CANCEL and repeats. The response leaves nothing behind: each
+            repeat of the request gets it again, with the same To tag (RFC 3261 §8.2.7).
     """
 
     def __init__(
@@ -84,6 +90,8 @@ class TransactionLayer:
         self._order = itertools.count()
         self._commands: list[SendMessage] = []
         self._events: list[TransactionEvent] = []
+        self._tag_key = b""
+        self.refuse: Callable[[Request], Response | None] = lambda _: None
 
     def __len__(self) -> int:
         """Transactions that live."""
@@ -96,6 +104,13 @@ class TransactionLayer:
     def new_tag(self) -> str:
         """A tag that nobody can guess (RFC 3261 §19.3)."""
         return self._random(8).hex()
+
+    def tag_of(self, request: Request) -> str:
+        """A To tag that nobody can guess and that each copy of the request gets (RFC 3261 §8.2.7)."""
+        self._tag_key = self._tag_key or self._random(32)
+        marks = (request.via.branch, request.call_id, str(request.cseq), request.from_.tag or "")
+        text = "\0".join(marks).encode("utf-8", "surrogateescape")
+        return hashlib.blake2b(text, key=self._tag_key, digest_size=8).hexdigest()
 
     def take_commands(self) -> list[SendMessage]:
         """What is to be sent, in order; each command once."""
@@ -180,11 +195,19 @@ class TransactionLayer:
             transaction.receive(request, now)
             self._drain(key, transaction)
             return
+        if request.method != "CANCEL" and (refusal := self.refuse(request)) is not None:
+            self._stateless(request, source, refusal)
+            self._events.append(
+                MessageDropped(
+                    message=request, source=source, reason=f"answered {refusal.status} without state"
+                )
+            )
+            return
         merged = request.to.tag is None and request.method != "CANCEL" and self._is_merged(request)
         if len(self._pending) >= self._max_pending or len(self._servers) >= self._max_servers:
             headers = Headers.of(("Retry-After", RETRY_AFTER_OVERLOAD))
             self._stateless(
-                request, source, make_response(request, 503, to_tag=self.new_tag(), headers=headers)
+                request, source, make_response(request, 503, to_tag=self.tag_of(request), headers=headers)
             )
             self._events.append(
                 MessageDropped(message=request, source=source, reason="too many transactions: answered 503")

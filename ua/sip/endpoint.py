@@ -89,7 +89,7 @@ from ua.sip.series import RequestSeries
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Request, make_response, serialise
+from ua.sip.syntax.message import Request, Response, make_response, serialise
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.uri_headers import headers_of

@@ -12,31 +12,32 @@ from ice.net.network import Network
 from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
 from ua import codec_mapping
-from ua.call.call import Call
 from ua.call.incoming import IncomingCall
 from ua.call.info import TRICKLE_ICE
-from ua.call.outgoing import OutgoingCall
+from ua.call.outgoing import OutgoingCall, refused_credentials
 from ua.call.surroundings import CallSurroundings
+from ua.call.transferred import TransferRequest
 from ua.config.account import Account, SipTransport, split_sip_uri
 from ua.errors import ConfigurationError, UsageError
 from ua.events import EventLog
+from ua.messages import MessageOutcome, TextMessage, check_size, content_type
 from ua.plan import MediaPlan
+from ua.reception import Reception
 from ua.registration import FEATURES, Registration
 from ua.sip.config import SipConfig
 from ua.sip.digest.credentials import Credentials
-from ua.sip.digest.server import DigestServer
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipParseError
-from ua.sip.invite.incoming import IncomingInvite
+from ua.sip.events import replaces
+from ua.sip.events.refer_to import NO_SUBSCRIPTION
 from ua.sip.log import SipLogEntry
+from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
+from ua.watching import ACCEPTED, Package, Watch
 
-METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO")
+METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE")
 """What we take within and outside calls."""
-
-MAX_WAITING = 8
-"""Calls that may ring before anybody looks at them; further ones are told that we are busy."""
 
 _TRANSPORTS: dict[SipTransport, tuple[SipTransport, ...]] = {"udp": ("udp", "tcp"), "tcp": ("tcp", "udp")}
 
@@ -61,12 +62,17 @@ class Phone:
         self._network = network or HostNetwork(dscp=account.dscp)
         self._engine = MediaEngine()
         self._around = CallSurroundings(
-            account=account, network=self._network, engine=self._engine, log=log, party=self._party
+            account=account,
+            network=self._network,
+            engine=self._engine,
+            log=log,
+            party=self._party,
+            on_request=lambda call, leg, request: self._reception.take_in_call(call, leg, request),
         )
+        self._reception = Reception(self._around, self._call)
+        self._watches: list[Watch] = []
         self._endpoint: SipEndpoint | None = None
-        self._calls: set[Call] = set()
         self._registrations: list[Registration] = []
-        self._waiting: asyncio.Queue[IncomingCall] | None = None
 
     async def __aenter__(self) -> Self:
         """Open the SIP sockets; raises Unreachable where address or port cannot be had."""
@@ -80,28 +86,36 @@ class Phone:
             follow_redirects=account.follow_redirects,
             features=tuple(name for name, _ in FEATURES),
             allow=METHODS,
-            supported=(TRICKLE_ICE,),
+            supported=(
+                TRICKLE_ICE,
+                replaces.TAG,
+                NO_SUBSCRIPTION,
+            ),
             info_packages=(TRICKLE_ICE,),
             proxy=None
             if account.proxy is None
             else _uri(account.proxy, "account.proxy").with_param("lr", None),
         )
-        self._endpoint = SipEndpoint(config, on_invite=self._offered, on_log=self._on_sip)
-        self._endpoint.availability = self._availability
+        self._endpoint = SipEndpoint(
+            config,
+            on_invite=self._reception.offered,
+            on_request=self._reception.take,
+            on_log=self._on_sip,
+        )
+        self._reception.endpoint = self._endpoint
+        self._endpoint.availability = self._reception.availability
         self._endpoint.session_capabilities = lambda: codec_mapping.capabilities(
             account.codecs, session_id=secrets.randbits(62)
         )
-        self._endpoint.authenticator = self._authenticator()
-        if account.challenge_callers:
-            self._endpoint.challenge_all(lambda request: request.method == "INVITE")
         await self._endpoint.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        """Hang up every call, remove the registrations, close the sockets."""
-        await asyncio.gather(*(call.close() for call in tuple(self._calls)))
+        """Hang up every call, end what is watched, remove the registrations, close the sockets."""
+        await self._reception.close()
+        await asyncio.gather(*(watch.close() for watch in self._watches))
         for registration in self._registrations:
             await registration.close()
         await self._engine.close()
@@ -154,10 +168,10 @@ class Phone:
 
     async def place(self, uri: str, plan: MediaPlan) -> OutgoingCall:
         """Call `uri`; the call tells the rest. Raises UsageError where the URI is none."""
-        try:
-            target = Uri.parse(uri)
-        except SipParseError as error:
-            raise UsageError(f"{uri!r} is not a SIP URI: {error.reason}") from error
+        return await self._call(uri, plan, Headers())
+
+    async def _call(self, uri: str, plan: MediaPlan, headers: Headers) -> OutgoingCall:
+        target = _target(uri)
         call = OutgoingCall(
             self._around,
             self._sip,
@@ -165,15 +179,58 @@ class Phone:
             from_=self._identity,
             credentials=self._credentials,
             plan=plan,
+            headers=headers,
         )
-        self._keep(call)
+        self._reception.keep(call)
         return call
 
-    async def incoming(self) -> AsyncIterator[IncomingCall]:
-        """The calls that arrive, ringing. Until this is asked for, callers hear that we are not available."""
-        waiting = self._waiting = self._waiting or asyncio.Queue(MAX_WAITING)
-        while True:
-            yield await waiting.get()
+    def incoming(self) -> AsyncIterator[IncomingCall]:
+        """The calls that arrive, ringing. Until this is iterated, callers hear that we are not available."""
+        return self._reception.calls()
+
+    def transfers(self) -> AsyncIterator[TransferRequest]:
+        """Who asks us to call somebody else; see `Account.accept_transfers`."""
+        return self._reception.transfers.requests()
+
+    async def message(self, uri: str, text: str) -> MessageOutcome:
+        """Send a short message outside calls; tells what became of it, whatever the answer.
+
+        Raises UsageError where the URI is none or the text too long, AuthenticationError, SipError where no
+        answer came.
+        """
+        body = text.encode()
+        series = self._sip.series(target=_target(uri), from_=self._identity, credentials=self._credentials)
+        check_size(self._sip.size_of(series.draft("MESSAGE", None, body, content_type())), text)
+        done = await series.request("MESSAGE", body=body, content_type=content_type())
+        response = done.response
+        if response.status in (401, 407):
+            raise refused_credentials(response, done.auth_problem, wanted=not self._credentials)
+        return MessageOutcome(accepted=response.is_success, status=response.status, reason=response.reason)
+
+    def messages(self) -> AsyncIterator[TextMessage]:
+        """The short messages that arrive. Until this is iterated, senders hear that nobody is here."""
+        return self._reception.messages.read()
+
+    def subscribe(self, package: Package, uri: str | None = None, *, expires: int = 3600) -> Watch:
+        """Watch `uri`, ourselves where None: "message-summary" or "dialog". Raises UsageError."""
+        target = self._identity.uri if uri is None else _target(uri)
+        watch = Watch(
+            package,
+            lambda on_notify, on_end: self._sip.subscribe(
+                package,
+                target,
+                from_=self._identity,
+                accept=(ACCEPTED[package],),
+                expires=expires,
+                on_notify=on_notify,
+                on_end=on_end,
+                credentials=self._credentials,
+            ),
+            log=self._log,
+            party=self._party,
+        )
+        self._watches.append(watch)
+        return watch
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -182,18 +239,6 @@ class Phone:
         if self._endpoint is None:
             raise RuntimeError("a phone is used as an async context manager")
         return self._endpoint
-
-    def _authenticator(self) -> DigestServer | None:
-        """Knows our own user: who proves to have our password is taken for ourselves."""
-        account = self._account
-        if account.password is None:
-            return None
-        return DigestServer(
-            realm=account.realm or account.domain or self._identity.uri.host,
-            password_of={account.auth_user: account.password}.get,
-            key=secrets.token_bytes(32),
-            algorithms=("SHA-256",) if account.refuse_md5 else ("SHA-256", "MD5"),
-        )
 
     @property
     def _credentials(self) -> tuple[Credentials, ...]:
@@ -214,25 +259,6 @@ class Phone:
         )
         return (known,)
 
-    def _offered(self, incoming: IncomingInvite) -> None:
-        status = self._availability()
-        if self._waiting is None or status != 200:
-            incoming.reject(status)
-            return
-        call = IncomingCall(self._around, incoming)
-        self._keep(call)
-        self._waiting.put_nowait(call)
-
-    def _availability(self) -> int:
-        """What an INVITE gets now: 200 rings."""
-        if self._waiting is None:
-            return 480
-        return 486 if self._waiting.full() else 200
-
-    def _keep(self, call: Call) -> None:
-        self._calls.add(call)
-        call.on_end(self._calls.discard)
-
     def _on_sip(self, entry: SipLogEntry) -> None:
         self._log.record(
             entry.at,
@@ -247,6 +273,13 @@ class Phone:
             text=entry.text,
             reason=entry.reason,
         )
+
+
+def _target(uri: str) -> Uri:
+    try:
+        return Uri.parse(uri)
+    except SipParseError as error:
+        raise UsageError(f"{uri!r} is not a SIP URI: {error.reason}") from error
 
 
 def _uri(text: str, key: str) -> Uri:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from media.statistics import MediaStatistics
 from ua import clock
+from ua.call.dtmf import InfoKeys
 from ua.call.gathering import EarlyGathering
 from ua.call.info import InfoRequests
 from ua.call.media_leg import MediaLeg
@@ -14,10 +16,14 @@ from ua.call.offers import Offers
 from ua.call.outcome import Times, make_result, one_way
 from ua.call.state import CallState, next_state
 from ua.call.surroundings import CallSurroundings
+from ua.call.transfer import TransferResult, attended_target, blind_target, transfer
 from ua.call.waiting import first, pause
-from ua.errors import Interrupted, NoMediaPath, UaError
+from ua.errors import Interrupted, NoMediaPath, UaError, UsageError
 from ua.plan import MediaPlan
 from ua.results import CallResult
+from ua.sip.dialog import Dialog
+from ua.sip.events.dtmf import Digit
+from ua.sip.events.refer_to import ReferTo
 from ua.sip.invite.leg import Leg
 
 CLOSE_S = 3.0
@@ -30,12 +36,18 @@ class Call:
     Attributes:
         remote_uri: URI of the other side.
         state: where it stands.
+        plan: the media side, None before it began.
+        digits: keys that the other side has pressed, e.g. "12#".
+        successor: the call that took the place of this one: by a transfer, or by Replaces. None without.
     """
 
     def __init__(self, around: CallSurroundings, *, remote_uri: str) -> None:
         self._around = around
         self.remote_uri = remote_uri
         self.state = CallState.NEW
+        self.plan: MediaPlan | None = None
+        self.digits = ""
+        self.successor: Call | None = None
         loop = asyncio.get_running_loop()
         self._established: asyncio.Future[None] = loop.create_future()
         self._result: asyncio.Future[CallResult] = loop.create_future()
@@ -46,6 +58,7 @@ class Call:
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Future[None] | None = None
         self._times = Times()
+        self._keys: InfoKeys | None = None
 
     # --- what the owner may know and do -------------------------------------------------------------------
 
@@ -53,6 +66,11 @@ class Call:
     def id(self) -> str:
         """Call-ID, empty before there is one."""
         return "" if self._leg is None else self._leg.dialog.call_id
+
+    @property
+    def dialog(self) -> Dialog | None:
+        """Its dialog, None before there is one."""
+        return None if self._leg is None else self._leg.dialog
 
     @property
     def statistics(self) -> MediaStatistics | None:
@@ -70,6 +88,28 @@ class Call:
     def hang_up(self) -> None:
         """CANCEL, reject or BYE, whatever the state needs; a call that is over stays over."""
         self._hung_up.set()
+
+    async def transfer(self, uri: str) -> TransferResult:
+        """Ask the other side to call `uri`; where that works, this call ends. Raises UsageError."""
+        return await self._transfer(blind_target(uri))
+
+    async def transfer_to(self, other: Call) -> TransferResult:
+        """Join the other side with that of `other`; where that works, both calls end. Raises UsageError.
+
+        Where `other` only rings yet it is given up, and its target called by the other side (RFC 5589 §7.6):
+        a call that the target has not answered cannot be replaced there (RFC 3891 §3).
+        """
+        if other.state is CallState.ESTABLISHED and other.dialog is not None:
+            return await self._transfer(attended_target(other.dialog))
+        other.hang_up()
+        await other.ended()
+        return await self.transfer(other.remote_uri)
+
+    async def send_dtmf(self, digits: str, *, by: Literal["info"] = "info") -> None:  # noqa: ARG002
+        """Press keys, one after the other, by INFO requests. Raises UsageError, CallRejected, SipError."""
+        leg = self._standing_leg()
+        self._keys = self._keys or InfoKeys(leg)
+        await self._keys.press(digits)
 
     def on_end(self, forget: Callable[[Call], None]) -> None:
         """Call `forget` with this call once it is over."""
@@ -200,12 +240,45 @@ class Call:
         """Await `work` until we hang up or one of `ends` is done; True where `work` was first."""
         return await first(work, self._hung_up.wait(), *ends)
 
+    def _standing_leg(self) -> Leg:
+        if self.state is not CallState.ESTABLISHED or self._leg is None:
+            raise UsageError("the call does not stand")
+        return self._leg
+
+    async def _transfer(self, refer_to: ReferTo) -> TransferResult:
+        leg = self._standing_leg()
+        result = await transfer(leg, refer_to)
+        around = self._around
+        around.log.record(
+            clock.now(),
+            around.party,
+            "call",
+            "transfer",
+            state="done" if result.done else "failed",
+            target=str(refer_to.target),
+            status=result.status,
+            reason=result.reason,
+        )
+        if result.done:
+            self.hang_up()
+        return result
+
+    def _pressed(self, digit: Digit) -> None:
+        self.digits += digit.key
+        self._around.log.record(
+            clock.now(), self._around.party, "call", "digit", key=digit.key, duration_ms=digit.duration_ms
+        )
+
     def _take_leg(self, leg: Leg) -> None:
         self._leg = leg
         if self._media is not None:
             self._offers = Offers(leg, self._media.descriptions, self._around.account.codecs)
             leg.on_reinvite = self._offers.receive
-            leg.on_request = InfoRequests(self._media.descriptions).receive
+            leg.on_request = InfoRequests(
+                self._media.descriptions,
+                on_digit=self._pressed,
+                others=lambda request: self._around.on_request(self, leg, request),
+            ).receive
         leg.ended.add_done_callback(self._on_leg_end)
 
     # --- figures ------------------------------------------------------------------------------------------
@@ -222,6 +295,7 @@ class Call:
         self, plan: MediaPlan, *, offers: bool, early: EarlyGathering | None = None
     ) -> MediaLeg:
         around = self._around
+        self.plan = plan
         self._media = await MediaLeg.open(
             offers=offers,
             plan=plan,

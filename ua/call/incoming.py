@@ -22,11 +22,15 @@ class IncomingCall(Call):
     Args:
         around: what the phone lends.
         incoming: the INVITE.
+        replaces: the call whose place it takes once it is answered, without ringing; None for a plain call.
     """
 
-    def __init__(self, around: CallSurroundings, incoming: IncomingInvite) -> None:
+    def __init__(
+        self, around: CallSurroundings, incoming: IncomingInvite, *, replaces: Call | None = None
+    ) -> None:
         super().__init__(around, remote_uri=str(incoming.request.from_.uri))
         self._incoming = incoming
+        self._replaces = replaces
         self._times.invited = clock.now()
         self._leg = incoming.leg
         incoming.on_cancel = self._on_cancel
@@ -37,12 +41,18 @@ class IncomingCall(Call):
             offers=session_of(incoming.request) is None,
         )
         self._enter(CallState.RINGING)
-        incoming.ring()
+        if replaces is None:
+            incoming.ring()
 
     async def accept(self, plan: MediaPlan) -> None:
         """Answer the call; what becomes of it `established` and `ended` tell."""
         if self._task is None:
             self._begin(self._answer(plan))
+
+    def take_over(self) -> None:
+        """Answer at once, with the media plan of the call that it replaces."""
+        if self._task is None and self._replaces is not None and self._replaces.plan is not None:
+            self._begin(self._answer(self._replaces.plan))
 
     def reject(self, code: int) -> None:
         """Refuse the call with a final response, 300 to 699."""
@@ -76,6 +86,9 @@ class IncomingCall(Call):
         self._times.answered = clock.now()
         self._take_leg(leg)
         self._enter(CallState.CONNECTING)
+        if self._replaces is not None:
+            self._replaces.successor = self
+            self._replaces.hang_up()
         if offer is None:
             await self._before_end(leg, self._take_answer(media))
         else:

@@ -35,6 +35,7 @@ class Invites:
         target: whom to call.
         from_: who we say we are.
         credentials: for proxies and servers that ask.
+        headers: further headers of each.
 
     Attributes:
         last: the one that was sent last, None before.
@@ -48,6 +49,7 @@ class Invites:
         target: Uri,
         from_: NameAddr,
         credentials: tuple[Credentials, ...],
+        headers: Headers | None = None,
     ) -> None:
         self._around = around
         self._endpoint = endpoint
@@ -55,7 +57,8 @@ class Invites:
         self._from = from_
         self._credentials = credentials
         self._series: RequestSeries | None = None
-        self._headers = Headers.of(("Require", ICE_OPTION)) if around.account.ice_required else None
+        needed = (("Require", ICE_OPTION),) if around.account.ice_required else ()
+        self._headers = Headers.of(*needed, *(headers or ()))
         self.last: OutgoingInvite | None = None
 
     def forms(self, ice_forms: Sequence[OfferForm]) -> tuple[OfferForm, ...]:

@@ -17,6 +17,7 @@ from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipRejected
 from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.syntax.body import session_of
+from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Response
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
@@ -32,6 +33,7 @@ class OutgoingCall(Call):
         from_: who we say we are.
         credentials: for proxies and servers that ask.
         plan: the media side.
+        headers: further headers of the INVITE: who has referred us, which call it replaces.
     """
 
     def __init__(
@@ -43,9 +45,12 @@ class OutgoingCall(Call):
         from_: NameAddr,
         credentials: tuple[Credentials, ...],
         plan: MediaPlan,
+        headers: Headers | None = None,
     ) -> None:
         super().__init__(around, remote_uri=str(target))
-        self._invites = Invites(around, endpoint, target=target, from_=from_, credentials=credentials)
+        self._invites = Invites(
+            around, endpoint, target=target, from_=from_, credentials=credentials, headers=headers
+        )
         self._has_password = bool(credentials)
         self._plan = plan
         self._early: dict[str, bytes] = {}

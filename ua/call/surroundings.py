@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ice.net.network import Network
 from media.engine import MediaEngine
 from ua.call.offer_policy import PeerMemory
 from ua.config.account import Account
 from ua.events import EventLog
+from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.invite.leg import Leg
+
+if TYPE_CHECKING:
+    from ua.call.call import Call
+
+CallRequest = Callable[["Call", Leg, IncomingRequest], bool]
+"""Answers a request in a call that is not the matter of its media; false where it does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +31,7 @@ class CallSurroundings:
         engine: the clock of all media.
         log: event log.
         party: our name in it.
+        on_request: takes REFER and MESSAGE in calls.
         peers: what is known of those that were called.
     """
 
@@ -29,4 +40,5 @@ class CallSurroundings:
     engine: MediaEngine
     log: EventLog
     party: str
+    on_request: CallRequest = lambda _call, _leg, _request: False
     peers: PeerMemory = field(default_factory=PeerMemory)

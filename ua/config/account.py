@@ -19,6 +19,9 @@ from ua.errors import ConfigurationError
 SipTransport = Literal["udp", "tcp"]
 """Transport of SIP messages; a request too large for UDP goes by TCP anyway (RFC 3261 §18.1.1)."""
 
+TransferPolicy = Literal["never", "ask", "always"]
+"""Who may make us call somebody else, or replace a call of ours."""
+
 CodecName = Literal["PCMU", "PCMA"]
 """rtpmap names of the codecs there are."""
 
@@ -74,21 +77,22 @@ class SipSettings:
     Attributes:
         listen: "host:port" to receive on; port 0 takes any, host 0.0.0.0 or [::] listens everywhere.
         user_agent: text of the User-Agent and Server header; empty leaves it out.
+        accept_transfers: who may make us call somebody else: "ask" leaves it to the program that uses the
+            library, and nobody may where it does not listen.
         follow_redirects: true where a 3xx is followed to the addresses that it names.
         invite_bytes: an INVITE by UDP leaves candidates out to be no longer than this, where it can; one that
             is much longer goes by TCP. 0 leaves out none.
         silence_ms: ms without any response to an INVITE after which a smaller one is tried, 500 to 32000.
-        challenge_callers: true where who calls us must know our user name and password.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
     listen: str = "0.0.0.0:0"
     user_agent: str = "icephone"
+    accept_transfers: TransferPolicy = "ask"
     follow_redirects: bool = True
     invite_bytes: int = 1200
     silence_ms: int = 6000
-    challenge_callers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +143,10 @@ class Account:
         listen_host: address to receive SIP on.
         listen_port: its port, 0 for any.
         user_agent: text of User-Agent, may be empty.
+        accept_transfers: who may make us call somebody else, or replace a call of ours.
         follow_redirects: true where redirections are followed.
         invite_bytes: most bytes of an INVITE by UDP as long as candidates can be left out, 0 for no limit.
         silence_s: seconds without any response to an INVITE after which a smaller one is tried.
-        challenge_callers: true where callers must know `auth_user` and `password`.
         ice: policy of ICE.
         ice_required: calls without ICE are refused.
         codecs: rtpmap names, best first.
@@ -164,10 +168,10 @@ class Account:
     listen_host: str = "0.0.0.0"  # noqa: S104  a phone is there to be reached
     listen_port: int = 0
     user_agent: str = "icephone"
+    accept_transfers: TransferPolicy = "ask"
     follow_redirects: bool = True
     invite_bytes: int = 1200
     silence_s: float = 6.0
-    challenge_callers: bool = False
     ice: IceConfig = field(default_factory=IceConfig)
     ice_required: bool = False
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
@@ -305,11 +309,6 @@ def account_from(
         PASSWORD_VARIABLE,
         environ,
     )
-    if settings.sip.challenge_callers and password is None:
-        raise ConfigurationError(
-            "sip.challenge_callers: there is no password that callers could know",
-            hint="set password_file or password_env in [account]",
-        )
     host, port = split_listen(settings.sip.listen)
     port_suffix = "" if parts.port is None else f":{parts.port}"
     registrar_host = f"[{parts.host}]" if ":" in parts.host else parts.host
@@ -328,10 +327,10 @@ def account_from(
         listen_host=host,
         listen_port=port,
         user_agent=settings.sip.user_agent,
+        accept_transfers=settings.sip.accept_transfers,
         follow_redirects=settings.sip.follow_redirects,
         invite_bytes=settings.sip.invite_bytes,
         silence_s=settings.sip.silence_ms / 1000,
-        challenge_callers=settings.sip.challenge_callers,
         ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
         ice_required=settings.ice.required,
         codecs=settings.media.codecs,

@@ -74,8 +74,12 @@ from ua.sip.config import SipConfig
 from ua.sip.dialog import Dialog, DialogId
 from ua.sip.digest.client import DigestClient
 from ua.sip.digest.credentials import Credentials
-from ua.sip.digest.server import DigestServer, Unproved, Verdict
 from ua.sip.errors import SipParseError, SipStateError
+from ua.sip.events.event import Event
+from ua.sip.events.replaces import Replaces, Standing
+from ua.sip.events.subscriber import SubscriptionEnded
+from ua.sip.events.subscription import Notification, Subscription
+from ua.sip.events.usages import UsageDialog, Usages
 from ua.sip.exchange import Exchange
 from ua.sip.inspection import accepts_session, call_capabilities, capabilities, inspect
 from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
@@ -89,7 +93,7 @@ from ua.sip.series import RequestSeries
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Request, Response, make_response, serialise
+from ua.sip.syntax.message import Request, make_response, serialise
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.uri_headers import headers_of
@@ -112,8 +116,6 @@ class SipEndpoint:
             480; may be set.
         session_capabilities: gives the session description for a 200 to OPTIONS (RFC 3264 §9), empty for
             none; may be set.
-        authenticator: knows whose requests we take for theirs, see `authenticate`; None knows nobody; may be
-            set.
     """
 
     def __init__(
@@ -142,9 +144,9 @@ class SipEndpoint:
         self._stack = Stack(
             config, random=random, on_log=on_log or (lambda _: None), on_request=self._receive
         )
+        self._subscriptions: dict[tuple[str, str], Subscription] = {}
         self.availability: Callable[[], int] = lambda: _AVAILABLE
         self.session_capabilities: Callable[[], bytes] = bytes
-        self.authenticator: DigestServer | None = None
 
     async def start(self) -> None:
         """Bind the sockets; raises SipUnreachable where the address or port is not to be had."""
@@ -251,32 +253,63 @@ class SipEndpoint:
         draft = series.draft("INVITE", rows, b" ")
         return len(serialise(draft)) + _ADDED_LATER + (_CREDENTIALS if authenticated else 0)
 
-    def authenticate(self, request: Request) -> Verdict | None:
-        """Who sent this request, e.g. a REFER outside of dialogs (RFC 3261 §22.1)?
+    def subscribe(
+        self,
+        package: str,
+        target: Uri,
+        *,
+        from_: NameAddr,
+        accept: tuple[str, ...],
+        expires: int,
+        on_notify: Callable[[Notification], object],
+        on_end: Callable[[SubscriptionEnded], object],
+        credentials: tuple[Credentials, ...] = (),
+    ) -> Subscription:
+        """Subscribe to what `target` does (RFC 6665 §4.1); the subscription refreshes itself until it ends.
 
-        Ask once for each request. `Proved` has a user name, and headers for our response; `Unproved` a status
-        and headers to reject it with, and the reason for the log. None without an authenticator: refuse with
-        403 what must be authenticated.
+        `accept` names the body types that are taken, `expires` the seconds to ask for.
         """
-        return None if self.authenticator is None else self.authenticator.check(request, self._stack.now())
+        subscription = Subscription(
+            self._stack,
+            self._subscriptions,
+            self.series(target=target, from_=from_),
+            self._digest(credentials),
+            event=Event(package=package),
+            accept=accept,
+            expires=expires,
+            on_notify=on_notify,
+            on_end=on_end,
+        )
+        subscription.start()
+        return subscription
 
-    def challenge_all(self, wanted: Callable[[Request], bool]) -> None:
-        """Ask who sends those requests outside of dialogs that are `wanted`, before anything else is done.
+    def open_dialog(
+        self, incoming: IncomingRequest, credentials: tuple[Credentials, ...] = ()
+    ) -> Usages | None:
+        """The dialog that a 2xx to a REFER or SUBSCRIBE outside dialogs makes; None where Contact is bad."""
+        try:
+            dialog = Dialog.of_callee(incoming.request, incoming.to_tag)
+        except SipParseError:
+            return None
+        dialog.confirmed = True
+        return UsageDialog(self._stack, dialog, self._digest(credentials)).usages
 
-        The challenge leaves nothing behind (RFC 3261 §26.3.2.4): no transaction, no repeats. Needs an
-        authenticator; without one nothing is asked.
-        """
+    def standing(self, replaces: Replaces) -> tuple[Standing, Dialog | None]:
+        """What stands behind the dialog that a Replaces names (RFC 3891 §3)."""
+        user = self._stack.dialogs.get(replaces.dialog_id)
+        if user is None:
+            return Standing.UNKNOWN, None
+        if not isinstance(user, Leg):
+            return Standing.NO_CALL, None
+        if user.is_over:
+            return Standing.ENDED, user.dialog
+        if user.dialog.confirmed:
+            return Standing.CONFIRMED, user.dialog
+        return (Standing.OUR_EARLY if user.dialog.is_caller else Standing.THEIR_EARLY), user.dialog
 
-        def refuse(request: Request) -> Response | None:
-            if request.to.tag is not None or not wanted(request):
-                return None
-            verdict = self.authenticate(request)
-            if not isinstance(verdict, Unproved):
-                return None
-            tag = self._stack.layer.tag_of(request)
-            return make_response(request, verdict.status, to_tag=tag, headers=verdict.headers)
-
-        self._stack.layer.refuse = refuse
+    def size_of(self, draft: Request) -> int:
+        """Bytes of a request outside dialogs, about: Via and credentials are estimated."""
+        return len(serialise(draft)) + _ADDED_LATER
 
     def _digest(self, credentials: tuple[Credentials, ...]) -> DigestClient | None:
         return DigestClient(credentials, self._random) if credentials else None
@@ -284,6 +317,9 @@ class SipEndpoint:
     def _receive(self, event: RequestReceived) -> None:
         """A new request, outside or inside a dialog."""
         request = event.request
+        if "replaces" in request.headers and request.method != "INVITE":
+            self._answer(event, 400, "Replaces outside an INVITE")
+            return
         if request.to.tag is not None:
             key = DialogId(
                 call_id=request.call_id, local_tag=request.to.tag, remote_tag=request.from_.tag or ""
@@ -291,6 +327,10 @@ class SipEndpoint:
             user = self._stack.dialogs.get(key)
             if user is not None:
                 user.receive_request(event)
+                return
+            subscription = self._subscriptions.get((request.call_id, request.to.tag))
+            if subscription is not None and request.method == "NOTIFY":
+                subscription.receive_first(event)
                 return
             if request.method in self._config.allow:
                 self._answer(event, 481)
@@ -302,7 +342,7 @@ class SipEndpoint:
             self._offer(event)
         elif request.method == "OPTIONS":
             self._answer_options(event)
-        elif request.method == "BYE":
+        elif request.method in ("BYE", "INFO", "NOTIFY"):
             self._answer(event, 481)
         elif self._on_request is None:
             self._answer(event, 405, "", capabilities(self._config).only("allow"))

@@ -10,8 +10,9 @@ from sdp import parser
 from tests.ua.peer import media_peer
 from tests.ua.phones import account
 from ua.events import EventLog
-from ua.phone import MAX_WAITING, Phone
+from ua.phone import Phone
 from ua.plan import Echo, MediaPlan
+from ua.reception import MAX_WAITING
 from ua.sip.config import SipConfig
 from ua.sip.dialog import Dialog
 from ua.sip.endpoint import SipEndpoint

@@ -46,7 +46,7 @@ async def test_candidates_of_the_answerer_that_come_by_info(early: bool) -> None
     async with media_peer() as peer, Phone(account("alice"), log) as phone, media_leg() as leg:
         call = await phone.place(str(peer.uri), STAY)
         invite = await peer.receive_request("INVITE")
-        assert invite.headers.tokens("supported") == {"trickle-ice"}
+        assert "trickle-ice" in invite.headers.tokens("supported")
         assert invite.headers.tokens("recv-info") == {"trickle-ice"}
         offer = (session_of(invite) or b"").decode()
         assert "a=ice-options:ice2 trickle\r\n" in offer

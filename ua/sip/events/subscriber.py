@@ -136,6 +136,11 @@ class Subscriber:
         if not self._implicit:
             self._subscribe(self._asked)
 
+    def refresh(self, now: float) -> None:
+        """Ask for the whole state now; nothing happens while a SUBSCRIBE is out."""
+        if self.phase in (Phase.PENDING, Phase.ACTIVE) and not self._outstanding and not self._unsubscribing:
+            self._refresh_at = now
+
     def unsubscribe(self, now: float) -> None:
         """Ask for the end; the last NOTIFY, or timer N, ends it."""
         if self._unsubscribing or self.phase in (Phase.NEW, Phase.ENDED):

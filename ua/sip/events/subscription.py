@@ -156,6 +156,11 @@ class Subscription:
         self._clock.core.start(self._stack.now())
         self._clock.pump()
 
+    def refresh(self) -> None:
+        """Ask for the whole state: a part of it was missed."""
+        self._clock.core.refresh(self._stack.now())
+        self._stack.pump()
+
     def end(self) -> None:
         """Unsubscribe; `on_end` is called once that is settled."""
         self._clock.core.unsubscribe(self._stack.now())

@@ -32,6 +32,7 @@ class IncomingRequest:
     Attributes:
         request: what was asked.
         source: where it came from.
+        to_tag: our tag where the request has none yet: of the answer, and of the dialog that it makes.
     """
 
     def __init__(self, stack: Stack, event: RequestReceived) -> None:
@@ -39,6 +40,7 @@ class IncomingRequest:
         self._event = event
         self.request: Request = event.request
         self.source: Hop = event.source
+        self.to_tag = event.to_tag
 
     def respond(
         self,

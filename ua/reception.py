@@ -1,0 +1,147 @@
+"""What comes to a phone: calls, calls that replace others, transfers, messages, questions of strangers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from ua.call.call import Call
+from ua.call.incoming import IncomingCall
+from ua.call.replacement import EndedCalls, may_replace
+from ua.call.surroundings import CallSurroundings
+from ua.call.transferred import Place, Transfers
+from ua.messages import Messages
+from ua.sip.dialog import Dialog
+from ua.sip.endpoint import SipEndpoint
+from ua.sip.errors import SipParseError
+from ua.sip.events.notifier import Refusal, judge
+from ua.sip.events.replaces import Replaces, Standing, refusal, replaces_of
+from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
+from ua.sip.invite.leg import Leg
+from ua.sip.syntax.headers import Headers
+
+MAX_WAITING = 8
+"""Calls that may ring before anybody looks at them; further ones are told that we are busy."""
+
+
+class Reception:
+    """Answers for a phone, and knows its calls.
+
+    Args:
+        around: what the phone lends to calls.
+        place: places calls.
+
+    Attributes:
+        endpoint: the SIP side of the phone; to be set before anything can come.
+        messages: the short messages that come.
+        transfers: the calls that others ask us to make.
+    """
+
+    def __init__(self, around: CallSurroundings, place: Place) -> None:
+        self._around = around
+        self.endpoint: SipEndpoint | None = None
+        self.messages = Messages(around.log, around.party)
+        self.transfers = Transfers(around, place)
+        self._calls: set[Call] = set()
+        self._ended = EndedCalls()
+        self._waiting: asyncio.Queue[IncomingCall] | None = None
+
+    async def close(self) -> None:
+        """Hang up every call."""
+        await self.transfers.close()
+        await asyncio.gather(*(call.close() for call in tuple(self._calls)))
+
+    async def calls(self) -> AsyncIterator[IncomingCall]:
+        """The calls that arrive, ringing."""
+        waiting = self._waiting = self._waiting or asyncio.Queue(MAX_WAITING)
+        while True:
+            yield await waiting.get()
+
+    def keep(self, call: Call) -> None:
+        """A call begins."""
+        self._calls.add(call)
+        call.on_end(self._forget)
+
+    def availability(self) -> int:
+        """What an INVITE gets now: 200 rings."""
+        if self._waiting is None:
+            return 480
+        return 486 if self._waiting.full() else 200
+
+    def offered(self, incoming: IncomingInvite) -> None:
+        """A call is offered."""
+        try:
+            replaces = replaces_of(incoming.request)
+        except SipParseError as error:
+            incoming.reject(400, error.reason)
+            return
+        if replaces is not None:
+            self._replace(incoming, replaces)
+            return
+        status = self.availability()
+        if self._waiting is None or status != 200:
+            incoming.reject(status)
+            return
+        call = IncomingCall(self._around, incoming)
+        self.keep(call)
+        self._waiting.put_nowait(call)
+
+    def take(self, request: IncomingRequest) -> None:
+        """A request outside dialogs."""
+        method = request.request.method
+        if method == "MESSAGE":
+            self.messages.receive(request, in_call=False)
+        elif method == "REFER":
+            # Nobody outside a call is known to us (RFC 3515 §5.2, RFC 5589 §5).
+            request.respond(403)
+        elif method == "SUBSCRIBE":
+            self._refuse_subscription(request)
+        else:
+            allow = () if self.endpoint is None else self.endpoint.config.allow
+            request.respond(405, headers=Headers.of(("Allow", ", ".join(allow))))
+
+    def take_in_call(self, call: Call, leg: Leg, request: IncomingRequest) -> bool:
+        """A request in a call that is not about its media; false where it is none of ours."""
+        if request.request.method == "REFER":
+            self.transfers.receive(request, leg.usages, call)
+        elif request.request.method == "MESSAGE":
+            self.messages.receive(request, in_call=True)
+        else:
+            return False
+        return True
+
+    def _replace(self, incoming: IncomingInvite, replaces: Replaces) -> None:
+        """A call that wants the place of another one gets it at once, or is refused (RFC 3891 §3)."""
+        if self.endpoint is None:
+            raise RuntimeError("a reception without an endpoint")
+        standing, dialog = self.endpoint.standing(replaces)
+        if standing is Standing.UNKNOWN and replaces.dialog_id in self._ended:
+            standing = Standing.ENDED
+        policy = self._around.account.accept_transfers
+        authorised = dialog is not None and may_replace(incoming.request, dialog, policy)
+        status = refusal(replaces, standing, authorised=authorised)
+        old = next((call for call in self._calls if dialog is not None and _has(call, dialog)), None)
+        if status is not None or old is None:
+            incoming.reject(481 if status is None else status)
+            return
+        call = IncomingCall(self._around, incoming, replaces=old)
+        self.keep(call)
+        call.take_over()
+
+    def _refuse_subscription(self, request: IncomingRequest) -> None:
+        if (request.request.headers.first("event") or "").partition(";")[0].strip() == "refer":
+            request.respond(403)  # RFC 3515 §2.4.4: only a REFER makes such a subscription
+            return
+        verdict = judge(request.request, {})
+        if isinstance(verdict, Refusal):
+            request.respond(verdict.status, headers=verdict.headers)
+
+    def _forget(self, call: Call) -> None:
+        self._calls.discard(call)
+        if call.dialog is not None:
+            self._ended.add(call.dialog)
+
+
+def _has(call: Call, dialog: Dialog) -> bool:
+    """True for the call of a dialog, also where its answer is still to come."""
+    return call.dialog is dialog or (call.dialog is None and call.id == dialog.call_id)

@@ -13,6 +13,7 @@ from sdp.connection_attr import Agreement
 from sdp.direction import Direction
 from sdp.format_match import CommonFormats
 from sdp.ice_decision import IceDecision
+from sdp.keying import Keys
 from sdp.negotiated import NegotiatedMedia
 from sdp.remote_audio import RemoteAudio
 from sdp.rtp_attr import AudioFormat
@@ -34,6 +35,7 @@ def negotiated_media(
     muxed: bool,
     components: int,
     tcp: Agreement | None,
+    keys: Keys | None,
 ) -> NegotiatedMedia:
     """The result of an exchange, seen from our side; the arguments are what both descriptions came to."""
     defaults = default_destination.read(remote.session, remote.media, remote.rtcp, muxed=muxed)
@@ -68,4 +70,5 @@ def negotiated_media(
         remote_candidates=remote.ice.remote_candidates,
         tcp=tcp,
         mid=remote.mid,
+        keys=keys,
     )

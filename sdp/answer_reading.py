@@ -9,6 +9,7 @@ from sdp import (
     connection_attr,
     format_match,
     ice_decision,
+    key_agreement,
     remote_audio,
 )
 from sdp.agreed import has_no_default, negotiated_media
@@ -16,6 +17,8 @@ from sdp.connection_attr import Agreement, ConnectionUse
 from sdp.diagnostics import Diagnostic
 from sdp.direction import Direction
 from sdp.errors import NegotiationError
+from sdp.key_agreement import Addresses
+from sdp.keying import DtlsTerms, Keys
 from sdp.model import Media, SessionDescription
 from sdp.negotiated import NegotiatedMedia
 from sdp.remote_audio import RemoteAudio
@@ -56,7 +59,8 @@ def _accept_section(
     muxed = ours.rtcp.mux and theirs.rtcp.mux
     if theirs.rtcp.mux and not ours.rtcp.mux:
         remarks.append(media.diagnostic("a=rtcp-mux was not offered; ignored"))
-    agreement = _agreement(ours, theirs)
+    keys = _keys(ours, theirs)
+    agreement = None if isinstance(keys, DtlsTerms) else _agreement(ours, theirs)
     way = ours.direction.limited_to(theirs.direction.reverse)
     if way is not ours.direction and not _direction_allowed(ours.direction, theirs.direction):
         remarks.append(media.diagnostic("the direction does not answer the offer's; the common part is used"))
@@ -77,6 +81,7 @@ def _accept_section(
             switched_off=not (ours.rtcp.used or theirs.rtcp.used),
         ),
         tcp=agreement,
+        keys=keys,
     )
     if negotiated.ice is None and ours.holds_by_address:
         raise NegotiationError(f"there is no UDP address here for plain RTP, and {ice.reason}", media.line)
@@ -85,6 +90,19 @@ def _accept_section(
         raise NegotiationError(f"the answer names no IP address to send to, and {ice.reason}", media.line)
     diagnostics = (*given.diagnostics, *theirs.diagnostics, *remarks, *negotiated.diagnostics)
     return replace(negotiated, diagnostics=diagnostics)
+
+
+def _keys(ours: RemoteAudio, theirs: RemoteAudio) -> Keys | None:
+    with_ice = ours.ice.description is not None and theirs.ice.description is not None
+    addresses = Addresses()
+    if not with_ice:
+        addresses = Addresses(
+            local=key_agreement.destination(ours.session, ours.media),
+            remote=key_agreement.destination(theirs.session, theirs.media),
+        )
+    return key_agreement.accept(
+        theirs.protocol, ours.keys, theirs.keys, theirs.tcp.setup, addresses=addresses, line=theirs.media.line
+    )
 
 
 def _direction_allowed(offer: Direction, given: Direction) -> bool:

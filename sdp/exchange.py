@@ -7,12 +7,22 @@ payload types in use.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ice.types import Credentials, Description
-from sdp import answer_reading, offer_answer, remote_audio, rtp_attr, section
+from sdp import (
+    answer_reading,
+    key_agreement,
+    keying,
+    offer_answer,
+    protocols,
+    remote_audio,
+    rtp_attr,
+    section,
+)
 from sdp.errors import ExchangeError, NegotiationError
+from sdp.keying import KeyingPolicy, LocalKeying
 from sdp.model import SessionDescription
 from sdp.negotiated import Answer, LocalMedia, NegotiatedMedia
 from sdp.rtp_attr import AudioFormat
@@ -43,6 +53,7 @@ class MediaExchange:
         self._remote: SessionDescription | None = None
         self._negotiated: NegotiatedMedia | None = None
         self._numbers: dict[int, tuple[str, int, int]] = {}
+        self._keying: LocalKeying | None = None
 
     @property
     def open_offer(self) -> SessionDescription | None:
@@ -64,6 +75,29 @@ class MediaExchange:
         """The result in force."""
         return self._negotiated
 
+    def keying(
+        self, policy: KeyingPolicy, draw: Callable[[int], bytes], *, renew: bool = False
+    ) -> LocalKeying:
+        """Our keys for the next description: new ones at first, those in force afterwards.
+
+        Args:
+            policy: what is wanted; it counts until the first exchange has ended.
+            draw: gives so many unpredictable bytes.
+            renew: take other keys than those in force.
+        """
+        ours, negotiated = self._local, self._negotiated
+        if self._keying is None or ours is None or negotiated is None:
+            return keying.begin(policy, draw)
+        media = ours.media[negotiated.index]
+        return keying.go_on(
+            self._keying,
+            negotiated.keys,
+            proto=protocols.over_udp(media.proto),
+            address=key_agreement.destination(ours, media),
+            draw=draw,
+            renew=renew,
+        )
+
     def fork(self) -> MediaExchange:
         """The same state for another peer that answers our open offer (RFC 3261 §13.2.1)."""
         return copy.deepcopy(self)
@@ -82,13 +116,25 @@ class MediaExchange:
         if self._open is not None:
             raise ExchangeError("our last offer is not answered yet")
         local = replace(local, formats=self._stable(local.formats))
-        if self._local is None:
-            built = offer_answer.build_offer(local, session_id=self._session_id, version=self._next_version)
-        else:
-            built = self._further_offer(local, self._local)
+        built = self._built_offer(local)
+        moved = self._moved(local, built)
+        if moved is not local:
+            local, built = moved, self._built_offer(moved)
         self._open = self._versioned(built)
         self._asked = local
         return self._open
+
+    def _built_offer(self, local: LocalMedia) -> SessionDescription:
+        if self._local is None:
+            return offer_answer.build_offer(local, session_id=self._session_id, version=self._next_version)
+        return self._further_offer(local, self._local)
+
+    def _moved(self, local: LocalMedia, built: SessionDescription) -> LocalMedia:
+        """The same side with other SRTP keys where the description moves our address (RFC 4568 §7.1.4)."""
+        index = self._negotiated.index if self._negotiated is not None else 0
+        address = key_agreement.destination(built, built.media[index])
+        keying = local.keying.moved_to(address)
+        return local if keying.crypto == local.keying.crypto else replace(local, keying=keying)
 
     def _further_offer(self, local: LocalMedia, last: SessionDescription) -> SessionDescription:
         live = self._negotiated.index if self._negotiated is not None else 0
@@ -139,6 +185,14 @@ class MediaExchange:
         answered = self._answer(offer, local, refusal=self._ice_fault(offer))
         if answered.negotiated is None:
             return answered
+        moved = self._moved(local, answered.description)
+        if moved is not local:
+            local, answered = moved, self._answer(offer, moved, refusal="")
+        if answered.negotiated is None:
+            return answered
+        fault = self._association_fault(answered.negotiated)
+        if fault:
+            return self._answer(offer, local, refusal=fault)
         renews = self._leaves_ice(answered.negotiated) or self._restarts(answered.negotiated)
         if renews and not self._is_renewed(local):
             raise ExchangeError("the offer restarts or leaves ICE, and our side has not let go of it")
@@ -195,6 +249,15 @@ class MediaExchange:
             return ""
         return _change_of_ice(running, given)
 
+    def _association_fault(self, negotiated: NegotiatedMedia) -> str:
+        before = self._negotiated
+        if before is None:
+            return ""
+        moved = self._restarts(negotiated) or (
+            before.ice is None and before.remote_address != negotiated.remote_address
+        )
+        return key_agreement.association_fault(before.keys, negotiated.keys, moved=moved)
+
     # --- common -------------------------------------------------------------------------------------------
 
     def _commit(
@@ -206,6 +269,7 @@ class MediaExchange:
     ) -> None:
         self._local, self._remote, self._negotiated = ours, theirs, negotiated
         self._own = None if local.ice is None else local.ice.credentials
+        self._keying = local.keying
         for description in (ours, theirs):
             for audio in rtp_attr.formats(description.media[negotiated.index])[0]:
                 # The first meaning of a number stays (RFC 3264 §8.3.2).

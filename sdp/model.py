@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from sdp import grammar
 from sdp.diagnostics import Diagnostic
+from sdp.masking import mask_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +105,12 @@ class Attribute:
     def __str__(self) -> str:
         return f"a={self.name}" if self.value is None else f"a={self.name}:{self.value}"
 
+    def __repr__(self) -> str:
+        return f"Attribute({mask_keys(str(self))!r})"
+
     def diagnostic(self, reason: str) -> Diagnostic:
         """A remark on this line."""
-        return Diagnostic(line=self.line, text=str(self), reason=reason)
+        return Diagnostic(line=self.line, text=mask_keys(str(self)), reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from sdp.connection_attr import Agreement, TcpSetup
 from sdp.diagnostics import Diagnostic
 from sdp.direction import Direction
 from sdp.ice_attr import RemoteCandidate
+from sdp.keying import PLAIN, KeyingPolicy, Keys, LocalKeying
 from sdp.model import SessionDescription
 from sdp.rtp_attr import AudioFormat
 
@@ -61,6 +62,7 @@ class LocalMedia:
         ice_required: a stream without ICE is refused (RFC 8839 §9.3).
         mid: identification tag of the m= line in offers with ICE (RFC 5888); answers repeat the offer's.
         tcp: media goes over TCP without ICE, and how; `ice` is None then.
+        keying: how media is protected.
     """
 
     formats: tuple[AudioFormat, ...]
@@ -76,6 +78,7 @@ class LocalMedia:
     ice_required: bool = False
     mid: str | None = None
     tcp: TcpSide | None = None
+    keying: LocalKeying = PLAIN
 
     def selected_for(self, component: int) -> SelectedPair | None:
         """The nominated pair of a component, None before there is one."""
@@ -105,6 +108,7 @@ class NegotiatedMedia:
         remote_candidates: a=remote-candidates of a peer that has concluded ICE.
         tcp: what a=setup and a=connection came to where the default transport is TCP.
         mid: identification tag of the m= line, None where it has none.
+        keys: what protects it; None for plain RTP.
         diagnostics: lines that were refused, and other remarks.
     """
 
@@ -126,6 +130,7 @@ class NegotiatedMedia:
     remote_candidates: tuple[RemoteCandidate, ...] = ()
     tcp: Agreement | None = None
     mid: str | None = None
+    keys: Keys | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -160,6 +165,7 @@ class AudioWish:
         rtcp_mux: RTP and RTCP may share a port.
         ice: offer and accept ICE; false leaves plain RTP over UDP.
         ice_required: talk with nobody who has no ICE.
+        keying: how media shall be protected.
     """
 
     formats: tuple[AudioFormat, ...]
@@ -168,3 +174,4 @@ class AudioWish:
     rtcp_mux: bool = True
     ice: bool = True
     ice_required: bool = False
+    keying: KeyingPolicy = PLAIN.policy

@@ -13,6 +13,7 @@ from sdp import (
     default_destination,
     format_match,
     ice_decision,
+    key_agreement,
     protocols,
     remote_audio,
     section,
@@ -22,8 +23,11 @@ from sdp.agreed import has_no_default, negotiated_media
 from sdp.connection_attr import Agreement, TcpSetup
 from sdp.diagnostics import Diagnostic
 from sdp.grammar import is_ipv6
+from sdp.key_agreement import Addresses, KeyAnswer
+from sdp.keying import DtlsTerms
 from sdp.model import Media, Origin, SessionDescription
 from sdp.negotiated import Answer, LocalMedia, NegotiatedMedia
+from sdp.protocols import Keying
 from sdp.remote_audio import RemoteAudio
 
 _NO_ADDRESS = "127.0.0.1"
@@ -63,7 +67,8 @@ def offered_section(local: LocalMedia) -> Media:
     tcp = section.existing_connection(local) if local.ice is not None else None
     if local.tcp is not None:
         tcp = local.tcp.offer
-    protocol = protocols.TCP_RTP_AVP if tcp is not None else protocols.RTP_AVP
+    transport = Transport.TCP if tcp is not None else Transport.UDP
+    protocol = key_agreement.offered_protocol(local.keying, transport)
     numbers = {candidate.component for candidate in local.ice.candidates} if local.ice is not None else {1, 2}
     if local.selected and local.ice is not None:
         numbers = {pair.component for pair in local.selected}
@@ -77,8 +82,9 @@ def offered_section(local: LocalMedia) -> Media:
         rtcp=local.rtcp_mux or components == 2,
         components=components,
         is_offer=True,
-        tcp=tcp,
+        tcp=None if local.keying.policy.offers is Keying.DTLS else tcp,
         mid=local.mid if local.ice is not None else None,
+        keys=key_agreement.offered_lines(local.keying),
     )
     return section.audio_section(local, plan)
 
@@ -178,13 +184,14 @@ def _stream_fault(media: Media, local: LocalMedia) -> str:
             if protocol is protocols.TCP_RTP_AVP
             else f"this call has its media over TCP, not {protocol.name}"
         )
+    plain_feedback = protocol.feedback and protocol.keying is Keying.NONE
+    if plain_feedback or protocol.keying is Keying.TLS:
+        return f"no support for {protocol.name}"
     over_tcp = section.existing_connection(local) is not None
-    if protocol is protocols.RTP_AVP or (protocol is protocols.TCP_RTP_AVP and over_tcp):
-        return ""
-    if protocol is protocols.TCP_RTP_AVP:
+    if protocol.transport is Transport.TCP and not over_tcp:
         # Media over TCP comes by ICE candidates beside a UDP default, not by the profile.
-        return "TCP/RTP/AVP is taken for a connection that ICE has made, not for a new one"
-    return f"no support for {protocol.name}"
+        return f"{protocol.name} is taken for a connection that ICE has made, not for a new one"
+    return ""
 
 
 def _accept(
@@ -216,7 +223,13 @@ def _accept(
         remote, ice.remote, local.ice, muxed=muxed, switched_off=not remote.rtcp.used
     )
     way = directions.answer(remote.direction, local.direction)
+    keys = _answer_keys(remote, local, with_ice=ice.remote is not None)
+    if isinstance(keys, str):
+        return keys
     tcp, agreement = _answer_setup(remote, local)
+    if isinstance(keys.keys, DtlsTerms):
+        # RFC 8842 §5: a=setup is the role in DTLS then.
+        tcp, agreement = None, None
     # The answer repeats the offer's numbers and its order (RFC 3264 §6.1); parameters are ours.
     ours = tuple(
         replace(format_match.counterpart(audio, local.formats), payload_type=audio.payload_type)
@@ -233,6 +246,7 @@ def _accept(
         is_offer=False,
         tcp=tcp,
         mid=remote.mid,
+        keys=keys.lines,
     )
     negotiated = negotiated_media(
         index,
@@ -244,8 +258,20 @@ def _accept(
         muxed=muxed,
         components=components,
         tcp=agreement,
+        keys=keys.keys,
     )
     return section.audio_section(local, plan), negotiated, ice.shown
+
+
+def _answer_keys(remote: RemoteAudio, local: LocalMedia, *, with_ice: bool) -> KeyAnswer | str:
+    if remote.protocol is None:
+        return "there is no protocol"
+    addresses = Addresses()
+    if not with_ice and local.address is not None:
+        addresses = key_agreement.addresses(local.address, remote.session, remote.media)
+    return key_agreement.answer(
+        remote.protocol, remote.keys, remote.tcp.setup, local.keying, addresses=addresses
+    )
 
 
 def _losing_pairs(remote: RemoteAudio, local: LocalMedia) -> list[Diagnostic]:

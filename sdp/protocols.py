@@ -81,6 +81,19 @@ RTP_AVP = PROTOCOLS["RTP/AVP"]
 TCP_RTP_AVP = PROTOCOLS["TCP/RTP/AVP"]
 
 
+def over_udp(proto: str) -> str:
+    """The name of the same profile over UDP."""
+    found = lookup(proto)
+    return next(
+        (
+            row.name
+            for row in PROTOCOLS.values()
+            if found is not None and row.over_tcp == found.over_tcp and row.transport is Transport.UDP
+        ),
+        proto,
+    )
+
+
 def lookup(proto: str) -> RtpProtocol | None:
     """The row of `proto` in any case, None for a protocol that carries no RTP or is unknown."""
     return PROTOCOLS.get(proto.upper())

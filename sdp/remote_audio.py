@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sdp import connection_attr, direction, grammar, ice_attr, protocols, rtcp_attr, rtp_attr
+from sdp import connection_attr, direction, grammar, ice_attr, key_agreement, protocols, rtcp_attr, rtp_attr
 from sdp.connection_attr import TcpSetup
 from sdp.diagnostics import Diagnostic
 from sdp.direction import Direction
 from sdp.ice_attr import IceReading
+from sdp.key_agreement import KeyLines
 from sdp.model import Media, SessionDescription
 from sdp.protocols import RtpProtocol
 from sdp.rtcp_attr import Rtcp
@@ -29,6 +30,7 @@ class RemoteAudio:
         rtcp: everything about RTCP.
         ice: everything about ICE.
         tcp: a=setup and a=connection with their defaults.
+        keys: a=crypto, a=fingerprint and a=tls-id.
         diagnostics: lines that were refused.
         mid: identification tag (RFC 5888 §4), None where there is none.
     """
@@ -42,6 +44,7 @@ class RemoteAudio:
     rtcp: Rtcp
     ice: IceReading
     tcp: TcpSetup
+    keys: KeyLines
     diagnostics: tuple[Diagnostic, ...]
     mid: str | None = None
 
@@ -60,7 +63,8 @@ def read(session: SessionDescription, media: Media, *, is_answer: bool) -> Remot
     ice = ice_attr.read(session, media, is_answer=is_answer)
     protocol = protocols.lookup(media.proto)
     tcp, tcp_remarks = connection_attr.read(session, media, is_answer=is_answer)
-    remarks = [*rtcp_remarks, *format_remarks, *time_remarks, *ice.diagnostics, *tcp_remarks]
+    keys, key_remarks = key_agreement.read(session, media)
+    remarks = [*rtcp_remarks, *format_remarks, *time_remarks, *ice.diagnostics, *tcp_remarks, *key_remarks]
     if rtcp.mux_only and is_answer:
         # RFC 8858 §4.3
         remarks.append(media.diagnostic("a=rtcp-mux-only means nothing in an answer; ignored"))
@@ -77,6 +81,7 @@ def read(session: SessionDescription, media: Media, *, is_answer: bool) -> Remot
         rtcp=rtcp,
         ice=ice,
         tcp=tcp,
+        keys=keys,
         diagnostics=tuple(remarks),
         mid=_mid(media),
     )

@@ -34,6 +34,7 @@ class SectionPlan:
         is_offer: fallback RTCP port and remote-candidates stand in offers only.
         tcp: a=setup and a=connection, where the proto is over TCP.
         mid: identification tag, None for none.
+        keys: lines that say how media is protected.
     """
 
     proto: str
@@ -46,6 +47,7 @@ class SectionPlan:
     is_offer: bool
     tcp: TcpSetup | None = None
     mid: str | None = None
+    keys: tuple[Attribute, ...] = ()
 
 
 def audio_section(local: LocalMedia, plan: SectionPlan) -> Media:
@@ -61,6 +63,7 @@ def audio_section(local: LocalMedia, plan: SectionPlan) -> Media:
     ]
     if plan.tcp is not None:
         lines += connection_attr.attributes(plan.tcp)
+    lines += plan.keys
     if plan.mid is not None:
         lines.append(Attribute(name="mid", value=plan.mid))
     if plan.ice is not None:

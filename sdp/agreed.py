@@ -45,6 +45,10 @@ def negotiated_media(
         held = True
         way = way.limited_to(Direction.RECVONLY)
     has_rtcp = ice_decision.has_rtcp(remote, muxed=muxed, components=components)
+    if remote.limit_bps == 0:
+        # RFC 3264 §5.1: no media, and no RTCP either.
+        held, has_rtcp = True, False
+        way = way.limited_to(Direction.RECVONLY)
     rtcp = defaults.rtcp.address if defaults.rtcp is not None and has_rtcp else None
     if tcp is not None and ice.remote is None and components == 2:
         # RFC 4571 §4: the connection is there even where one side alone sends no RTCP.

@@ -53,10 +53,12 @@ def _accept_section(
     theirs = remote_audio.read(given, media, is_answer=True)
     remarks: list[Diagnostic] = []
     theirs = replace(theirs, formats=format_match.with_offered_maps(theirs, ours.formats, remarks))
-    formats = format_match.match(theirs.formats, ours.formats)
+    formats = format_match.match(theirs.formats, ours.formats, limit=theirs.limit_bps)
     if formats is None:
         raise NegotiationError("the answer has no codec of the offer", media.line)
     muxed = ours.rtcp.mux and theirs.rtcp.mux
+    if ours.rtcp.mux_only and not muxed:
+        raise NegotiationError("rtcp-mux-only was offered, rtcp-mux not answered (RFC 8858 §4.4)", media.line)
     if theirs.rtcp.mux and not ours.rtcp.mux:
         remarks.append(media.diagnostic("a=rtcp-mux was not offered; ignored"))
     keys = _keys(ours, theirs)

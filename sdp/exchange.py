@@ -52,6 +52,7 @@ class MediaExchange:
         self._local: SessionDescription | None = None
         self._remote: SessionDescription | None = None
         self._negotiated: NegotiatedMedia | None = None
+        self._index = 0
         self._numbers: dict[int, tuple[str, int, int]] = {}
         self._keying: LocalKeying | None = None
 
@@ -115,6 +116,8 @@ class MediaExchange:
         """
         if self._open is not None:
             raise ExchangeError("our last offer is not answered yet")
+        if self._local is not None and self._negotiated is None:
+            raise ExchangeError("the peer has taken the stream out")
         local = replace(local, formats=self._stable(local.formats))
         built = self._built_offer(local)
         moved = self._moved(local, built)
@@ -137,10 +140,10 @@ class MediaExchange:
         return local if keying.crypto == local.keying.crypto else replace(local, keying=keying)
 
     def _further_offer(self, local: LocalMedia, last: SessionDescription) -> SessionDescription:
-        live = self._negotiated.index if self._negotiated is not None else 0
         sections = list(last.media)
-        sections[live : live + 1] = [offer_answer.offered_section(local)]
-        return section.description(sections, origin=last.origin, ice=local.ice)
+        sections[self._index : self._index + 1] = [offer_answer.offered_section(local)]
+        groups = tuple(last.all("group"))
+        return section.description(sections, origin=last.origin, ice=local.ice, groups=groups)
 
     def accept(self, answer: SessionDescription) -> NegotiatedMedia:
         """Take the answer to our open offer.
@@ -183,6 +186,8 @@ class MediaExchange:
         if self._open is not None:
             raise ExchangeError("glare: our own offer is open")
         answered = self._answer(offer, local, refusal=self._ice_fault(offer))
+        if answered.stopped:
+            return self._stop(answered, offer)
         if answered.negotiated is None:
             return answered
         moved = self._moved(local, answered.description)
@@ -198,6 +203,12 @@ class MediaExchange:
             raise ExchangeError("the offer restarts or leaves ICE, and our side has not let go of it")
         description = self._versioned(answered.description)
         self._commit(description, offer, answered.negotiated, local)
+        return replace(answered, description=description)
+
+    def _stop(self, answered: Answer, offer: SessionDescription) -> Answer:
+        """All streams are taken out; one of them may come back in its place (RFC 3264 §8.2)."""
+        description = self._versioned(answered.description)
+        self._local, self._remote, self._negotiated, self._own = description, offer, None, None
         return replace(answered, description=description)
 
     def _answer(self, offer: SessionDescription, local: LocalMedia, *, refusal: str) -> Answer:
@@ -268,6 +279,7 @@ class MediaExchange:
         local: LocalMedia,
     ) -> None:
         self._local, self._remote, self._negotiated = ours, theirs, negotiated
+        self._index = negotiated.index
         self._own = None if local.ice is None else local.ice.credentials
         self._keying = local.keying
         for description in (ours, theirs):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sdp import rtp_attr
+from sdp import bandwidth, format_parameters, rtp_attr
 from sdp.diagnostics import Diagnostic
 from sdp.remote_audio import RemoteAudio
 from sdp.rtp_attr import AudioFormat
@@ -28,13 +28,19 @@ class CommonFormats:
 
 def counterpart(audio: AudioFormat, formats: Sequence[AudioFormat]) -> AudioFormat:
     """The format of ours that is the same as `audio`, whatever its number."""
-    return next(candidate for candidate in formats if candidate.key == audio.key)
+    return next(candidate for candidate in formats if format_parameters.is_same(candidate, audio))
 
 
-def match(theirs: Sequence[AudioFormat], ours: Sequence[AudioFormat]) -> CommonFormats | None:
-    """Formats in common in the peer's order; None without a codec, events alone are none (RFC 4733)."""
-    known = {audio.key for audio in ours}
-    common = [audio for audio in theirs if audio.key in known]
+def match(
+    theirs: Sequence[AudioFormat], ours: Sequence[AudioFormat], *, limit: int | None = None
+) -> CommonFormats | None:
+    """Formats in common in the peer's order; None without a codec, events alone are none (RFC 4733).
+
+    `limit` is what the peer takes, in bit/s; None for no limit.
+    """
+    common = [
+        audio for audio in theirs if any(format_parameters.is_same(audio, candidate) for candidate in ours)
+    ]
     codecs = [audio for audio in common if audio.carries_audio]
     if not codecs:
         return None
@@ -42,7 +48,7 @@ def match(theirs: Sequence[AudioFormat], ours: Sequence[AudioFormat]) -> CommonF
     clocks = {audio.clock_rate for audio in codecs}
     common = [audio for audio in common if audio.carries_audio or audio.clock_rate in clocks]
     # RFC 3264 §6.1: the first usable format of the peer's list.
-    send = codecs[0]
+    send = bandwidth.fitting(codecs, limit)
     events = next(
         (audio for audio in common if audio.is_telephone_event and audio.clock_rate == send.clock_rate), None
     )

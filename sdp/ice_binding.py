@@ -267,6 +267,7 @@ class IceBinding:
             address=self._udp_default(1),
             rtcp_address=self._udp_default(2),
             rtcp_mux=wish.rtcp_mux,
+            rtcp_mux_only=wish.rtcp_mux_only,
             selected=self._selected(),
             connecting=self.session.both_lite.update_due,
             controlling=self.session.role is Role.CONTROLLING,

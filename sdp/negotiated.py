@@ -55,6 +55,9 @@ class LocalMedia:
             written.
         rtcp_address: default address of RTCP, None for the next higher port.
         rtcp_mux: RTP and RTCP may share a port.
+        rtcp_mux_only: offers say that they must (RFC 8858).
+        feedback: RTCP feedback that we do, by kind and parameter (RFC 4585); for AVPF profiles.
+        extensions: URIs of the RTP header extensions that we know (RFC 8285).
         selected: the nominated pairs once ICE has completed; they replace candidates and defaults in
             further offers and answers (RFC 8839 §4.4.1.2.2).
         connecting: the TCP connection of the selected pair is still to be opened (RFC 6544 §6.1).
@@ -72,6 +75,9 @@ class LocalMedia:
     address: TransportAddress | None = None
     rtcp_address: TransportAddress | None = None
     rtcp_mux: bool = True
+    rtcp_mux_only: bool = False
+    feedback: frozenset[tuple[str, str]] = frozenset()
+    extensions: frozenset[str] = frozenset()
     selected: tuple[SelectedPair, ...] = ()
     connecting: bool = False
     controlling: bool = False
@@ -144,6 +150,7 @@ class Answer:
         negotiated: None where nothing was acceptable: 488 Not Acceptable Here.
         reason: why nothing was acceptable, for the Warning header; empty otherwise.
         lacks_ice: nothing was acceptable because we do not talk without ICE: 421 (RFC 8839 §9.3).
+        stopped: the peer has taken all streams out (RFC 3264 §8.2): the answer is to be sent, media stops.
         diagnostics: lines that were refused, and other remarks.
     """
 
@@ -151,6 +158,7 @@ class Answer:
     negotiated: NegotiatedMedia | None
     reason: str = ""
     lacks_ice: bool = False
+    stopped: bool = False
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -163,6 +171,7 @@ class AudioWish:
         direction: sendonly or inactive to hold.
         ptime_ms: packet time that we want to receive, in ms.
         rtcp_mux: RTP and RTCP may share a port.
+        rtcp_mux_only: our offers say that they must (RFC 8858); an answer without rtcp-mux is refused.
         ice: offer and accept ICE; false leaves plain RTP over UDP.
         ice_required: talk with nobody who has no ICE.
         keying: how media shall be protected.
@@ -172,6 +181,7 @@ class AudioWish:
     direction: Direction = Direction.SENDRECV
     ptime_ms: int = 20
     rtcp_mux: bool = True
+    rtcp_mux_only: bool = False
     ice: bool = True
     ice_required: bool = False
     keying: KeyingPolicy = PLAIN.policy

@@ -9,9 +9,13 @@ from dataclasses import replace
 
 from ice.types import Description, Transport
 from sdp import (
+    bundle,
     connection_attr,
     default_destination,
+    extmap_attr,
+    feedback_attr,
     format_match,
+    format_parameters,
     ice_decision,
     key_agreement,
     protocols,
@@ -22,6 +26,7 @@ from sdp import direction as directions
 from sdp.agreed import has_no_default, negotiated_media
 from sdp.connection_attr import Agreement, TcpSetup
 from sdp.diagnostics import Diagnostic
+from sdp.extmap_attr import Extension
 from sdp.grammar import is_ipv6
 from sdp.key_agreement import Addresses, KeyAnswer
 from sdp.keying import DtlsTerms
@@ -29,6 +34,7 @@ from sdp.model import Media, Origin, SessionDescription
 from sdp.negotiated import Answer, LocalMedia, NegotiatedMedia
 from sdp.protocols import Keying
 from sdp.remote_audio import RemoteAudio
+from sdp.rtp_attr import AudioFormat
 
 _NO_ADDRESS = "127.0.0.1"
 _WITHOUT_ICE = "media without ICE is not taken here"
@@ -72,7 +78,9 @@ def offered_section(local: LocalMedia) -> Media:
     numbers = {candidate.component for candidate in local.ice.candidates} if local.ice is not None else {1, 2}
     if local.selected and local.ice is not None:
         numbers = {pair.component for pair in local.selected}
-    components = max(numbers, default=1)
+    mux_only = local.rtcp_mux and local.rtcp_mux_only
+    # RFC 8858 §4.2: nothing for a second component then.
+    components = 1 if mux_only else max(numbers, default=1)
     plan = section.SectionPlan(
         proto=protocol.name,
         formats=local.formats,
@@ -84,6 +92,7 @@ def offered_section(local: LocalMedia) -> Media:
         is_offer=True,
         tcp=None if local.keying.policy.offers is Keying.DTLS else tcp,
         mid=local.mid if local.ice is not None else None,
+        mux_only=mux_only,
         keys=key_agreement.offered_lines(local.keying),
     )
     return section.audio_section(local, plan)
@@ -126,19 +135,20 @@ def answer(
         if not reason:
             remote = remote_audio.read(offer, media, is_answer=False)
             diagnostics += (*remote.diagnostics, *_losing_pairs(remote, local))
-            outcome = _accept(index, remote, local)
+            outcome = _accept(index, remote, local, _earlier(previous, index))
             if not isinstance(outcome, str):
                 accepted = outcome
                 sections.append(outcome[0])
                 continue
             reason = outcome
-        if media.port != 0:
+        if media.port != 0 or bundle.is_bundle_only(offer, media):
             reasons.append(reason)
             diagnostics.append(media.diagnostic(f"stream refused: {reason}"))
         sections.append(section.refused(media))
     shown = accepted[2] if accepted is not None else None
     # RFC 3264 §6: the time of the answer is that of the offer.
-    description = section.description(sections, origin=origin, ice=shown, times=offer.times)
+    groups = () if accepted is None else bundle.answered(offer, [accepted[1].index])
+    description = section.description(sections, origin=origin, ice=shown, times=offer.times, groups=groups)
     if accepted is None:
         reason = "; ".join(dict.fromkeys(reasons)) or "the offer has no live stream"
         return Answer(
@@ -146,6 +156,7 @@ def answer(
             negotiated=None,
             reason=reason,
             lacks_ice=bool(reasons) and all(each.startswith(_WITHOUT_ICE) for each in reasons),
+            stopped=previous is not None and not reasons and bool(offer.media),
             diagnostics=tuple(diagnostics),
         )
     diagnostics += accepted[1].diagnostics
@@ -172,6 +183,7 @@ def _credential_fault(offer: SessionDescription) -> str:
 def _stream_fault(media: Media, local: LocalMedia) -> str:
     """Why the m= line alone forbids the stream; empty where it does not."""
     if media.port == 0:
+        # Of a group that we do not take anything else of, bundle-only has no transport (RFC 9143 §7.3.1).
         return "offered with port 0"
     if media.media != "audio":
         return f"no support for {media.media}"
@@ -194,11 +206,18 @@ def _stream_fault(media: Media, local: LocalMedia) -> str:
     return ""
 
 
+def _earlier(previous: SessionDescription | None, index: int) -> tuple[Extension, ...]:
+    """The header extensions that the session has in use, whose ids stay (RFC 8285 §7)."""
+    if previous is None or index >= len(previous.media):
+        return ()
+    return extmap_attr.read(previous, previous.media[index])[0].listed
+
+
 def _accept(
-    index: int, remote: RemoteAudio, local: LocalMedia
+    index: int, remote: RemoteAudio, local: LocalMedia, earlier: tuple[Extension, ...]
 ) -> tuple[Media, NegotiatedMedia, Description | None] | str:
     """Section of the answer, the result and our shown ICE description; or why the stream is refused."""
-    formats = format_match.match(remote.formats, local.formats)
+    formats = format_match.match(remote.formats, local.formats, limit=remote.limit_bps)
     if formats is None:
         return "no codec in common"
     connection = remote.session.connection_of(remote.media)
@@ -230,11 +249,8 @@ def _accept(
     if isinstance(keys.keys, DtlsTerms):
         # RFC 8842 §5: a=setup is the role in DTLS then.
         tcp, agreement = None, None
-    # The answer repeats the offer's numbers and its order (RFC 3264 §6.1); parameters are ours.
-    ours = tuple(
-        replace(format_match.counterpart(audio, local.formats), payload_type=audio.payload_type)
-        for audio in formats.common
-    )
+    # The answer repeats the offer's numbers and its order (RFC 3264 §6.1).
+    ours = tuple(_answered_format(audio, local) for audio in formats.common)
     plan = section.SectionPlan(
         proto=remote.media.proto,
         formats=ours,
@@ -246,6 +262,10 @@ def _accept(
         is_offer=False,
         tcp=tcp,
         mid=remote.mid,
+        feedback=feedback_attr.answer(
+            remote.feedback, local.feedback, [audio.payload_type for audio in formats.common]
+        ),
+        extensions=extmap_attr.answer(remote.extensions, local.extensions, way, earlier=earlier),
         keys=keys.lines,
     )
     negotiated = negotiated_media(
@@ -272,6 +292,11 @@ def _answer_keys(remote: RemoteAudio, local: LocalMedia, *, with_ice: bool) -> K
     return key_agreement.answer(
         remote.protocol, remote.keys, remote.tcp.setup, local.keying, addresses=addresses
     )
+
+
+def _answered_format(offered: AudioFormat, local: LocalMedia) -> AudioFormat:
+    ours = format_match.counterpart(offered, local.formats)
+    return replace(ours, payload_type=offered.payload_type, fmtp=format_parameters.answer(offered, ours))
 
 
 def _losing_pairs(remote: RemoteAudio, local: LocalMedia) -> list[Diagnostic]:

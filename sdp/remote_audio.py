@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sdp import connection_attr, direction, grammar, ice_attr, key_agreement, protocols, rtcp_attr, rtp_attr
+from sdp import (
+    bandwidth,
+    bundle,
+    connection_attr,
+    direction,
+    extmap_attr,
+    feedback_attr,
+    ice_attr,
+    key_agreement,
+    protocols,
+    rtcp_attr,
+    rtp_attr,
+)
 from sdp.connection_attr import TcpSetup
 from sdp.diagnostics import Diagnostic
 from sdp.direction import Direction
+from sdp.extmap_attr import Extensions
+from sdp.feedback_attr import Feedback
 from sdp.ice_attr import IceReading
 from sdp.key_agreement import KeyLines
 from sdp.model import Media, SessionDescription
@@ -33,6 +47,8 @@ class RemoteAudio:
         keys: a=crypto, a=fingerprint and a=tls-id.
         diagnostics: lines that were refused.
         mid: identification tag (RFC 5888 §4), None where there is none.
+        feedback: RTCP feedback that it asks for (RFC 4585 §4.2).
+        extensions: RTP header extensions (RFC 8285).
     """
 
     session: SessionDescription
@@ -47,6 +63,13 @@ class RemoteAudio:
     keys: KeyLines
     diagnostics: tuple[Diagnostic, ...]
     mid: str | None = None
+    feedback: tuple[Feedback, ...] = ()
+    extensions: Extensions = field(default_factory=Extensions)
+
+    @property
+    def limit_bps(self) -> int | None:
+        """Bit/s that the peer takes, None for no limit (RFC 3264 §5.1)."""
+        return bandwidth.limit_bps(self.session, self.media)
 
     @property
     def holds_by_address(self) -> bool:
@@ -65,6 +88,9 @@ def read(session: SessionDescription, media: Media, *, is_answer: bool) -> Remot
     tcp, tcp_remarks = connection_attr.read(session, media, is_answer=is_answer)
     keys, key_remarks = key_agreement.read(session, media)
     remarks = [*rtcp_remarks, *format_remarks, *time_remarks, *ice.diagnostics, *tcp_remarks, *key_remarks]
+    feedback, feedback_remarks = feedback_attr.read(media, protocol)
+    extensions, extension_remarks = extmap_attr.read(session, media)
+    remarks += [*feedback_remarks, *extension_remarks]
     if rtcp.mux_only and is_answer:
         # RFC 8858 §4.3
         remarks.append(media.diagnostic("a=rtcp-mux-only means nothing in an answer; ignored"))
@@ -83,10 +109,7 @@ def read(session: SessionDescription, media: Media, *, is_answer: bool) -> Remot
         tcp=tcp,
         keys=keys,
         diagnostics=tuple(remarks),
-        mid=_mid(media),
+        mid=bundle.mid_of(media),
+        feedback=feedback,
+        extensions=extensions,
     )
-
-
-def _mid(media: Media) -> str | None:
-    attribute = media.first("mid")
-    return attribute.value if attribute is not None and grammar.is_token(attribute.value or "") else None

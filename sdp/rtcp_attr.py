@@ -86,6 +86,7 @@ def port_attribute(value: RtcpPort) -> Attribute:
 
 
 MUX = Attribute(name="rtcp-mux")
+MUX_ONLY = Attribute(name="rtcp-mux-only")
 
 SWITCHED_OFF = (Bandwidth(type="RS", value=0), Bandwidth(type="RR", value=0))
 """The b= lines of a side that sends no RTCP (RFC 3556 §2, RFC 4571 §3, RFC 8839 §4.2.2)."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ice.types import Candidate, CandidateType, Description, TcpType, Transport, TransportAddress
-from sdp import connection_attr, ice_attr, protocols, rtcp_attr, rtp_attr
+from sdp import connection_attr, extmap_attr, feedback_attr, ice_attr, protocols, rtcp_attr, rtp_attr
 from sdp.candidate_attr import DISCARD_PORT
 from sdp.connection_attr import ConnectionUse, Setup, TcpSetup
 from sdp.default_destination import UNSPECIFIED_IPV4, UNSPECIFIED_IPV6
 from sdp.direction import Direction
+from sdp.extmap_attr import Extensions
+from sdp.feedback_attr import Feedback
 from sdp.grammar import is_ipv6
 from sdp.ice_attr import RemoteCandidate
 from sdp.model import Attribute, Connection, Media, Origin, SessionDescription, Time
@@ -34,6 +36,9 @@ class SectionPlan:
         is_offer: fallback RTCP port and remote-candidates stand in offers only.
         tcp: a=setup and a=connection, where the proto is over TCP.
         mid: identification tag, None for none.
+        mux_only: write a=rtcp-mux-only beside a=rtcp-mux; offers only.
+        feedback: a=rtcp-fb lines.
+        extensions: a=extmap lines.
         keys: lines that say how media is protected.
     """
 
@@ -47,6 +52,9 @@ class SectionPlan:
     is_offer: bool
     tcp: TcpSetup | None = None
     mid: str | None = None
+    mux_only: bool = False
+    feedback: tuple[Feedback, ...] = ()
+    extensions: Extensions = field(default_factory=Extensions)
     keys: tuple[Attribute, ...] = ()
 
 
@@ -60,6 +68,8 @@ def audio_section(local: LocalMedia, plan: SectionPlan) -> Media:
         Attribute(name="ptime", value=str(local.ptime_ms)),
         Attribute(name=plan.direction.value),
         *_rtcp(rtp, rtcp, plan),
+        *feedback_attr.attributes(plan.feedback),
+        *extmap_attr.attributes(plan.extensions),
     ]
     if plan.tcp is not None:
         lines += connection_attr.attributes(plan.tcp)
@@ -132,6 +142,8 @@ def _rtcp(rtp: TransportAddress, rtcp: TransportAddress | None, plan: SectionPla
             )
     if plan.mux:
         lines.append(rtcp_attr.MUX)
+    if plan.mux and plan.mux_only:
+        lines.append(rtcp_attr.MUX_ONLY)
     return lines
 
 
@@ -200,8 +212,12 @@ def description(
     origin: Origin,
     ice: Description | None,
     times: tuple[Time, ...] = (Time(),),
+    groups: tuple[Attribute, ...] = (),
 ) -> SessionDescription:
-    """A whole description; the c= line of the first live section moves to the session level."""
+    """A whole description; the c= line of the first live section moves to the session level.
+
+    `groups` are a=group lines.
+    """
     live = next((section for section in sections if section.connections), None)
     connection = live.connections[0] if live is not None else Connection.of(origin.address)
     sections = [
@@ -212,6 +228,6 @@ def description(
         origin=origin,
         connection=connection,
         times=times,
-        attributes=() if ice is None else ice_attr.session_attributes(ice),
+        attributes=groups if ice is None else groups + ice_attr.session_attributes(ice),
         media=tuple(sections),
     )

@@ -270,6 +270,7 @@ class TcpBinding:
             address=address,
             rtcp_address=rtcp_address,
             rtcp_mux=wish.rtcp_mux,
+            rtcp_mux_only=wish.rtcp_mux_only,
             ice_required=wish.ice_required,
             tcp=TcpSide(
                 offer=self._offered(),

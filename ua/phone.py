@@ -17,7 +17,8 @@ from ua.call.info import TRICKLE_ICE
 from ua.call.outgoing import OutgoingCall, refused_credentials
 from ua.call.surroundings import CallSurroundings
 from ua.call.transferred import TransferRequest
-from ua.config.account import Account, SipTransport, split_sip_uri
+from ua.config.account import ANONYMOUS_URI, Account
+from ua.config.sip_uri import split_sip_uri
 from ua.errors import ConfigurationError, UsageError
 from ua.events import EventLog
 from ua.messages import MessageOutcome, TextMessage, check_size, content_type
@@ -34,12 +35,14 @@ from ua.sip.log import SipLogEntry
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
+from ua.transport_mapping import direct_uri, with_transports
 from ua.watching import ACCEPTED, Package, Watch
 
 METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE")
 """What we take within and outside calls."""
 
-_TRANSPORTS: dict[SipTransport, tuple[SipTransport, ...]] = {"udp": ("udp", "tcp"), "tcp": ("tcp", "udp")}
+HIDDEN = NameAddr(uri=Uri.parse(ANONYMOUS_URI), name="Anonymous")
+"""Who we are to others where we do not want to say it (RFC 3261 §8.1.1.3)."""
 
 
 class Phone:
@@ -58,6 +61,7 @@ class Phone:
         self._account = account
         self._log = log
         self._identity = NameAddr(uri=_uri(account.uri, "account.uri"), name=account.display_name)
+        self._shown = HIDDEN if account.hides_identity else self._identity
         self._party = party or self._identity.uri.user or "icephone"
         self._network = network or HostNetwork(dscp=account.dscp)
         self._engine = MediaEngine()
@@ -80,8 +84,7 @@ class Phone:
         config = SipConfig(
             host=account.listen_host,
             port=account.listen_port,
-            transports=_TRANSPORTS[account.transport],
-            user=self._identity.uri.user or "",
+            user=self._shown.uri.user or "",
             user_agent=account.user_agent,
             follow_redirects=account.follow_redirects,
             features=tuple(name for name, _ in FEATURES),
@@ -96,6 +99,7 @@ class Phone:
             if account.proxy is None
             else _uri(account.proxy, "account.proxy").with_param("lr", None),
         )
+        config = with_transports(config, account)
         self._endpoint = SipEndpoint(
             config,
             on_invite=self._reception.offered,
@@ -127,14 +131,7 @@ class Phone:
         """URIs that reach this phone directly, e.g. "sip:192.0.2.1:5060"."""
         user = self._identity.uri.user
         return tuple(
-            str(
-                Uri(
-                    user=user,
-                    host=host,
-                    port=address.port,
-                    params=(("transport", "tcp"),) if transport == "tcp" else (),
-                )
-            )
+            str(direct_uri(transport, user=user, host=host, port=address.port))
             for transport, address in self._sip.local_addresses.items()
             for host in self._hosts(address.host)
         )
@@ -172,11 +169,12 @@ class Phone:
 
     async def _call(self, uri: str, plan: MediaPlan, headers: Headers) -> OutgoingCall:
         target = _target(uri)
+        headers = headers.with_added(*self._privacy)
         call = OutgoingCall(
             self._around,
             self._sip,
             target=target,
-            from_=self._identity,
+            from_=self._shown,
             credentials=self._credentials,
             plan=plan,
             headers=headers,
@@ -199,9 +197,9 @@ class Phone:
         answer came.
         """
         body = text.encode()
-        series = self._sip.series(target=_target(uri), from_=self._identity, credentials=self._credentials)
-        check_size(self._sip.size_of(series.draft("MESSAGE", None, body, content_type())), text)
-        done = await series.request("MESSAGE", body=body, content_type=content_type())
+        series = self._sip.series(target=_target(uri), from_=self._shown, credentials=self._credentials)
+        check_size(self._sip.size_of(series.draft("MESSAGE", self._privacy, body, content_type())), text)
+        done = await series.request("MESSAGE", headers=self._privacy, body=body, content_type=content_type())
         response = done.response
         if response.status in (401, 407):
             raise refused_credentials(response, done.auth_problem, wanted=not self._credentials)
@@ -239,6 +237,11 @@ class Phone:
         if self._endpoint is None:
             raise RuntimeError("a phone is used as an async context manager")
         return self._endpoint
+
+    @property
+    def _privacy(self) -> Headers:
+        """Servers that know who we are keep it to themselves where we hide it (RFC 3325 §9.3)."""
+        return Headers.of(("Privacy", "id")) if self._account.hides_identity else Headers()
 
     @property
     def _credentials(self) -> tuple[Credentials, ...]:

@@ -20,11 +20,10 @@ from ua.config.account import (
     Settings,
     SipSettings,
     account_from,
-    split_listen,
-    split_sip_uri,
 )
 from ua.config.file import default_path, find_config, load_settings, parse_settings, to_json, to_toml
 from ua.config.ice import IceSettings
+from ua.config.sip_uri import split_listen, split_sip_uri
 from ua.errors import ConfigurationError
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
@@ -61,7 +60,10 @@ def test_values_are_read() -> None:
         ("[media]\nzzz = 5", "media.zzz: unknown key; known here: codecs, ptime_ms, dscp"),
         ("account = 3", "account: should be a section, written [account]"),
         ("[media]\ncodecs = ['G729']", "media.codecs.0: should be 'PCMU' or 'PCMA', not \"G729\""),
-        ("[account]\ntransport = 'tls'", "account.transport: should be 'udp' or 'tcp', not \"tls\""),
+        (
+            "[account]\ntransport = 'sctp'",
+            "account.transport: should be 'udp', 'tcp', 'tls', 'ws' or 'wss', not \"sctp\"",
+        ),
         (
             "[ice]\nturn_pasword_env = 'X'",
             "ice.turn_pasword_env: unknown key; did you mean 'turn_password_env'?",
@@ -88,7 +90,7 @@ def test_the_value_of_a_password_is_not_repeated() -> None:
     [
         (Settings(account=AccountSettings(uri="alice")), "account.uri"),
         (Settings(account=AccountSettings(uri="sip:example.com")), "account.uri"),
-        (Settings(account=AccountSettings(proxy="sips:a@b")), "account.proxy"),
+        (Settings(account=AccountSettings(proxy="http://a.b")), "account.proxy"),
         (Settings(account=AccountSettings(expires_s=5)), "account.expires_s"),
         (Settings(sip=SipSettings(listen="a:b:c")), "sip.listen"),
         (Settings(ice=IceSettings(pacing_ms=1)), "ice.pacing_ms"),
@@ -355,7 +357,8 @@ def test_sip_uris_of_all_kinds(uri: str, user: str | None, host: str, port: int 
         "sip:a b@h",
         "sip:a@h:99999",
         "sip:a@h:0",
-        "sips:a@h",
+        "sips:a@h;transport=udp",
+        "sipss:a@h",
         "tel:1",
         "sip:a@-h",
         "sip:\n@h",

@@ -20,8 +20,9 @@ from ua.cli.options import (
 )
 from ua.cli.session import follow, load_account, need_relay, tell, with_loopback, with_password
 from ua.cli.trace import trace_log
-from ua.config.account import split_sip_uri
 from ua.config.ice import TcpCandidates
+from ua.config.sip_uri import split_sip_uri
+from ua.config.srtp import SrtpChoice
 from ua.errors import ResultCode, UaError
 from ua.events import EventLog
 from ua.plan import MediaPlan, MediaSource, PathChoice, Silence, Tone, WavFile
@@ -48,6 +49,7 @@ class CallRequest:
     record: Path | None = None
     duration_s: float | None = None
     path: PathChoice = "auto"
+    srtp: SrtpChoice | None = None
     tcp_candidates: TcpCandidates | None = None
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
@@ -74,6 +76,7 @@ class CallRequest:
             duration_s=self.duration_s,
             tail_s=TAIL_S if self.wav is not None and self.duration_s is None else None,
             path=self.path,
+            srtp=self.srtp,
             tcp_candidates=self.tcp_candidates,
         )
 

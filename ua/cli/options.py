@@ -142,7 +142,7 @@ def writable(path: Path, option: str) -> Path:
 
 def target_uri(text: str, account: Account) -> str:
     """The SIP URI that was meant: "sip:bob@host", "bob@host", or "bob" at the account's own domain."""
-    from ua.config.account import split_sip_uri
+    from ua.config.sip_uri import split_sip_uri
 
     uri = text.strip()
     if not re.match(r"(?i)[a-z][a-z0-9+.\-]*:(?![0-9]+$)", uri):
@@ -150,7 +150,8 @@ def target_uri(text: str, account: Account) -> str:
             uri = f"sip:{uri}"
         elif account.domain is not None and re.fullmatch(r"[\w.+*#\-]+", uri):
             host = f"[{account.domain}]" if ":" in account.domain else account.domain
-            uri = f"sip:{uri}@{host}"
+            scheme = "sips" if split_sip_uri(account.uri).secure else "sip"
+            uri = f"{scheme}:{uri}@{host}"
     try:
         split_sip_uri(uri)
     except ValueError as error:
@@ -162,7 +163,7 @@ def target_uri(text: str, account: Account) -> str:
 
 def proxy_uri(text: str) -> str:
     """The URI of a proxy, "sip:" added where it is missing; UsageError where it is none."""
-    from ua.config.account import split_sip_uri
+    from ua.config.sip_uri import split_sip_uri
 
     uri = text if text.lower().startswith(("sip:", "sips:")) else f"sip:{text}"
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ua.cli.options import is_loopback, proxy_uri
 from ua.cli.session import load_account, need_account, with_loopback, with_password
 from ua.cli.trace import trace_log
-from ua.config.account import split_sip_uri
+from ua.config.sip_uri import split_sip_uri
 from ua.errors import ResultCode, TimedOut, UaError
 from ua.events import EventLog
 from ua.results import SCHEMA

@@ -51,7 +51,7 @@ def load_account(
 ) -> Account:
     """The account of the configuration file, with what the command line says on top."""
     from ua.cli.options import is_loopback
-    from ua.config.account import split_listen
+    from ua.config.sip_uri import split_listen
 
     settings = with_servers(load_settings(find_config(config, os.environ)), stun, turn)
     if port_mapping is not None:

@@ -6,7 +6,6 @@ are fetched and defaults are filled in. Reading files is the matter of `ua.confi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +13,18 @@ from typing import Any, ClassVar, Literal
 
 from ice.config import IceConfig
 from ua.config.ice import STRICT, IceSettings, check_ice, ice_config
+from ua.config.sip_uri import split_listen, split_sip_uri
+from ua.config.tls import (
+    TlsSettings,
+    WebSocketSettings,
+    check_tls,
+    tls_config,
+    websocket_config,
+)
 from ua.errors import ConfigurationError
-
-SipTransport = Literal["udp", "tcp"]
-"""Transport of SIP messages; a request too large for UDP goes by TCP anyway (RFC 3261 §18.1.1)."""
+from ua.sip.transport.hop import SipTransport
+from ua.sip.transport.tls.config import TlsConfig
+from ua.sip.transport.websocket.config import WebSocketConfig
 
 TransferPolicy = Literal["never", "ask", "always"]
 """Who may make us call somebody else, or replace a call of ours."""
@@ -40,7 +47,8 @@ class AccountSettings:
     """`[account]`: who we are to others and to our server.
 
     Attributes:
-        uri: address of record, "sip:alice@example.com".
+        uri: address of record, "sip:alice@example.com"; with sips: everything goes over TLS.
+        anonymous: true hides name and address from those whom we call.
         display_name: name shown beside the URI.
         auth_user: user name for authentication; None takes the user part of `uri`.
         password_file: file whose first line is the password.
@@ -50,13 +58,15 @@ class AccountSettings:
         auth_int: true has bodies protected too, where the server offers it.
         proxy: outbound proxy, "sip:proxy.example.com:5060"; None sends straight to the URI's host.
         registrar: where REGISTER goes, "sip:example.com"; None takes the host of `uri`.
-        transport: preferred transport of SIP messages.
+        transport: preferred transport of SIP messages; a request too large for UDP goes by TCP anyway
+            (RFC 3261 §18.1.1).
         expires_s: seconds a registration shall last.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
     uri: str = ANONYMOUS_URI
+    anonymous: bool = False
     display_name: str = ""
     auth_user: str | None = None
     password_file: Path | None = None
@@ -122,6 +132,8 @@ class Settings:
     sip: SipSettings = SipSettings()
     ice: IceSettings = field(default_factory=IceSettings)
     media: MediaSettings = MediaSettings()
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +142,7 @@ class Account:
 
     Attributes:
         uri: address of record.
+        hides_identity: true where those whom we call are not told who we are.
         display_name: name shown beside the URI, may be empty.
         auth_user: user name for authentication.
         password: password, None where there is none; never shown.
@@ -142,6 +155,12 @@ class Account:
         expires_s: seconds a registration shall last.
         listen_host: address to receive SIP on.
         listen_port: its port, 0 for any.
+        tls: whom we trust, and our own certificate.
+        tls_port: port for who connects to us by TLS, 0 for any.
+        tls_only: no SIP over UDP or plain TCP.
+        websocket: path and origins of WebSockets.
+        ws_port: port for who connects to us by WebSocket, 0 for any, None for nobody.
+        wss_port: the same over TLS.
         user_agent: text of User-Agent, may be empty.
         accept_transfers: who may make us call somebody else, or replace a call of ours.
         follow_redirects: true where redirections are followed.
@@ -155,6 +174,7 @@ class Account:
     """
 
     uri: str = ANONYMOUS_URI
+    hides_identity: bool = False
     display_name: str = ""
     auth_user: str = "anonymous"
     password: str | None = field(default=None, repr=False)
@@ -167,6 +187,12 @@ class Account:
     expires_s: int = 300
     listen_host: str = "0.0.0.0"  # noqa: S104  a phone is there to be reached
     listen_port: int = 0
+    tls: TlsConfig = field(default_factory=TlsConfig)
+    tls_port: int = 0
+    tls_only: bool = False
+    websocket: WebSocketConfig = field(default_factory=WebSocketConfig)
+    ws_port: int | None = None
+    wss_port: int | None = None
     user_agent: str = "icephone"
     accept_transfers: TransferPolicy = "ask"
     follow_redirects: bool = True
@@ -187,51 +213,6 @@ class Account:
     def domain(self) -> str | None:
         """Host of `uri`, None for the anonymous account."""
         return None if self.anonymous else split_sip_uri(self.uri).host
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SipUriParts:
-    """The parts of a SIP URI that a person types."""
-
-    user: str | None
-    host: str
-    port: int | None
-    parameters: str
-
-
-_SIP_URI = re.compile(
-    r"sip:(?:(?P<user>[A-Za-z0-9\-_.!~*'()&=+$,;?/%]+)(?::[^@\s]*)?@)?"
-    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.\-]*[A-Za-z0-9])?\.?)"
-    r"(?::(?P<port>[0-9]{1,5}))?(?P<parameters>(?:;[^\s;?]+)*)(?:\?[^\s]*)?",
-    re.IGNORECASE,
-)
-
-
-def split_sip_uri(uri: str) -> SipUriParts:
-    """The parts of `uri` (RFC 3261 §19.1); ValueError, with a sentence for people, where it is none."""
-    if uri.lower().startswith("sips:"):
-        raise ValueError(f"{uri!r} asks for TLS (sips:), which this version does not speak")
-    if not uri.lower().startswith("sip:"):
-        raise ValueError(f"{uri!r} is not a SIP URI: it does not begin with sip:")
-    match = _SIP_URI.fullmatch(uri)
-    if match is None:
-        raise ValueError(f"{uri!r} is not a SIP URI: expected sip:user@host or sip:host:port")
-    port = None if match["port"] is None else int(match["port"])
-    if port is not None and not 0 < port < 65536:
-        raise ValueError(f"{uri!r} has port {port}, which is not between 1 and 65535")
-    return SipUriParts(
-        user=match["user"], host=match["host"].strip("[]"), port=port, parameters=match["parameters"]
-    )
-
-
-def split_listen(listen: str) -> tuple[str, int]:
-    """Host and port of "host:port", "[v6]:port", "host" or ":port"; ValueError where it is none."""
-    match = re.fullmatch(
-        r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]\s]*))(?::(?P<port>[0-9]{1,5}))?", listen
-    )
-    if match is None or int(match["port"] or 0) > 65535:
-        raise ValueError(f"{listen!r} is no address to listen on: expected host:port, e.g. 0.0.0.0:5060")
-    return match["v6"] or match["host"] or "0.0.0.0", int(match["port"] or 0)  # noqa: S104
 
 
 def check_settings(settings: Settings) -> None:
@@ -266,6 +247,23 @@ def check_settings(settings: Settings) -> None:
     if not settings.media.codecs or len(set(settings.media.codecs)) != len(settings.media.codecs):
         raise ConfigurationError("media.codecs: the list is empty or names a codec twice")
     check_ice(settings.ice)
+    check_tls(settings.tls, settings.websocket)
+    _check_security(settings)
+
+
+def _check_security(settings: Settings) -> None:
+    """Where TLS is asked for in one place, no other may take it back."""
+    account = settings.account
+    plain = account.transport in ("udp", "tcp", "ws")
+    if settings.tls.only and plain:
+        raise ConfigurationError(
+            f'tls.only: account.transport is "{account.transport}"', hint='write transport = "tls" or "wss"'
+        )
+    registrar = None if account.registrar is None else split_sip_uri(account.registrar)
+    if split_sip_uri(account.uri).secure and registrar is not None and not registrar.secure:
+        raise ConfigurationError(
+            "account.registrar: account.uri is sips:, and this is not (RFC 3261 §10.2.1)"
+        )
 
 
 def _check(key: str, parse: Callable[[str], object], text: str) -> None:
@@ -312,8 +310,10 @@ def account_from(
     host, port = split_listen(settings.sip.listen)
     port_suffix = "" if parts.port is None else f":{parts.port}"
     registrar_host = f"[{parts.host}]" if ":" in parts.host else parts.host
+    scheme = "sips" if parts.secure else "sip"
     return Account(
         uri=account.uri,
+        hides_identity=account.anonymous,
         display_name=account.display_name,
         auth_user=account.auth_user or parts.user or "anonymous",
         password=password,
@@ -321,11 +321,17 @@ def account_from(
         refuse_md5=account.refuse_md5,
         auth_int=account.auth_int,
         proxy=account.proxy,
-        registrar=account.registrar or f"sip:{registrar_host}{port_suffix}",
+        registrar=account.registrar or f"{scheme}:{registrar_host}{port_suffix}",
         transport=account.transport,
         expires_s=account.expires_s,
         listen_host=host,
         listen_port=port,
+        tls=tls_config(settings.tls),
+        tls_port=settings.tls.listen_port,
+        tls_only=settings.tls.only,
+        websocket=websocket_config(settings.websocket),
+        ws_port=settings.websocket.listen_port,
+        wss_port=settings.websocket.secure_listen_port,
         user_agent=settings.sip.user_agent,
         accept_transfers=settings.sip.accept_transfers,
         follow_redirects=settings.sip.follow_redirects,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ua.config.account import AccountSettings, Settings, check_settings
 from ua.config.ice import IceSettings
+from ua.config.tls import TlsSettings
 from ua.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -78,10 +79,11 @@ def load_settings(path: Path | None) -> Settings:
         settings,
         account=_with_paths(settings.account, path.parent, "password_file"),
         ice=_with_paths(settings.ice, path.parent, "turn_password_file", "turn_ca_file"),
+        tls=_with_paths(settings.tls, path.parent, "ca_file", "certificate", "key"),
     )
 
 
-_Section = TypeVar("_Section", AccountSettings, IceSettings)
+_Section = TypeVar("_Section", AccountSettings, IceSettings, TlsSettings)
 
 
 def _with_paths(section: _Section, folder: Path, *keys: str) -> _Section:
@@ -176,7 +178,7 @@ def to_json(settings: Settings) -> dict[str, Any]:
             if isinstance(value, Path):
                 section[key] = str(value)
             elif isinstance(value, str):
-                section[key] = re.sub(r"(?i)^(sip:[^:@;?]*):[^@]*@", r"\1:***@", value)
+                section[key] = re.sub(r"(?i)^(sips?:[^:@;?]*):[^@]*@", r"\1:***@", value)
     return values
 
 

@@ -30,9 +30,15 @@ class Preparation:
         self._new_branch = new_branch
 
     def contact_uri(self, hop: Hop, *, sips: bool = False) -> Uri:
-        """Our Contact for a neighbour, a sips one on demand; raises SipUnreachable where there is no way."""
+        """Our Contact for a neighbour, a sips one on demand; raises SipUnreachable where there is no way.
+
+        What came in the clear asks in vain where nobody can connect to us by TLS.
+        """
         if sips and not hop.secure:
-            hop = replace(hop, transport="tls", connection=None)
+            if "tls" in self._transport.local:
+                hop = replace(hop, transport="tls", connection=None)
+            else:
+                sips = False
         local = self._transport.sent_by(hop)
         transport = "ws" if hop.transport == "wss" else hop.transport  # RFC 7118 §5.2
         leaves_open = transport == "udp" or (sips and transport == "tls")

@@ -207,7 +207,7 @@ async def test_a_call_can_leave_a_report(tmp_path: Path) -> None:
         CallRequest(uri=URI, wav=Path("does-not-exist.wav")),
         CallRequest(uri=URI, wav=Path("a"), tone=440.0),
         CallRequest(uri=URI, listen="a:b"),
-        CallRequest(uri=URI, proxy="sips:x"),
+        CallRequest(uri=URI, proxy="http://x"),
         CallRequest(uri=URI, report=Path("/no/such/folder/r.html")),
     ],
 )

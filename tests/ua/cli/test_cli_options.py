@@ -61,12 +61,18 @@ def test_whom_to_call(typed: str, uri: str) -> None:
     assert target_uri(typed, ALICE) == uri
 
 
+def test_a_bare_name_at_a_secure_account() -> None:
+    assert target_uri("bob", Account(uri="sips:alice@example.com")) == "sips:bob@example.com"
+    assert target_uri("bob@192.0.2.1", Account(uri="sips:alice@example.com")) == "sip:bob@192.0.2.1"
+    assert target_uri("sips:bob@192.0.2.1", Account()) == "sips:bob@192.0.2.1"
+
+
 def test_a_bare_name_at_an_account_with_an_ipv6_server() -> None:
     assert target_uri("bob", Account(uri="sip:alice@[2001:db8::1]")) == "sip:bob@[2001:db8::1]"
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "bob", "192.0.2.1:5060", "http://example.com", "sips:bob@example.com", "a b"]
+    "typed", ["", "bob", "192.0.2.1:5060", "http://example.com", "sips:bob@example.com;transport=udp", "a b"]
 )
 def test_what_cannot_be_called_without_an_account(typed: str) -> None:
     with pytest.raises(UsageError, match="cannot call"):
@@ -76,8 +82,9 @@ def test_what_cannot_be_called_without_an_account(typed: str) -> None:
 def test_proxies() -> None:
     assert proxy_uri("192.0.2.1:5060;transport=tcp") == "sip:192.0.2.1:5060;transport=tcp"
     assert proxy_uri("sip:proxy.example.com") == "sip:proxy.example.com"
+    assert proxy_uri("sips:proxy.example.com") == "sips:proxy.example.com"
     with pytest.raises(UsageError, match="--proxy"):
-        proxy_uri("sips:proxy.example.com")
+        proxy_uri("http://proxy.example.com")
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ class Wires:
     def __init__(self, config: SipConfig) -> None:
         self._config = config
         self._context: SSL.Context | None = None
-        if _OVER_TLS & set(config.transports):
-            self._context = tls_context(config.tls)
+        if _OVER_TLS & set(config.transports) and (config.tls.ca_file or config.tls.certificate):
+            self._context = tls_context(config.tls)  # reading the system's takes a while: on demand
 
     def client(self, transport: SipTransport, *, domain: str, remote: TransportAddress) -> Wire:
         """For a connection that we open to this address, to reach this domain."""
@@ -42,12 +42,12 @@ class Wires:
             inner = WebSocketWire(
                 self._config.websocket, secure=transport == "wss", domain=name, remote=remote
             )
-        if self._context is None or transport not in _OVER_TLS:
+        if transport not in _OVER_TLS:
             return inner
         rules: Rules = "web" if transport == "wss" else "sip"
         tls = self._config.tls
         layer = TlsLayer(
-            self._context,
+            self._tls_context(),
             server_name="" if _is_address(name) else name,
             who=name,
             expected=f"a certificate for {name} by an issuer in {tls.ca_file or 'the system'}",
@@ -61,11 +61,11 @@ class Wires:
         inner: Wire = PlainWire()
         if transport in _OVER_WEBSOCKET:
             inner = WebSocketWire(self._config.websocket, secure=transport == "wss")
-        if self._context is None or transport not in _OVER_TLS:
+        if transport not in _OVER_TLS:
             return inner
         tls = self._config.tls
         layer = TlsLayer(
-            self._context,
+            self._tls_context(),
             server_name=None,
             who="the client",
             expected=f"a certificate by an issuer in {tls.ca_file or 'the system'}",
@@ -75,6 +75,11 @@ class Wires:
             require=tls.require_client_certificate and transport == "tls",
         )
         return TlsWire(layer, inner, judge_for=None)
+
+    def _tls_context(self) -> SSL.Context:
+        if self._context is None:
+            self._context = tls_context(self._config.tls)
+        return self._context
 
     def _judge(self, rules: Rules, domain: str) -> Judge | None:
         tls = self._config.tls

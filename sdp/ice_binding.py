@@ -10,6 +10,7 @@ ICE session stays, through restarts of either side too: `restart`, then offer or
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import replace
 
 from ice.config import IceConfig
@@ -46,6 +47,7 @@ class IceBinding:
         left_ice: the peer answered an offer without ICE; media stays on its path until our next offer, which
             restarts ICE or ends it (RFC 8839 §4.4.3.1) and is due at once.
         telling: which of our candidates the peer is told.
+        renews_keys: our next offer has other SRTP keys than those in force; the answer to it resets this.
     """
 
     def __init__(self, session: Session, exchange: MediaExchange, *, components: int) -> None:
@@ -58,6 +60,7 @@ class IceBinding:
         self._late = LateCandidates(session)
         self.left_ice = False
         self.telling = Telling()
+        self.renews_keys = False
         self._silent = SilentPath()
 
     @classmethod
@@ -191,6 +194,7 @@ class IceBinding:
             raise
         if self._started is not None:
             self.session.both_lite.update_answered()
+        self.renews_keys = False
         self._apply(negotiated)
         return negotiated
 
@@ -273,6 +277,7 @@ class IceBinding:
             controlling=self.session.role is Role.CONTROLLING,
             ice_required=wish.ice_required,
             mid=MID if self._started is None else self._started.mid,
+            keying=self.exchange.keying(wish.keying, secrets.token_bytes, renew=self.renews_keys),
         )
 
     def _told(self) -> Description:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ua.sip.invite.incoming import IncomingRequest
-from ua.sip.invite.offer_answer import Carrier, OfferAnswer
+from ua.sip.invite.offer_answer import CARRIERS
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP, session_of
 from ua.sip.syntax.headers import Headers
 from ua.sip.transaction.messages import RequestReceived
 
+if TYPE_CHECKING:
+    from ua.sip.invite.leg import Leg
+
 PROMPT: Final = 16
 """So many T1 (8 s) may pass before the answer: these requests are answered without asking anybody."""
-
-_RESULTS: Final = {
-    "UPDATE": (Carrier.UPDATE_SUCCESS, Carrier.UPDATE_FAILURE),
-    "PRACK": (Carrier.PRACK_SUCCESS, Carrier.PRACK_FAILURE),
-}
 
 
 class IncomingOffer(IncomingRequest):
@@ -35,13 +33,13 @@ class IncomingOffer(IncomingRequest):
         stack: Stack,
         event: RequestReceived,
         *,
-        descriptions: OfferAnswer,
+        leg: Leg,
         on_result: Callable[[bool], Headers],
     ) -> None:
         """`on_result` is told whether it was accepted, once, and gives the headers of the 2xx."""
         super().__init__(stack, event)
         self.offer = session_of(event.request) or b""
-        self._descriptions = descriptions
+        self._leg = leg
         self._on_result = on_result
         self._deadline: float | None = stack.now() + PROMPT * stack.config.timers.t1
         stack.clocks.add(self)
@@ -71,9 +69,11 @@ class IncomingOffer(IncomingRequest):
         """Answer with any final response; false where that is done already."""
         if self.is_answered:
             return False
-        success, failure = _RESULTS[self.request.method]
+        _, success, failure = CARRIERS[self.request.method]
         accepted = 200 <= status < 300
-        self._descriptions.sent(success if accepted else failure, session=accepted and bool(body))
+        self._leg.descriptions.sent(success if accepted else failure, session=accepted and bool(body))
+        if accepted:
+            self._leg.described(body)
         self._deadline = None
         self._stack.clocks.discard(self)
         rows = self._on_result(accepted).with_added(*(headers or ()))

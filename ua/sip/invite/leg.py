@@ -16,9 +16,9 @@ from ua.sip.invite.acks import Acks
 from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
 from ua.sip.invite.incoming_offer import IncomingOffer
 from ua.sip.invite.leg_end import LegEnd
-from ua.sip.invite.offer_answer import Carrier, OfferAnswer
+from ua.sip.invite.offer_answer import CARRIERS, Carrier, OfferAnswer
 from ua.sip.invite.peer import Peer
-from ua.sip.invite.pracks import MakeAnswer, Pracks, made
+from ua.sip.invite.pracks import MakeAnswer, Pracks, made, with_answer
 from ua.sip.invite.reception import Reception
 from ua.sip.invite.refreshing import Refreshing
 from ua.sip.invite.session_timer import SessionTimer
@@ -29,12 +29,6 @@ from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.reason_header import Reason
 from ua.sip.transaction.messages import RequestReceived
-
-_CARRIERS: Final = {
-    "INVITE": (Carrier.INVITE, Carrier.SUCCESS, Carrier.FAILURE),
-    "UPDATE": (Carrier.UPDATE, Carrier.UPDATE_SUCCESS, Carrier.UPDATE_FAILURE),
-    "PRACK": (Carrier.PRACK, Carrier.PRACK_SUCCESS, Carrier.PRACK_FAILURE),
-}
 
 LONGEST_RETRY_AFTER: Final = 10
 """Seconds that a refused offer is waited with: whoever is busy names no more (RFC 3261 §14.2)."""
@@ -111,13 +105,13 @@ class Leg:
         """Send a request inside the dialog and wait for its final response, whatever its status.
 
         A 2xx to a re-INVITE is acknowledged here; where the re-INVITE had no offer, `make_answer` gives the
-        answer to that of the response. 481, 408, a timeout or a broken transport end the leg
-        (RFC 3261 §12.2.1.2). Raises SipTimeout, SipUnreachable, SipStateError: for an offer or a re-INVITE
-        that may not be sent now.
+        answer to that of the response; where ours was answered in a reliable 1xx, the response given has
+        it. 481, 408, a timeout or a broken transport end the leg (RFC 3261 §12.2.1.2). Raises SipTimeout,
+        SipUnreachable, SipStateError: for an offer or a re-INVITE that may not be sent now.
         """
         if self.is_over and method != "BYE":
             raise SipStateError("the call is over")
-        carriers = _CARRIERS.get(method)
+        carriers = CARRIERS.get(method)
         session = bool(body) and content_type == SDP
         if carriers is not None:
             self.descriptions.sent(carriers[0], session=session)
@@ -135,7 +129,12 @@ class Leg:
             if carriers is not None:
                 self.descriptions.received(outcome, session=answered)
         await self._take_final(method, done, session, make_answer, body)
-        return done
+        pracks = self._pracks.get(done.request.cseq.number)
+        if method != "INVITE" or pracks is None or pracks.answer is None or not session:
+            return done
+        if not done.response.is_success:
+            self._stack.spawn(self._restore())
+        return with_answer(done, pracks.answer)
 
     async def reinvite(
         self,
@@ -198,7 +197,7 @@ class Leg:
         """ACK a 2xx to an INVITE of ours; a repeat of the 2xx gets the same ACK (RFC 3261 §13.2.2.4)."""
         if invite not in self._acks:
             self.descriptions.sent(Carrier.ACK, session=bool(body) and content_type == SDP)
-            self._described(body, content_type)
+            self.described(body if content_type == SDP else b"")
         await self._acks.send(invite, lambda: self.dialog.make_ack(invite, body, content_type))
 
     def finish(self, by: Literal["local", "remote", "failure"], reason: str) -> None:
@@ -240,7 +239,7 @@ class Leg:
         """The INVITE of ours that makes this leg went out."""
         session = session_of(request) is not None
         self.descriptions.sent(Carrier.INVITE, session=session)
-        self._described(request.body if session else b"", SDP)
+        self.described(request.body if session else b"")
 
     def rings(self, response: Response, make_answer: MakeAnswer | None) -> bool:
         """A 101-199 to an INVITE of ours; false where it is to be ignored. Reliable ones get their PRACK."""
@@ -279,11 +278,8 @@ class Leg:
         self._forget()
 
     def described(self, body: bytes) -> None:
-        """A description of ours went out in a response."""
-        self._described(body, SDP)
-
-    def _described(self, body: bytes, content_type: str) -> None:
-        if body and content_type == SDP:
+        """A description of ours went out; empty: a message without one."""
+        if body:
             self.description = body
 
     def _forget(self) -> None:
@@ -323,6 +319,11 @@ class Leg:
         await asyncio.wait({self.ended}, timeout=seconds)
         return not self.is_over and self.descriptions.inviting is None and self.descriptions.open is None
 
+    async def _restore(self) -> None:
+        """A re-INVITE failed after its answer: the peer is told what stood before (RFC 6337 §3.4)."""
+        if self.description and self.peer.allows("UPDATE") and not self.is_over:
+            await self.update(self.description)
+
     async def _take_final(
         self, method: str, done: Exchange, session: bool, make_answer: MakeAnswer | None, body: bytes
     ) -> None:
@@ -335,7 +336,7 @@ class Leg:
         if not response.is_success:
             return
         if session:
-            self._described(body, SDP)
+            self.described(body)
         if method in ("INVITE", "UPDATE"):
             self._refreshing.answered(response)
         if method == "INVITE":

@@ -47,6 +47,14 @@ class Carrier(enum.StrEnum):
     UPDATE_FAILURE = "failure of UPDATE"
 
 
+CARRIERS: Final = {
+    "INVITE": (Carrier.INVITE, Carrier.SUCCESS, Carrier.FAILURE),
+    "UPDATE": (Carrier.UPDATE, Carrier.UPDATE_SUCCESS, Carrier.UPDATE_FAILURE),
+    "PRACK": (Carrier.PRACK, Carrier.PRACK_SUCCESS, Carrier.PRACK_FAILURE),
+}
+"""A request, its 2xx and its refusal, by method."""
+
+
 class Meaning(enum.StrEnum):
     """What the description in a message is."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ua.sip.errors import SipError, SipStateError
+from ua.sip.exchange import Exchange
 from ua.sip.invite.offer_answer import Carrier, Meaning
 from ua.sip.invite.rack import RAck
 from ua.sip.invite.reliable_reception import Arrival, ReliableReception
@@ -23,12 +25,17 @@ MakeAnswer = Callable[[Response], bytes | Awaitable[bytes]]
 
 
 class Pracks:
-    """Acknowledges the reliable responses to one INVITE within one dialog."""
+    """Acknowledges the reliable responses to one INVITE within one dialog.
+
+    Attributes:
+        answer: the one of them that held the answer to our offer, None before.
+    """
 
     def __init__(self, stack: Stack, leg: Leg) -> None:
         self._stack = stack
         self._leg = leg
         self._reception = ReliableReception()
+        self.answer: Response | None = None
 
     def take(self, response: Response, make_answer: MakeAnswer | None) -> bool:
         """A 101-199 came. False where it is to be ignored: a repeat, or one that has overtaken another.
@@ -45,6 +52,8 @@ class Pracks:
         else:
             session = session_of(response) is not None
             reading = self._leg.descriptions.received(Carrier.RELIABLE, session=session)
+            if reading.meaning is Meaning.ANSWER:
+                self.answer = response
             self._stack.spawn(self._acknowledge(response, rack, reading.meaning, make_answer))
         return True
 
@@ -75,3 +84,11 @@ async def made(make_answer: MakeAnswer, response: Response) -> bytes:
     """What `make_answer` gives, waited for where it takes its time."""
     result = make_answer(response)
     return await result if inspect.isawaitable(result) else result
+
+
+def with_answer(done: Exchange, early: Response) -> Exchange:
+    """The outcome of an INVITE with the answer that came before it; a failure is left as it is."""
+    if not done.response.is_success or done.response.body:
+        return done
+    headers = done.response.headers.with_rows("content-type", *early.headers.all("content-type"))
+    return replace(done, response=replace(done.response, headers=headers, body=early.body))

@@ -149,7 +149,7 @@ class Reception:
         offer = IncomingOffer(
             self._stack,
             event,
-            descriptions=leg.descriptions,
+            leg=leg,
             on_result=lambda accepted: self._updated(event, accepted),
         )
         self._take_offer(offer, leg.on_update)
@@ -201,7 +201,7 @@ class Reception:
                 invite.reopen(rack)
             return Headers()
 
-        offer = IncomingOffer(self._stack, event, descriptions=self._leg.descriptions, on_result=answered)
+        offer = IncomingOffer(self._stack, event, leg=self._leg, on_result=answered)
         self._take_offer(offer, invite.on_prack_offer)
 
     def _take_offer(self, offer: IncomingOffer, user: Callable[[IncomingOffer], object] | None) -> None:

@@ -9,14 +9,15 @@ from typing import Any
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits: the time that it should have waited has passed at once."""
+    """Never waits: where nothing is to be read, the time that it should have waited has passed at once."""
 
     loop: VirtualLoop
 
     def select(self, timeout: float | None = None) -> Any:
-        if timeout:
+        ready = super().select(0)
+        if timeout and not ready:
             self.loop.passed += timeout
-        return super().select(0)
+        return ready
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

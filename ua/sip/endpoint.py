@@ -167,6 +167,11 @@ class SipEndpoint:
         return dict(self._stack.transport.local)
 
     @property
+    def alive(self) -> Mapping[str, int]:
+        """Transactions, dialogs, timers and tasks that there are, by kind; empty where all is long over."""
+        return self._stack.alive
+
+    @property
     def counters(self) -> Counter[str]:
         """How often what happened: "received", "sent", "refused" ..."""
         return Counter(self._stack.report.counters)

@@ -310,6 +310,7 @@ class TransactionLayer:
         if cancel_key in self._clients:
             return
         invite.cancelled(now)
+        self._drain(key, invite)
         self.request(replace(cancel, headers=cancel.headers.with_added(*headers)), invite.hop, now)
 
     def _stateless(self, request: Request, source: Hop, response: Response) -> None:

@@ -27,6 +27,7 @@ from ua.reception import Reception
 from ua.registration import FEATURES, Registration
 from ua.sip.config import SipConfig
 from ua.sip.digest.credentials import Credentials
+from ua.sip.digest.server import DigestServer
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipParseError
 from ua.sip.events import replaces
@@ -111,6 +112,9 @@ class Phone:
         self._endpoint.session_capabilities = lambda: codec_mapping.capabilities(
             account.codecs, session_id=secrets.randbits(62)
         )
+        self._endpoint.callers.server = self._authenticator()
+        if account.challenge_callers:
+            self._endpoint.callers.challenge(lambda request: request.method == "INVITE")
         await self._endpoint.start()
         return self
 
@@ -237,6 +241,18 @@ class Phone:
         if self._endpoint is None:
             raise RuntimeError("a phone is used as an async context manager")
         return self._endpoint
+
+    def _authenticator(self) -> DigestServer | None:
+        """Knows our own user: who proves to have our password is taken for ourselves."""
+        account = self._account
+        if account.password is None:
+            return None
+        return DigestServer(
+            realm=account.realm or account.domain or self._identity.uri.host,
+            password_of={account.auth_user: account.password}.get,
+            key=secrets.token_bytes(32),
+            algorithms=("SHA-256",) if account.refuse_md5 else ("SHA-256", "MD5"),
+        )
 
     @property
     def _privacy(self) -> Headers:

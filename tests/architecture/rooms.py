@@ -138,6 +138,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "phone",
         "reception",
         "registration",
+        "sip.callers",
         "sip.endpoint",
         "sip.events.notification",
         "sip.events.refer",

@@ -93,6 +93,7 @@ class SipSettings:
         invite_bytes: an INVITE by UDP leaves candidates out to be no longer than this, where it can; one that
             is much longer goes by TCP. 0 leaves out none.
         silence_ms: ms without any response to an INVITE after which a smaller one is tried, 500 to 32000.
+        challenge_callers: true where who calls us must know our user name and password.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
@@ -103,6 +104,7 @@ class SipSettings:
     follow_redirects: bool = True
     invite_bytes: int = 1200
     silence_ms: int = 6000
+    challenge_callers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,7 @@ class Account:
         follow_redirects: true where redirections are followed.
         invite_bytes: most bytes of an INVITE by UDP as long as candidates can be left out, 0 for no limit.
         silence_s: seconds without any response to an INVITE after which a smaller one is tried.
+        challenge_callers: true where callers must know `auth_user` and `password`.
         ice: policy of ICE.
         ice_required: calls without ICE are refused.
         codecs: rtpmap names, best first.
@@ -198,6 +201,7 @@ class Account:
     follow_redirects: bool = True
     invite_bytes: int = 1200
     silence_s: float = 6.0
+    challenge_callers: bool = False
     ice: IceConfig = field(default_factory=IceConfig)
     ice_required: bool = False
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
@@ -307,6 +311,11 @@ def account_from(
         PASSWORD_VARIABLE,
         environ,
     )
+    if settings.sip.challenge_callers and password is None:
+        raise ConfigurationError(
+            "sip.challenge_callers: there is no password that callers could know",
+            hint="set password_file or password_env in [account]",
+        )
     host, port = split_listen(settings.sip.listen)
     port_suffix = "" if parts.port is None else f":{parts.port}"
     registrar_host = f"[{parts.host}]" if ":" in parts.host else parts.host
@@ -337,6 +346,7 @@ def account_from(
         follow_redirects=settings.sip.follow_redirects,
         invite_bytes=settings.sip.invite_bytes,
         silence_s=settings.sip.silence_ms / 1000,
+        challenge_callers=settings.sip.challenge_callers,
         ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
         ice_required=settings.ice.required,
         codecs=settings.media.codecs,

@@ -70,6 +70,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ice.types import TransportAddress
+from ua.sip.callers import Callers
 from ua.sip.config import SipConfig
 from ua.sip.dialog import Dialog, DialogId
 from ua.sip.digest.client import DigestClient
@@ -116,6 +117,7 @@ class SipEndpoint:
             480; may be set.
         session_capabilities: gives the session description for a 200 to OPTIONS (RFC 3264 §9), empty for
             none; may be set.
+        callers: who may send us requests, and proves it.
     """
 
     def __init__(
@@ -147,6 +149,7 @@ class SipEndpoint:
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
         self.availability: Callable[[], int] = lambda: _AVAILABLE
         self.session_capabilities: Callable[[], bytes] = bytes
+        self.callers = Callers(self._stack)
 
     async def start(self) -> None:
         """Bind the sockets; raises SipUnreachable where the address or port is not to be had."""

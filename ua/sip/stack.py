@@ -95,14 +95,8 @@ class Stack:
     @property
     def alive(self) -> dict[str, int]:
         """What there is by kind, kinds without any left out; nothing once all calls are long over."""
-        kinds = {
-            "transactions": len(self.layer),
-            "clients": len(self._clients),
-            "servers": len(self.servers),
-            "dialogs": len(self.dialogs),
-            "timers": len(self.clocks),
-            "tasks": len(self._tasks),
-        }
+        kinds = {"transactions": len(self.layer), "clients": len(self._clients), "servers": len(self.servers)}
+        kinds |= {"dialogs": len(self.dialogs), "timers": len(self.clocks), "tasks": len(self._tasks)}
         return {kind: number for kind, number in kinds.items() if number}
 
     async def close(self) -> None:

@@ -24,10 +24,10 @@ KNOWN = Credentials(username="alice", password="secret")
 
 def guard(bob: Phone) -> None:
     """Ask all who call or transfer."""
-    bob.endpoint.authenticator = DigestServer(
+    bob.endpoint.callers.server = DigestServer(
         realm="home", password_of={"alice": "secret"}.get, key=b"0123456789abcdef"
     )
-    bob.endpoint.challenge_all(lambda request: request.method in ("INVITE", "REFER"))
+    bob.endpoint.callers.challenge(lambda request: request.method in ("INVITE", "REFER"))
 
 
 @pytest.mark.req("DIG-5", "LIM-2", "TXN-23")
@@ -120,19 +120,19 @@ def test_acks_and_cancels_are_not_challenged() -> None:
 @pytest.mark.req("DIG-5")
 async def test_requests_can_be_authenticated_one_by_one() -> None:
     async with phone(allow=("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REFER")) as bob, phone() as alice:
-        assert bob.endpoint.authenticate(make_request("REFER")) is None
-        bob.endpoint.authenticator = DigestServer(
+        assert bob.endpoint.callers.authenticate(make_request("REFER")) is None
+        bob.endpoint.callers.server = DigestServer(
             realm="home", password_of={"alice": "secret"}.get, key=b"0123456789abcdef"
         )
         asking = asyncio.ensure_future(
             alice.endpoint.request("REFER", bob.uri(), from_=ALICE, credentials=(KNOWN,))
         )
         first = await bob.asked.get()
-        verdict = bob.endpoint.authenticate(first.request)
+        verdict = bob.endpoint.callers.authenticate(first.request)
         assert isinstance(verdict, Unproved)
         first.respond(verdict.status, headers=verdict.headers)
         second = await bob.asked.get()
-        proved = bob.endpoint.authenticate(second.request)
+        proved = bob.endpoint.callers.authenticate(second.request)
         assert isinstance(proved, Proved)
         assert proved.username == "alice"
         second.respond(202, headers=proved.headers)

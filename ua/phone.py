@@ -32,6 +32,8 @@ from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipParseError
 from ua.sip.events import replaces
 from ua.sip.events.refer_to import NO_SUBSCRIPTION
+from ua.sip.invite.rack import RELIABLE
+from ua.sip.invite.session_timer import TIMER
 from ua.sip.log import SipLogEntry
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.name_addr import NameAddr
@@ -39,7 +41,20 @@ from ua.sip.syntax.uri import Uri
 from ua.transport_mapping import direct_uri, with_transports
 from ua.watching import ACCEPTED, Package, Watch
 
-METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE")
+METHODS = (
+    "INVITE",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "OPTIONS",
+    "INFO",
+    "PRACK",
+    "UPDATE",
+    "REFER",
+    "NOTIFY",
+    "SUBSCRIBE",
+    "MESSAGE",
+)
 """What we take within and outside calls."""
 
 HIDDEN = NameAddr(uri=Uri.parse(ANONYMOUS_URI), name="Anonymous")
@@ -91,6 +106,8 @@ class Phone:
             features=tuple(name for name, _ in FEATURES),
             allow=METHODS,
             supported=(
+                RELIABLE,
+                TIMER,
                 TRICKLE_ICE,
                 replaces.TAG,
                 NO_SUBSCRIPTION,

@@ -9,7 +9,9 @@ from media.recorder import WavRecorder
 from media.sinks import NullSink, Sink, TeeSink
 from media.sources import EchoSource, SilenceSource, Source, ToneSource, WavSource
 from ua.errors import UsageError
-from ua.plan import Echo, MediaPlan, Silence, Tone, WavFile
+from ua.plan import Echo, MediaPlan, MediaSource, Silence, Tone, WavFile
+
+CHECK = "check the path and its permissions"
 
 
 class Audio(NamedTuple):
@@ -30,25 +32,14 @@ def open_audio(plan: MediaPlan, *, rate: int) -> Audio:
         UsageError: a file cannot be read or written.
     """
     sinks: list[Sink] = []
-    try:
-        match plan.source:
-            case WavFile(path=path):
-                source: Source = WavSource(path, rate)
-            case Tone(hz=hz):
-                source = ToneSource(hz, rate)
-            case Silence():
-                source = SilenceSource()
-            case Echo():
-                source = EchoSource()
-                sinks.append(source)
-            case _:
-                assert_never(plan.source)
-        if plan.record is not None:
+    source = open_source(plan.source, rate=rate)
+    if isinstance(source, EchoSource):
+        sinks.append(source)
+    if plan.record is not None:
+        try:
             sinks.append(WavRecorder(plan.record, rate))
-    except AudioFileError as error:
-        raise UsageError(str(error), hint="check the path and its permissions") from error
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+        except AudioFileError as error:
+            raise UsageError(str(error), hint=CHECK) from error
     match sinks:
         case []:
             return Audio(source, NullSink())
@@ -56,3 +47,23 @@ def open_audio(plan: MediaPlan, *, rate: int) -> Audio:
             return Audio(source, sink)
         case _:
             return Audio(source, TeeSink(*sinks))
+
+
+def open_source(source: MediaSource, *, rate: int) -> Source:
+    """Open what is to be sent, with `rate` samples a second; raises UsageError where that is not possible."""
+    try:
+        match source:
+            case WavFile(path=path):
+                return WavSource(path, rate)
+            case Tone(hz=hz):
+                return ToneSource(hz, rate)
+            case Silence():
+                return SilenceSource()
+            case Echo():
+                return EchoSource()
+            case _:
+                assert_never(source)
+    except AudioFileError as error:
+        raise UsageError(str(error), hint=CHECK) from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error

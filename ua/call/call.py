@@ -8,8 +8,10 @@ from typing import Literal
 
 from media.statistics import MediaStatistics
 from ua import clock
+from ua.call import hold
 from ua.call.dtmf import InfoKeys
 from ua.call.gathering import EarlyGathering
+from ua.call.hold import Hold, HoldRefused
 from ua.call.info import InfoRequests
 from ua.call.media_leg import MediaLeg
 from ua.call.offers import Offers
@@ -19,7 +21,7 @@ from ua.call.surroundings import CallSurroundings
 from ua.call.transfer import TransferResult, attended_target, blind_target, transfer
 from ua.call.waiting import first, pause
 from ua.errors import Interrupted, NoMediaPath, UaError, UsageError
-from ua.plan import MediaPlan
+from ua.plan import MediaPlan, MediaSource, Silence
 from ua.results import CallResult
 from ua.sip.dialog import Dialog
 from ua.sip.events.dtmf import Digit
@@ -110,6 +112,41 @@ class Call:
         leg = self._standing_leg()
         self._keys = self._keys or InfoKeys(leg)
         await self._keys.press(digits)
+
+    @property
+    def hold_state(self) -> Hold:
+        """Who holds whom."""
+        return Hold.NONE if self._media is None else self._media.descriptions.hold
+
+    async def hold(self, music: MediaSource | None = None) -> None:
+        """Put the other side on hold: it hears `music` (silence where None), we hear nothing.
+
+        Raises:
+            UsageError: the call does not stand, or a file cannot be used.
+            HoldRefused: the other side does not take it; everything is as before.
+        """
+        media, offers = self._standing()
+        usual = media.descriptions.usual
+        media.play(Silence() if music is None else music)
+        problem = await offers.ask(hold.holding(usual))
+        if problem:
+            if not media.descriptions.hold.by_us:
+                media.play(None)
+            raise HoldRefused(f"the call was not put on hold: {problem}")
+
+    async def resume(self) -> None:
+        """End our hold; that of the other side stays. Raises as `hold` does."""
+        media, offers = self._standing()
+        problem = await offers.ask(media.descriptions.usual)
+        if problem:
+            raise HoldRefused(f"the hold was not ended: {problem}")
+        media.play(None)
+
+    def _standing(self) -> tuple[MediaLeg, Offers]:
+        self._standing_leg()
+        if self._media is None or self._offers is None:
+            raise UsageError("the call has no media")
+        return self._media, self._offers
 
     def on_end(self, forget: Callable[[Call], None]) -> None:
         """Call `forget` with this call once it is over."""
@@ -279,6 +316,9 @@ class Call:
                 on_digit=self._pressed,
                 others=lambda request: self._around.on_request(self, leg, request),
             ).receive
+            leg.on_update = self._offers.receive_update
+            leg.current_offer = self._offers.refresh
+            leg.on_refreshed = self._offers.refreshed
         leg.ended.add_done_callback(self._on_leg_end)
 
     # --- figures ------------------------------------------------------------------------------------------

@@ -16,7 +16,9 @@ from sdp.fragment import read as read_fragment
 from sdp.ice_binding import IceBinding, Paths
 from sdp.negotiated import AudioWish, NegotiatedMedia
 from ua import clock, codec_mapping
+from ua.call import hold
 from ua.call.early_answers import EarlyAnswers
+from ua.call.hold import Hold
 from ua.call.offer_policy import OfferForm
 from ua.call.path_watch import PathWatch
 from ua.call.refusal import Refusal
@@ -41,7 +43,10 @@ class Descriptions:
         watch: whether there is a path.
         wish: what our next description asks for.
         agreed: what was negotiated last, None before.
+        usual: the direction that `wish` has while we do not hold the other side.
+        hold: who holds whom.
         on_agreed: called with each result of an offer and its answer; may be set.
+        on_hold: called when `hold` has changed; may be set.
     """
 
     def __init__(self, binding: IceBinding, *, account: Account, log: EventLog, party: str) -> None:
@@ -54,6 +59,9 @@ class Descriptions:
             ptime_ms=account.ptime_ms,
             ice_required=account.ice_required,
         )
+        self.usual = self.wish.direction
+        self.hold = Hold.NONE
+        self.on_hold: Callable[[Hold], None] | None = None
         self.watch = PathWatch(binding.session)
         self.agreed: NegotiatedMedia | None = None
         self.on_agreed: Callable[[NegotiatedMedia], None] | None = None
@@ -231,6 +239,16 @@ class Descriptions:
         self._sdp.diagnose(negotiated.diagnostics)
         if self.on_agreed is not None:
             self.on_agreed(negotiated)
+        held = hold.read(self.usual, self.wish.direction, negotiated)
+        if held is not self.hold:
+            self.hold = held
+            self.record("hold", state=held)
+            if self.on_hold is not None:
+                self.on_hold(held)
+
+    def ask(self, direction: Direction) -> None:
+        """Wish for this direction in every description from now on (RFC 6337 §5.3)."""
+        self.wish = replace(self.wish, direction=direction)
 
     # --- the path -----------------------------------------------------------------------------------------
 

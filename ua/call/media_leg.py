@@ -18,14 +18,14 @@ from media.statistics import MediaStatistics
 from sdp.negotiated import NegotiatedMedia
 from ua import codec_mapping
 from ua.call import path_figures
-from ua.call.audio import open_audio
+from ua.call.audio import open_audio, open_source
 from ua.call.descriptions import Descriptions
 from ua.call.gathering import EarlyGathering, gather
 from ua.call.media_start import media_session
 from ua.config.account import Account
 from ua.errors import NoMediaPath, UaError
 from ua.events import EventLog
-from ua.plan import MediaPlan
+from ua.plan import MediaPlan, MediaSource
 from ua.results import IceSummary, PathChange
 
 
@@ -128,6 +128,20 @@ class MediaLeg:
             self._session.sending = negotiated.direction.sends and not negotiated.held
             self._session.receiving = negotiated.direction.receives
 
+    def play(self, music: MediaSource | None) -> None:
+        """Send this instead of the source of the plan, which waits meanwhile; None goes on with the source.
+
+        Raises:
+            UsageError: a file cannot be used.
+        """
+        session = self._session
+        if session is None:
+            return
+        played = self._audio.source if music is None else open_source(music, rate=self._rate)
+        before, session.source = session.source, played
+        if before is not self._audio.source:
+            before.close()
+
     async def spoken(self) -> None:
         """Return once the WAV file of the plan has been played to its end; never for other sources."""
         source = self._audio.source
@@ -180,6 +194,7 @@ class MediaLeg:
         if self._closed:
             return
         self._closed = True
+        self.play(None)
         if self._session is not None:
             self._engine.remove(self._session)
         else:

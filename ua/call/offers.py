@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from sdp.direction import Direction
 from sdp.errors import ExchangeError
 from ua.call.descriptions import Descriptions
 from ua.call.refusal import Refusal, reject
 from ua.errors import NoMediaPath
 from ua.sip.errors import SipError
 from ua.sip.invite.incoming import IncomingInvite
+from ua.sip.invite.incoming_offer import IncomingOffer
 from ua.sip.invite.leg import Leg
 from ua.sip.syntax.body import session_of
 
@@ -35,6 +37,7 @@ class Offers:
         self._descriptions = descriptions
         self._codecs = codecs
         self._answering: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
 
     # --- the peer's ---------------------------------------------------------------------------------------
 
@@ -72,6 +75,35 @@ class Offers:
             task.cancel()
         await asyncio.gather(*self._answering, return_exceptions=True)
 
+    def receive_update(self, update: IncomingOffer) -> None:
+        """An offer in an UPDATE: answered at once, nobody is asked (RFC 3311 §5.2)."""
+        task = asyncio.ensure_future(self._answer_update(update))
+        self._answering.add(task)
+        task.add_done_callback(self._answered)
+
+    async def _answer_update(self, update: IncomingOffer) -> None:
+        body = await self._descriptions.answer(update.offer)
+        if update.is_answered:
+            self._descriptions.offer_failed()
+        elif isinstance(body, Refusal):
+            update.reject(body.code)
+        elif update.accept(body):
+            self._descriptions.answer_sent()
+
+    def refresh(self) -> bytes:
+        """The description of a session refresh: our own wish, not what the other side forced on us."""
+        try:
+            return self._descriptions.offer()
+        except ExchangeError:
+            return b""  # an offer is on its way, which refreshes too
+
+    def refreshed(self, answer: bytes | None) -> None:
+        """What became of it; where it failed everything stays as it was."""
+        if answer is None:
+            self._descriptions.offer_failed()
+        else:
+            self._accept(answer)
+
     # --- ours ---------------------------------------------------------------------------------------------
 
     async def tell_selection(self) -> None:
@@ -80,6 +112,24 @@ class Offers:
         await self._propose(self._plain_offer, wanted=lambda: descriptions.needs_updated_offer)
         if descriptions.left_ice:
             await self._propose(descriptions.restart_offer, wanted=lambda: descriptions.left_ice)
+
+    async def ask(self, direction: Direction) -> str:
+        """Wish for another direction: hold or resume. Gives why it came to nothing, empty where it did not.
+
+        Where the other side refuses everything stays as it was (RFC 3261 §14.1).
+        """
+        descriptions = self._descriptions
+        before = descriptions.wish.direction
+        if before is direction:
+            return ""
+        descriptions.ask(direction)
+        problem = "the other side is about to change the session"
+        try:
+            problem = await self._propose(self._plain_offer, wanted=lambda: True)
+        finally:
+            if problem:
+                descriptions.ask(before)
+        return problem
 
     async def keep_path(self) -> None:
         """Restart ICE as often as media loses its path; for ever.
@@ -112,6 +162,10 @@ class Offers:
 
         Where both sides offer at once the peer's offer goes first, and ours is made anew (RFC 3261 §14.1).
         """
+        async with self._turn:
+            return await self._propose_in_turn(make, wanted)
+
+    async def _propose_in_turn(self, make: Callable[[], Awaitable[bytes]], wanted: Callable[[], bool]) -> str:
         descriptions, problem = self._descriptions, ""
         for _ in range(OFFER_TRIES):
             if not wanted():

@@ -55,7 +55,7 @@ class Leg:
         on_prack_answer: called with its answer, None where it was refused.
         current_offer: gives the description for a re-INVITE that changes nothing, same version; without it
             `description` is sent again.
-        on_refreshed: called with the answer to such a re-INVITE.
+        on_refreshed: called with the answer to such a re-INVITE, None where it was refused.
         usages: the subscriptions in this dialog; it lives until the last of them has ended too.
     """
 
@@ -73,7 +73,7 @@ class Leg:
         self.make_prack_offer: Callable[[Response], bytes] | None = None
         self.on_prack_answer: Callable[[bytes | None], object] | None = None
         self.current_offer: Callable[[], bytes] | None = None
-        self.on_refreshed: Callable[[bytes], object] | None = None
+        self.on_refreshed: Callable[[bytes | None], object] | None = None
         self._reception = Reception(stack, self)
         self._refreshing = Refreshing(stack, self)
         self._acks = Acks(stack)

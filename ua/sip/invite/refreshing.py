@@ -90,8 +90,11 @@ class Refreshing:
         offer = leg.description if leg.current_offer is None else leg.current_offer()
         if not offer:
             raise SipStateError("there is no description to send again")
-        done = await leg.reinvite(offer)
-        answer = session_of(done.response)
-        if done.response.is_success and answer is not None and leg.on_refreshed is not None:
-            leg.on_refreshed(answer)
+        answer: bytes | None = None
+        try:
+            done = await leg.reinvite(offer)
+            answer = session_of(done.response) if done.response.is_success else None
+        finally:
+            if leg.on_refreshed is not None:
+                leg.on_refreshed(answer)
         return done

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from ua import clock
 from ua.errors import UsageError
 from ua.events import EventLog
 from ua.sip.invite.incoming import IncomingRequest
 from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Response
 
 TEXT: Final = "text/plain"
 _TYPE: Final = "text/plain;charset=UTF-8"
@@ -36,6 +37,11 @@ class MessageOutcome:
     accepted: bool
     status: int
     reason: str
+
+    @classmethod
+    def of(cls, response: Response) -> Self:
+        """The outcome that a final response tells."""
+        return cls(accepted=response.is_success, status=response.status, reason=response.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,7 @@ class Reception:
         """A call that wants the place of another one gets it at once, or is refused (RFC 3891 §3)."""
         if self.endpoint is None:
             raise RuntimeError("a reception without an endpoint")
-        standing, dialog = self.endpoint.standing(replaces)
+        standing, dialog = self.endpoint.subscriptions.standing(replaces)
         if standing is Standing.UNKNOWN and replaces.dialog_id in self._ended:
             standing = Standing.ENDED
         policy = self._around.account.accept_transfers

@@ -73,6 +73,25 @@ class MediaPeer(ScriptedPeer):
         self.send(request)
         return request
 
+    def request_outside(self, uri: str, method: str, *rows: tuple[str, str], body: bytes = b"") -> Request:
+        """Send a request outside dialogs to a phone."""
+        target = Uri.parse(uri)
+        number = next(_NUMBERS)
+        headers = Headers.of(
+            ("Via", self._via()),
+            ("From", f"<sip:peer@example.com>;tag=outside{number}"),
+            ("To", "<sip:bob@example.com>"),
+            ("Call-ID", f"outside-{number}"),
+            ("CSeq", f"1 {method}"),
+            ("Contact", f"<{self.uri}>"),
+            ("Max-Forwards", "70"),
+            *rows,
+        )
+        request = Request(method=method, uri=target, headers=headers, body=body)
+        self.last = (target.host, target.port or 5060)
+        self.send(request)
+        return request
+
     def ask(self, dialog: Dialog, method: str, body: bytes = b"", *rows: tuple[str, str]) -> Request:
         """Send a request inside a dialog."""
         typed = any(name == "Content-Type" for name, _ in rows)

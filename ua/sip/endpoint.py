@@ -76,11 +76,9 @@ from ua.sip.dialog import Dialog, DialogId
 from ua.sip.digest.client import DigestClient
 from ua.sip.digest.credentials import Credentials
 from ua.sip.errors import SipParseError, SipStateError
-from ua.sip.events.event import Event
-from ua.sip.events.replaces import Replaces, Standing
 from ua.sip.events.subscriber import SubscriptionEnded
 from ua.sip.events.subscription import Notification, Subscription
-from ua.sip.events.usages import UsageDialog, Usages
+from ua.sip.events.subscriptions import Subscriptions
 from ua.sip.exchange import Exchange
 from ua.sip.inspection import accepts_session, call_capabilities, capabilities, inspect
 from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
@@ -115,6 +113,7 @@ class SipEndpoint:
     Attributes:
         availability: gives the status that OPTIONS get, as an INVITE would now (RFC 3261 §11.2): 200, 486,
             480; may be set.
+        subscriptions: ours, and the dialogs without calls.
         session_capabilities: gives the session description for a 200 to OPTIONS (RFC 3264 §9), empty for
             none; may be set.
         callers: who may send us requests, and proves it.
@@ -146,7 +145,7 @@ class SipEndpoint:
         self._stack = Stack(
             config, random=random, on_log=on_log or (lambda _: None), on_request=self._receive
         )
-        self._subscriptions: dict[tuple[str, str], Subscription] = {}
+        self.subscriptions = Subscriptions(self._stack)
         self.availability: Callable[[], int] = lambda: _AVAILABLE
         self.session_capabilities: Callable[[], bytes] = bytes
         self.callers = Callers(self._stack)
@@ -273,47 +272,17 @@ class SipEndpoint:
         on_end: Callable[[SubscriptionEnded], object],
         credentials: tuple[Credentials, ...] = (),
     ) -> Subscription:
-        """Subscribe to what `target` does (RFC 6665 §4.1); the subscription refreshes itself until it ends.
-
-        `accept` names the body types that are taken, `expires` the seconds to ask for.
-        """
-        subscription = Subscription(
-            self._stack,
-            self._subscriptions,
-            self.series(target=target, from_=from_),
+        """Subscribe to what `target` does; see `Subscriptions.subscribe`."""
+        series = self.series(target=target, from_=from_)
+        return self.subscriptions.subscribe(
+            package,
+            series,
             self._digest(credentials),
-            event=Event(package=package),
             accept=accept,
             expires=expires,
             on_notify=on_notify,
             on_end=on_end,
         )
-        subscription.start()
-        return subscription
-
-    def open_dialog(
-        self, incoming: IncomingRequest, credentials: tuple[Credentials, ...] = ()
-    ) -> Usages | None:
-        """The dialog that a 2xx to a REFER or SUBSCRIBE outside dialogs makes; None where Contact is bad."""
-        try:
-            dialog = Dialog.of_callee(incoming.request, incoming.to_tag)
-        except SipParseError:
-            return None
-        dialog.confirmed = True
-        return UsageDialog(self._stack, dialog, self._digest(credentials)).usages
-
-    def standing(self, replaces: Replaces) -> tuple[Standing, Dialog | None]:
-        """What stands behind the dialog that a Replaces names (RFC 3891 §3)."""
-        user = self._stack.dialogs.get(replaces.dialog_id)
-        if user is None:
-            return Standing.UNKNOWN, None
-        if not isinstance(user, Leg):
-            return Standing.NO_CALL, None
-        if user.is_over:
-            return Standing.ENDED, user.dialog
-        if user.dialog.confirmed:
-            return Standing.CONFIRMED, user.dialog
-        return (Standing.OUR_EARLY if user.dialog.is_caller else Standing.THEIR_EARLY), user.dialog
 
     def size_of(self, draft: Request) -> int:
         """Bytes of a request outside dialogs, about: Via and credentials are estimated."""
@@ -336,9 +305,7 @@ class SipEndpoint:
             if user is not None:
                 user.receive_request(event)
                 return
-            subscription = self._subscriptions.get((request.call_id, request.to.tag))
-            if subscription is not None and request.method == "NOTIFY":
-                subscription.receive_first(event)
+            if self.subscriptions.receive(event):
                 return
             if request.method in self._config.allow:
                 self._answer(event, 481)

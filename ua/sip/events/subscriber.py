@@ -136,10 +136,10 @@ class Subscriber:
         if not self._implicit:
             self._subscribe(self._asked)
 
-    def refresh(self, now: float) -> None:
+    def refresh(self) -> None:
         """Ask for the whole state now; nothing happens while a SUBSCRIBE is out."""
         if self.phase in (Phase.PENDING, Phase.ACTIVE) and not self._outstanding and not self._unsubscribing:
-            self._refresh_at = now
+            self._subscribe(self._asked)
 
     def unsubscribe(self, now: float) -> None:
         """Ask for the end; the last NOTIFY, or timer N, ends it."""

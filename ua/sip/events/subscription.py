@@ -158,8 +158,8 @@ class Subscription:
 
     def refresh(self) -> None:
         """Ask for the whole state: a part of it was missed."""
-        self._clock.core.refresh(self._stack.now())
-        self._stack.pump()
+        self._clock.core.refresh()
+        self._clock.pump()
 
     def end(self) -> None:
         """Unsubscribe; `on_end` is called once that is settled."""

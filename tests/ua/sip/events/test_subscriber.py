@@ -170,6 +170,20 @@ def test_a_notifier_that_ends_it_at_once_is_not_asked_at_once() -> None:
 
 
 @pytest.mark.req("SUB-1")
+def test_the_state_is_asked_for_when_a_part_was_missed() -> None:
+    subscriber = active()
+    subscriber.refresh()
+    subscriber.refresh()
+    assert subscriber.take_commands() == [SendSubscribe(expires=3600)]
+    subscriber.answered(200, expires=3600, now=5.0)
+    subscriber.unsubscribe(6.0)
+    subscriber.take_commands()
+    subscriber.answered(200, expires=0, now=6.1)
+    subscriber.refresh()
+    assert subscriber.take_commands() == []
+
+
+@pytest.mark.req("SUB-1")
 def test_the_end_that_we_ask_for() -> None:
     subscriber = active()
     subscriber.unsubscribe(10.0)

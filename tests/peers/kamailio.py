@@ -1,4 +1,4 @@
-"""Kamailio as registrar and proxy: digest, location in memory, Record-Route, UDP and TCP."""
+"""Kamailio as registrar and proxy: digest, location in memory, Record-Route; UDP, TCP, TLS, WS and WSS."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import json
 import secrets
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.certificates import Issued
 from tests.peers.namespace import LOOPBACK, Namespace
 from tests.peers.process import PeerError, Program, Programs, free_ports, until
 from tests.peers.registry import find_program
@@ -21,6 +22,17 @@ PASSWORD = "open-sesame"
 """The password of every user."""
 
 _TEMPLATE = Path(__file__).with_suffix(".cfg")
+_TLS = """[server:default]
+method = TLSv1.2+
+verify_certificate = no
+require_certificate = no
+private_key = {}
+certificate = {}
+[client:default]
+method = TLSv1.2+
+verify_certificate = no
+require_certificate = no
+"""
 _ANSWER_S = 5.0
 
 
@@ -31,6 +43,7 @@ class Kamailio:
     Attributes:
         host: address that it listens on.
         port: port for UDP and TCP.
+        ports: those of TLS, WebSockets and WebSockets over TLS; empty without a certificate.
         program: its process.
         control: path of its control socket, reachable from every network namespace.
     """
@@ -39,6 +52,7 @@ class Kamailio:
     port: int
     program: Program
     control: Path
+    ports: Mapping[str, int] = field(default_factory=dict)
 
     def uri(self, user: str) -> str:
         """The address of record of `user`; any name is a user."""
@@ -84,7 +98,11 @@ class Kamailio:
 
 @asynccontextmanager
 async def kamailio(
-    programs: Programs, *, place: Namespace = LOOPBACK, port: int | None = None
+    programs: Programs,
+    *,
+    place: Namespace = LOOPBACK,
+    port: int | None = None,
+    certificate: Issued | None = None,
 ) -> AsyncIterator[Kamailio]:
     """Run a proxy.
 
@@ -92,14 +110,23 @@ async def kamailio(
         programs: of the test.
         place: where it runs and listens.
         port: for UDP and TCP; None takes a free one.
+        certificate: its own; with it TLS, WebSockets (path "/ws") and both together are there too.
     """
     with place.entered():
-        chosen = free_ports(1, place.host)[0] if port is None else port
+        free = free_ports(4, place.host)
+    chosen = free[3] if port is None else port
+    ports = {} if certificate is None else dict(zip(("tls", "ws", "wss"), free[:3], strict=True))
     # The path of a socket has at most about 100 characters: not in the folder of the test.
     with tempfile.TemporaryDirectory(prefix="kamailio-") as name:
         folder = Path(name)
         control = folder / "control"
         values = {"HOST": place.host, "PORT": str(chosen), "PASSWORD": PASSWORD, "SOCKET": str(control)}
+        values["DEFINE"] = ""
+        if certificate is not None:
+            secure = folder / "tls.cfg"
+            secure.write_text(_TLS.format(certificate.key, certificate.certificate), encoding="utf-8")
+            values |= {f"{name.upper()}_PORT": str(number) for name, number in ports.items()}
+            values |= {"DEFINE": "#!define SECURE", "TLS_CONFIG": str(secure)}
         text = _TEMPLATE.read_text(encoding="utf-8")
         for key, value in values.items():
             text = text.replace(f"@{key}@", value)
@@ -111,7 +138,7 @@ async def kamailio(
             [*place.prefix, *command, "-f", str(config), "-Y", name, "-P", str(folder / "pid")],
             cwd=folder,
         )
-        proxy = Kamailio(host=place.host, port=chosen, program=program, control=control)
+        proxy = Kamailio(host=place.host, port=chosen, program=program, control=control, ports=ports)
 
         async def answers() -> bool:
             if program.exit_code is not None:

@@ -56,6 +56,11 @@ def _libnice_answers() -> bool:
         return False
 
 
+def _kamailio_speaks_tls() -> bool:
+    modules = {path.name for path in Path("/usr/lib").glob("*/kamailio/modules/*.so")}
+    return bool(find_program("kamailio")) and {"tls.so", "websocket.so"} <= modules
+
+
 def _pion_builds() -> bool:
     return bool(find_program("go")) and PION_SOURCE.is_dir()
 
@@ -66,6 +71,10 @@ PEERS: dict[str, Peer] = {
     "coturn": Peer(packages=("coturn",), present=_programs("turnserver")),
     "janus": Peer(packages=("janus",), present=_programs("janus")),
     "kamailio": Peer(packages=("kamailio",), present=_programs("kamailio", "kamcmd")),
+    "kamailio-tls": Peer(
+        packages=("kamailio", "kamailio-tls-modules", "kamailio-websocket-modules"),
+        present=_kamailio_speaks_tls,
+    ),
     "libnice": Peer(packages=("gir1.2-nice-0.1", "python3-gi"), present=_libnice_answers),
     "miniupnpd": Peer(packages=("miniupnpd-nftables",), present=_programs("miniupnpd")),
     "netns": Peer(packages=("iproute2", "nftables"), present=_programs("ip", "nft")),

@@ -174,7 +174,7 @@ async def test_music_is_heard_by_who_is_on_hold_and_ice_is_left_alone() -> None:
         await asyncio.gather(call.established(), ringing.established())
         before = call._media
         assert before is not None
-        pairs = before.descriptions.report.selected
+        path = before.ice_summary()
         await call.hold(Tone(hz=880))
         await becomes(ringing, Hold.HELD)
         assert call.hold_state is Hold.HOLDING
@@ -188,7 +188,10 @@ async def test_music_is_heard_by_who_is_on_hold_and_ice_is_left_alone() -> None:
         await call.resume()
         await becomes(ringing, Hold.NONE)
         await until(lambda: ringing.statistics is not None and ringing.statistics.sent.packets > sent + 5)
-        assert before.descriptions.report.selected == pairs
+        after = before.ice_summary()
+        assert path is not None
+        assert after is not None
+        assert (after.local, after.remote) == (path.local, path.remote)
         call.hang_up()
         results = await asyncio.gather(call.ended(), ringing.ended())
     assert [each.result for each in results] == [ResultCode.OK, ResultCode.OK]

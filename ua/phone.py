@@ -224,7 +224,7 @@ class Phone:
         response = done.response
         if response.status in (401, 407):
             raise refused_credentials(response, done.auth_problem, wanted=not self._credentials)
-        return MessageOutcome(accepted=response.is_success, status=response.status, reason=response.reason)
+        return MessageOutcome.of(response)
 
     def messages(self) -> AsyncIterator[TextMessage]:
         """The short messages that arrive. Until this is iterated, senders hear that nobody is here."""

@@ -143,6 +143,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "sip.events.notification",
         "sip.events.refer",
         "sip.events.subscription",
+        "sip.events.subscriptions",
         "sip.events.usages",
         "sip.exchange",
         "sip.invite.acks",

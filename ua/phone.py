@@ -104,14 +104,15 @@ class Phone:
             user_agent=account.user_agent,
             follow_redirects=account.follow_redirects,
             features=tuple(name for name, _ in FEATURES),
-            allow=METHODS,
+            allow=tuple(each for each in METHODS if each != "PRACK" or account.reliable != "off"),
             supported=(
-                RELIABLE,
+                *(() if account.reliable == "off" else (RELIABLE,)),
                 TIMER,
                 TRICKLE_ICE,
                 replaces.TAG,
                 NO_SUBSCRIPTION,
             ),
+            session_expires=account.session_expires_s,
             info_packages=(TRICKLE_ICE,),
             proxy=None
             if account.proxy is None
@@ -186,7 +187,8 @@ class Phone:
 
     async def place(self, uri: str, plan: MediaPlan) -> OutgoingCall:
         """Call `uri`; the call tells the rest. Raises UsageError where the URI is none."""
-        return await self._call(uri, plan, Headers())
+        required = Headers.of(("Require", RELIABLE)) if self._account.reliable == "require" else Headers()
+        return await self._call(uri, plan, required)
 
     async def _call(self, uri: str, plan: MediaPlan, headers: Headers) -> OutgoingCall:
         target = _target(uri)

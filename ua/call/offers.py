@@ -86,7 +86,7 @@ class Offers:
         if update.is_answered:
             self._descriptions.offer_failed()
         elif isinstance(body, Refusal):
-            update.reject(body.code)
+            reject(update, body, self._codecs)
         elif update.accept(body):
             self._descriptions.answer_sent()
 

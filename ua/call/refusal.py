@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ua import codec_mapping
 from ua.sip.config import ICE_OPTION
 from ua.sip.invite.incoming import IncomingInvite
+from ua.sip.invite.incoming_offer import IncomingOffer
 from ua.sip.syntax.headers import Headers
 
 
@@ -20,11 +21,14 @@ class Refusal:
     reason: str
 
 
-def reject(incoming: IncomingInvite, refusal: Refusal, codecs: Sequence[str]) -> None:
+def reject(incoming: IncomingInvite | IncomingOffer, refusal: Refusal, codecs: Sequence[str]) -> None:
     """Refuse an offer; a 488 tells which codecs we have (RFC 6337 §2.3), a 421 that ICE is missing."""
     body = b""
     headers = Headers.of(("Require", ICE_OPTION)) if refusal.code == 421 else None
     if refusal.code == 488:
         body = codec_mapping.capabilities(codecs, session_id=secrets.randbits(62))
     reason = refusal.reason if refusal.reason.isprintable() else ""
-    incoming.reject(refusal.code, reason, headers=headers, body=body)
+    if isinstance(incoming, IncomingInvite):
+        incoming.reject(refusal.code, reason, headers=headers, body=body)
+    else:
+        incoming.respond(refusal.code, reason, headers=headers, body=body)

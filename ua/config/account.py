@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from ice.config import IceConfig
 from ua.config.ice import STRICT, IceSettings, check_ice, ice_config
+from ua.config.passwords import find_password
 from ua.config.sip_uri import split_listen, split_sip_uri
 from ua.config.tls import (
     TlsSettings,
@@ -25,6 +26,9 @@ from ua.errors import ConfigurationError
 from ua.sip.transport.hop import SipTransport
 from ua.sip.transport.tls.config import TlsConfig
 from ua.sip.transport.websocket.config import WebSocketConfig
+
+ReliablePolicy = Literal["auto", "require", "off"]
+"""Whether provisional responses are made reliable (RFC 3262)."""
 
 TransferPolicy = Literal["never", "ask", "always"]
 """Who may make us call somebody else, or replace a call of ours."""
@@ -90,6 +94,10 @@ class SipSettings:
         accept_transfers: who may make us call somebody else: "ask" leaves it to the program that uses the
             library, and nobody may where it does not listen.
         follow_redirects: true where a 3xx is followed to the addresses that it names.
+        reliable: provisional responses that are acknowledged (RFC 3262): "auto" where the other side can,
+            "require" refuses calls with those who cannot, "off".
+        session_expires_s: seconds after which a call that nobody refreshes ends (RFC 4028), 90 to 86400; 0
+            asks for none.
         invite_bytes: an INVITE by UDP leaves candidates out to be no longer than this, where it can; one that
             is much longer goes by TCP. 0 leaves out none.
         silence_ms: ms without any response to an INVITE after which a smaller one is tried, 500 to 32000.
@@ -102,6 +110,8 @@ class SipSettings:
     user_agent: str = "icephone"
     accept_transfers: TransferPolicy = "ask"
     follow_redirects: bool = True
+    reliable: ReliablePolicy = "auto"
+    session_expires_s: int = 1800
     invite_bytes: int = 1200
     silence_ms: int = 6000
     challenge_callers: bool = False
@@ -166,6 +176,8 @@ class Account:
         user_agent: text of User-Agent, may be empty.
         accept_transfers: who may make us call somebody else, or replace a call of ours.
         follow_redirects: true where redirections are followed.
+        reliable: whether provisional responses are acknowledged (RFC 3262).
+        session_expires_s: seconds of a call without a refresh that we ask for (RFC 4028), 0 for no limit.
         invite_bytes: most bytes of an INVITE by UDP as long as candidates can be left out, 0 for no limit.
         silence_s: seconds without any response to an INVITE after which a smaller one is tried.
         challenge_callers: true where callers must know `auth_user` and `password`.
@@ -199,6 +211,8 @@ class Account:
     user_agent: str = "icephone"
     accept_transfers: TransferPolicy = "ask"
     follow_redirects: bool = True
+    reliable: ReliablePolicy = "auto"
+    session_expires_s: int = 1800
     invite_bytes: int = 1200
     silence_s: float = 6.0
     challenge_callers: bool = False
@@ -242,6 +256,10 @@ def check_settings(settings: Settings) -> None:
     ):
         if not low <= value <= high:
             raise ConfigurationError(f"{key}: {value} is not between {low} and {high}")
+    if settings.sip.session_expires_s and not 90 <= settings.sip.session_expires_s <= 86400:
+        raise ConfigurationError(
+            f"sip.session_expires_s: {settings.sip.session_expires_s} is neither 0 nor between 90 and 86400"
+        )
     if settings.sip.invite_bytes and not 600 <= settings.sip.invite_bytes <= 65000:
         raise ConfigurationError(
             f"sip.invite_bytes: {settings.sip.invite_bytes} is neither 0 nor between 600 and 65000"
@@ -277,22 +295,6 @@ def _check(key: str, parse: Callable[[str], object], text: str) -> None:
         raise ConfigurationError(f"{key}: {error}") from None
 
 
-def read_password_file(path: Path) -> str:
-    """First line of `path` without its line end; ConfigurationError where there is none."""
-    try:
-        with path.expanduser().open(encoding="utf-8") as file:
-            password = file.readline().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigurationError(
-            f"the password file {path} cannot be read: {reason}",
-            hint="check the path and its permissions; the first line is the password",
-        ) from error
-    if not password:
-        raise ConfigurationError(f"the password file {path} is empty", hint="its first line is the password")
-    return password
-
-
 def account_from(
     settings: Settings, *, environ: Mapping[str, str], password_file: Path | None = None
 ) -> Account:
@@ -304,7 +306,7 @@ def account_from(
     check_settings(settings)
     account = settings.account
     parts = split_sip_uri(account.uri)
-    password = _password(
+    password = find_password(
         password_file or account.password_file,
         account.password_env,
         "account.password_env",
@@ -344,6 +346,8 @@ def account_from(
         user_agent=settings.sip.user_agent,
         accept_transfers=settings.sip.accept_transfers,
         follow_redirects=settings.sip.follow_redirects,
+        reliable=settings.sip.reliable,
+        session_expires_s=settings.sip.session_expires_s,
         invite_bytes=settings.sip.invite_bytes,
         silence_s=settings.sip.silence_ms / 1000,
         challenge_callers=settings.sip.challenge_callers,
@@ -359,28 +363,11 @@ def _turn_password(ice: IceSettings, environ: Mapping[str, str]) -> str:
     """The password of our account at the TURN servers, empty where there is neither."""
     if not ice.turn or not ice.turn_user:
         return ""
-    key = "ice.turn_password_env"
-    password = _password(ice.turn_password_file, ice.turn_password_env, key, TURN_PASSWORD_VARIABLE, environ)
+    key, default = "ice.turn_password_env", TURN_PASSWORD_VARIABLE
+    password = find_password(ice.turn_password_file, ice.turn_password_env, key, default, environ)
     if not password:
         raise ConfigurationError(
             f"ice.turn_user: there is no password for {ice.turn_user!r}",
             hint=f"set turn_password_file or turn_password_env, or export {TURN_PASSWORD_VARIABLE}",
-        )
-    return password
-
-
-def _password(
-    file: Path | None, variable: str | None, key: str, default: str, environ: Mapping[str, str]
-) -> str | None:
-    """The password in `file`, in `variable` (named by the setting `key`), or in the variable `default`."""
-    if file is not None:
-        return read_password_file(file)
-    if variable is None:
-        return environ.get(default)
-    password = environ.get(variable)
-    if password is None:
-        raise ConfigurationError(
-            f"{key}: the environment has no variable {variable}",
-            hint=f"export {variable}, or name a file instead",
         )
     return password

@@ -69,10 +69,17 @@ class Phone:
         log: takes everything that happens.
         network: where media sockets come from; this host's where None.
         party: our name in the log; the user part of the account's URI where None.
+        engine: the clock of media, where several phones share one; it stays open when the phone is closed.
     """
 
     def __init__(
-        self, account: Account, log: EventLog, *, network: Network | None = None, party: str | None = None
+        self,
+        account: Account,
+        log: EventLog,
+        *,
+        network: Network | None = None,
+        party: str | None = None,
+        engine: MediaEngine | None = None,
     ) -> None:
         self._account = account
         self._log = log
@@ -80,7 +87,8 @@ class Phone:
         self._shown = HIDDEN if account.hides_identity else self._identity
         self._party = party or self._identity.uri.user or "icephone"
         self._network = network or HostNetwork(dscp=account.dscp)
-        self._engine = MediaEngine()
+        self._shares_engine = engine is not None
+        self._engine = engine or MediaEngine()
         self._around = CallSurroundings(
             account=account,
             network=self._network,
@@ -144,9 +152,28 @@ class Phone:
         await asyncio.gather(*(watch.close() for watch in self._watches))
         for registration in self._registrations:
             await registration.close()
-        await self._engine.close()
+        if not self._shares_engine:
+            await self._engine.close()
         if self._endpoint is not None:
             await self._endpoint.close()
+
+    @property
+    def do_not_disturb(self) -> bool:
+        """True where callers are told that we are not available (480)."""
+        return self._reception.do_not_disturb
+
+    @do_not_disturb.setter
+    def do_not_disturb(self, wanted: bool) -> None:
+        self._reception.do_not_disturb = wanted
+
+    @property
+    def auto_plan(self) -> MediaPlan:
+        """The media of calls that are answered without a person."""
+        return self._reception.auto_plan
+
+    @auto_plan.setter
+    def auto_plan(self, plan: MediaPlan) -> None:
+        self._reception.auto_plan = plan
 
     @property
     def addresses(self) -> tuple[str, ...]:

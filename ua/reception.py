@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from ua.call import auto_answer
 from ua.call.call import Call
 from ua.call.incoming import IncomingCall
 from ua.call.replacement import EndedCalls, may_replace
 from ua.call.surroundings import CallSurroundings
 from ua.call.transferred import Place, Transfers
 from ua.messages import Messages
+from ua.plan import MediaPlan
 from ua.sip.dialog import Dialog
+from ua.sip.digest.server import Proved
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipParseError
 from ua.sip.events.notifier import Refusal, judge
@@ -35,6 +38,8 @@ class Reception:
         endpoint: the SIP side of the phone; to be set before anything can come.
         messages: the short messages that come.
         transfers: the calls that others ask us to make.
+        do_not_disturb: nobody may ring.
+        auto_plan: the media of calls that are answered without a person.
     """
 
     def __init__(self, around: CallSurroundings, place: Place) -> None:
@@ -42,6 +47,8 @@ class Reception:
         self.endpoint: SipEndpoint | None = None
         self.messages = Messages(around.log, around.party)
         self.transfers = Transfers(around, place)
+        self.do_not_disturb = around.account.calls.do_not_disturb
+        self.auto_plan = MediaPlan()
         self._calls: set[Call] = set()
         self._ended = EndedCalls()
         self._waiting: asyncio.Queue[IncomingCall] | None = None
@@ -64,9 +71,11 @@ class Reception:
 
     def availability(self) -> int:
         """What an INVITE gets now: 200 rings."""
-        if self._waiting is None:
+        calls = self._around.account.calls
+        if self.do_not_disturb or (self._waiting is None and calls.auto_answer != "always"):
             return 480
-        return 486 if self._waiting.full() else 200
+        full = self._waiting is not None and self._waiting.full()
+        return 486 if full or len(self._calls) >= calls.max_calls else 200
 
     def offered(self, incoming: IncomingInvite) -> None:
         """A call is offered."""
@@ -79,12 +88,28 @@ class Reception:
             self._replace(incoming, replaces)
             return
         status = self.availability()
-        if self._waiting is None or status != 200:
+        wish = auto_answer.asked(incoming.request)
+        policy = self._around.account.calls.auto_answer
+        after_s = auto_answer.granted(wish, policy, proved=self._is_proved(incoming))
+        if status == 200 and auto_answer.refused(wish, after_s):
+            status = 403
+        if status != 200:
             incoming.reject(status)
             return
         call = IncomingCall(self._around, incoming)
         self.keep(call)
-        self._waiting.put_nowait(call)
+        if after_s is not None:
+            call.answer_after(after_s, self.auto_plan)
+        if self._waiting is not None:
+            self._waiting.put_nowait(call)
+
+    def _is_proved(self, incoming: IncomingInvite) -> bool:
+        """True where the caller has proved to know our password."""
+        if self._around.account.challenge_callers:
+            return True  # nobody else gets here
+        if self.endpoint is None or "authorization" not in incoming.request.headers:
+            return False
+        return isinstance(self.endpoint.callers.authenticate(incoming.request), Proved)
 
     def take(self, request: IncomingRequest) -> None:
         """A request outside dialogs."""

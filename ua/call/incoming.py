@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ua import clock
 from ua.call.call import Call
 from ua.call.gathering import EarlyGathering
@@ -53,6 +55,16 @@ class IncomingCall(Call):
         """Answer at once, with the media plan of the call that it replaces."""
         if self._task is None and self._replaces is not None and self._replaces.plan is not None:
             self._begin(self._answer(self._replaces.plan))
+
+    def answer_after(self, seconds: float, plan: MediaPlan) -> None:
+        """Answer without a person, after so many seconds."""
+        timer = asyncio.get_running_loop().call_later(seconds, self._answer_unasked, plan)
+        self.on_end(lambda _: timer.cancel())
+
+    def _answer_unasked(self, plan: MediaPlan) -> None:
+        if self._task is None:
+            self._around.log.record(clock.now(), self._around.party, "call", "auto_answered", call_id=self.id)
+            self._begin(self._answer(plan))
 
     def reject(self, code: int) -> None:
         """Refuse the call with a final response, 300 to 699."""

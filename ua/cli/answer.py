@@ -49,6 +49,7 @@ class AnswerRequest:
     timeout_s: float | None = None
     config: Path | None = None
     password_file: Path | None = None
+    account_name: str | None = None
 
     def plan(self) -> MediaPlan:
         """The media plan of the first call; UsageError where files or options do not fit."""
@@ -90,6 +91,7 @@ async def run_answer(
         stun=request.stun,
         turn=request.turn,
         port_mapping=request.port_mapping,
+        name=request.account_name,
     )
     need_relay(account, request.path)
     if request.register:

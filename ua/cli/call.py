@@ -60,6 +60,7 @@ class CallRequest:
     timeout_s: float = 60.0
     config: Path | None = None
     password_file: Path | None = None
+    account_name: str | None = None
 
     def plan(self) -> MediaPlan:
         """The media plan; UsageError where files or options do not fit."""
@@ -89,6 +90,7 @@ class CallRequest:
             stun=self.stun,
             turn=self.turn,
             port_mapping=self.port_mapping,
+            name=self.account_name,
         )
         need_relay(account, self.path)
         if self.proxy is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from ua.config.account import account_from
+from ua.config.accounts import chosen, names
 from ua.config.file import default_path, find_config, load_settings, to_json, to_toml
 from ua.errors import ConfigurationError, ResultCode
 from ua.results import SCHEMA
@@ -26,9 +27,14 @@ def check(file: Path | None, output: Output) -> ResultCode:
             f"there is no configuration file at {default_path(os.environ)}",
             hint="call and answer work without one; register needs an [account]",
         )
-    account = account_from(load_settings(path), environ=os.environ)
-    secret = "no password" if account.password is None else "password found"
-    output.text(Text(printable(f"{path}: fine, {account.uri}, {secret}")))
+    settings = load_settings(path)
+    accounts = [
+        account_from(chosen(settings, each), environ=os.environ) for each in names(settings) or (None,)
+    ]
+    for account in accounts:
+        secret = "no password" if account.password is None else "password found"
+        output.text(Text(printable(f"{path}: fine, {account.uri}, {secret}")))
+    account = accounts[0]
     output.object(
         {
             "schema": SCHEMA,

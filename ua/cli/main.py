@@ -12,6 +12,7 @@ import typer
 
 from ua.cli.ice import ice_app
 from ua.cli.options import (
+    AccountName,
     ConfigFile,
     For,
     Json,
@@ -144,6 +145,7 @@ def call(
     timeout: CallTimeout = 60.0,
     config: ConfigFile = None,
     password_file: PasswordFile = None,
+    account: AccountName = None,
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -172,6 +174,7 @@ def call(
         timeout_s=timeout,
         config=config,
         password_file=password_file,
+        account_name=account,
     )
     run(output, lambda stop: run_call(request, output, stop, real_phone))
 
@@ -196,6 +199,7 @@ def answer(
     ] = None,
     config: ConfigFile = None,
     password_file: PasswordFile = None,
+    account: AccountName = None,
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -222,6 +226,7 @@ def answer(
         timeout_s=timeout,
         config=config,
         password_file=password_file,
+        account_name=account,
     )
     run(output, lambda stop: run_answer(request, output, stop, real_phone))
 
@@ -238,6 +243,7 @@ def register(
     ] = 32.0,
     config: ConfigFile = None,
     password_file: PasswordFile = None,
+    account: AccountName = None,
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -249,7 +255,12 @@ def register(
 
     output = _output(json, verbose, quiet)
     request = RegisterRequest(
-        watch=watch, proxy=proxy, timeout_s=timeout, config=config, password_file=password_file
+        watch=watch,
+        proxy=proxy,
+        timeout_s=timeout,
+        config=config,
+        password_file=password_file,
+        account_name=account,
     )
     run(output, lambda stop: run_register(request, output, stop, real_phone))
 

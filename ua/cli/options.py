@@ -40,6 +40,14 @@ ConfigFile = Annotated[
         "--config", help="Configuration file (default: $ICEPHONE_CONFIG or the XDG place).", metavar="FILE"
     ),
 ]
+AccountName = Annotated[
+    str | None,
+    typer.Option(
+        "--account",
+        help="Which account of the configuration file: a NAME of [accounts.NAME].",
+        metavar="NAME",
+    ),
+]
 PasswordFile = Annotated[
     Path | None,
     typer.Option("--password-file", help="File whose first line is the password.", metavar="FILE"),

@@ -34,13 +34,14 @@ class RegisterRequest:
     timeout_s: float = 32.0
     config: Path | None = None
     password_file: Path | None = None
+    account_name: str | None = None
 
 
 async def run_register(
     request: RegisterRequest, output: Output, stop: Stop, make_phone: PhoneFactory
 ) -> ResultCode:
     """Register, show what the registrar granted, stay if asked to, remove the registration."""
-    account = load_account(request.config, request.password_file)
+    account = load_account(request.config, request.password_file, name=request.account_name)
     need_account(account, "register")
     if request.proxy is not None:
         account = dataclasses.replace(account, proxy=proxy_uri(request.proxy))

@@ -16,6 +16,7 @@ from rich.text import Text
 from ice.config import PortMappingChoice
 from ua.cli.tables import result_table
 from ua.config.account import Account, Settings, account_from
+from ua.config.accounts import chosen
 from ua.config.file import find_config, load_settings
 from ua.config.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
 from ua.errors import (
@@ -48,12 +49,14 @@ def load_account(
     stun: Sequence[str] = (),
     turn: Sequence[str] = (),
     port_mapping: PortMappingChoice | None = None,
+    name: str | None = None,
 ) -> Account:
-    """The account of the configuration file, with what the command line says on top."""
+    """An account of the configuration file (the first without a `name`), with the command line on top."""
     from ua.cli.options import is_loopback
     from ua.config.sip_uri import split_listen
 
-    settings = with_servers(load_settings(find_config(config, os.environ)), stun, turn)
+    settings = chosen(load_settings(find_config(config, os.environ)), name)
+    settings = with_servers(settings, stun, turn)
     if port_mapping is not None:
         ice = dataclasses.replace(settings.ice, port_mapping=port_mapping)
         settings = dataclasses.replace(settings, ice=ice)

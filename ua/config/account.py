@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from ice.config import IceConfig
+from ua.config.calls import CallsSettings, check_calls
 from ua.config.ice import STRICT, IceSettings, check_ice, ice_config
 from ua.config.passwords import find_password
 from ua.config.sip_uri import split_listen, split_sip_uri
@@ -136,12 +137,17 @@ class MediaSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """A whole configuration file; every section and key may be left out."""
+    """A whole configuration file; every section and key may be left out.
+
+    `[accounts.NAME]` are further accounts with the keys of `[account]`; see `ua.config.accounts`.
+    """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
     account: AccountSettings = AccountSettings()
     sip: SipSettings = SipSettings()
+    accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
+    calls: CallsSettings = field(default_factory=CallsSettings)
     ice: IceSettings = field(default_factory=IceSettings)
     media: MediaSettings = MediaSettings()
     tls: TlsSettings = field(default_factory=TlsSettings)
@@ -181,6 +187,7 @@ class Account:
         invite_bytes: most bytes of an INVITE by UDP as long as candidates can be left out, 0 for no limit.
         silence_s: seconds without any response to an INVITE after which a smaller one is tried.
         challenge_callers: true where callers must know `auth_user` and `password`.
+        calls: which calls we take.
         ice: policy of ICE.
         ice_required: calls without ICE are refused.
         codecs: rtpmap names, best first.
@@ -216,6 +223,7 @@ class Account:
     invite_bytes: int = 1200
     silence_s: float = 6.0
     challenge_callers: bool = False
+    calls: CallsSettings = field(default_factory=CallsSettings)
     ice: IceConfig = field(default_factory=IceConfig)
     ice_required: bool = False
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
@@ -268,6 +276,7 @@ def check_settings(settings: Settings) -> None:
         raise ConfigurationError(f"media.ptime_ms: {settings.media.ptime_ms} is not a multiple of 10")
     if not settings.media.codecs or len(set(settings.media.codecs)) != len(settings.media.codecs):
         raise ConfigurationError("media.codecs: the list is empty or names a codec twice")
+    check_calls(settings.calls)
     check_ice(settings.ice)
     check_tls(settings.tls, settings.websocket)
     _check_security(settings)
@@ -351,6 +360,7 @@ def account_from(
         invite_bytes=settings.sip.invite_bytes,
         silence_s=settings.sip.silence_ms / 1000,
         challenge_callers=settings.sip.challenge_callers,
+        calls=settings.calls,
         ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
         ice_required=settings.ice.required,
         codecs=settings.media.codecs,

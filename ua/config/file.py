@@ -8,11 +8,12 @@ import functools
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ua.config.account import AccountSettings, Settings, check_settings
+from ua.config.accounts import chosen
 from ua.config.ice import IceSettings
 from ua.config.tls import TlsSettings
 from ua.errors import ConfigurationError
@@ -72,15 +73,29 @@ def load_settings(path: Path | None) -> Settings:
         raise ConfigurationError(f"{path} is larger than {MAX_CONFIG_BYTES} bytes")
     try:
         settings = parse_settings(raw)
-        check_settings(settings)
+        _check(settings)
     except ConfigurationError as error:
         raise ConfigurationError(error.what, seen=error.seen or f"in {path}", hint=error.hint) from error
     return dataclasses.replace(
         settings,
         account=_with_paths(settings.account, path.parent, "password_file"),
+        accounts={
+            name: _with_paths(account, path.parent, "password_file")
+            for name, account in settings.accounts.items()
+        },
         ice=_with_paths(settings.ice, path.parent, "turn_password_file", "turn_ca_file"),
         tls=_with_paths(settings.tls, path.parent, "ca_file", "certificate", "key"),
     )
+
+
+def _check(settings: Settings) -> None:
+    check_settings(settings)
+    for name in settings.accounts:
+        try:
+            check_settings(chosen(settings, name))
+        except ConfigurationError as error:
+            what = re.sub(r"^account\b", f"accounts.{name}", error.what)
+            raise ConfigurationError(what, seen=error.seen, hint=error.hint) from error
 
 
 _Section = TypeVar("_Section", AccountSettings, IceSettings, TlsSettings)
@@ -141,7 +156,7 @@ def _keys_at(location: Sequence[int | str]) -> tuple[str, ...]:
     """Names of the keys of the section at `location`."""
     section: Any = Settings()
     for part in location:
-        section = getattr(section, str(part))
+        section = AccountSettings() if isinstance(section, Mapping) else getattr(section, str(part))
     return tuple(field.name for field in dataclasses.fields(section))
 
 
@@ -173,19 +188,28 @@ def _suggestion(key: str, known: Sequence[str]) -> str:
 def to_json(settings: Settings) -> dict[str, Any]:
     """All settings as plain values; a password inside a URI is masked."""
     values = dataclasses.asdict(settings)
-    for section in values.values():
+    accounts = values.pop("accounts")
+    _mask((*values.values(), *accounts.values()))
+    return values | ({"accounts": accounts} if accounts else {})
+
+
+def _mask(sections: Iterable[dict[str, Any]]) -> None:
+    for section in sections:
         for key, value in section.items():
             if isinstance(value, Path):
                 section[key] = str(value)
             elif isinstance(value, str):
                 section[key] = re.sub(r"(?i)^(sips?:[^:@;?]*):[^@]*@", r"\1:***@", value)
-    return values
 
 
 def to_toml(settings: Settings) -> str:
     """All settings as TOML that `load_settings` reads again; unset ones are left out."""
     lines: list[str] = []
-    for section, values in to_json(settings).items():
+    sections = to_json(settings)
+    accounts = sections.pop("accounts", {})
+    # A name may be any string; what JSON quotes TOML reads.
+    sections |= {f"accounts.{json.dumps(name)}": values for name, values in accounts.items()}
+    for section, values in sections.items():
         lines.append(f"[{section}]")
         for key, value in values.items():
             if value is not None:

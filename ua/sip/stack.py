@@ -126,6 +126,7 @@ class Stack:
         task = self._loop.create_task(self._contained(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # perhaps it has never begun
 
     # requests of ours
 
@@ -184,8 +185,10 @@ class Stack:
     async def _locate(self, draft: Request) -> tuple[Target, ...]:
         if self.closed:
             raise SipUnreachable("the SIP endpoint is closed")
+        if (known := self.transport.names.target(uri := next_hop(draft))) is not None:
+            return (known,)
         return await self.locator.locate(
-            next_hop(draft),
+            uri,
             transports=self.transport.spoken,
             versions=self.transport.versions,
             new=draft.to.tag is None,
@@ -346,6 +349,7 @@ class Stack:
             if error.answer is not None:
                 self._answer_malformed(error.answer, source)
             return
+        self.transport.names.note(message, source)
         self.layer.receive(message, source, self.now())
         self.pump()
 

@@ -14,6 +14,7 @@ from ua.sip.location.target import Target
 from ua.sip.transport.hop import Hop, SipTransport
 from ua.sip.transport.stream_channel import StreamChannel, bind_tcp
 from ua.sip.transport.udp_channel import UdpChannel, bind_udp, family_of, local_towards
+from ua.sip.transport.websocket.names import WebSocketNames
 from ua.sip.transport.wires import Wires
 
 _BIND_ATTEMPTS: Final = 20
@@ -29,6 +30,7 @@ class TransportLayer:
     Attributes:
         local: bound address and port by transport.
         streams: connections by transport.
+        names: made-up names of WebSocket clients.
         on_pong: told of the answer to a ping; may be set.
     """
 
@@ -50,6 +52,7 @@ class TransportLayer:
         self._udp: UdpChannel | None = None
         self._numbers = itertools.count(1)
         self.streams: dict[SipTransport, StreamChannel] = {}
+        self.names = WebSocketNames()
         self.local: dict[SipTransport, TransportAddress] = {}
         self.on_pong: Callable[[Hop], None] = lambda _: None
 
@@ -167,10 +170,15 @@ class TransportLayer:
             numbers=self._numbers,
             on_message=self._on_message,
             on_fault=self._on_fault,
-            on_connection=self._on_connection,
+            on_connection=self._on_state,
             on_pong=lambda hop: self.on_pong(hop),
         )
         return channel
+
+    def _on_state(self, hop: Hop, state: str, detail: str) -> None:
+        if hop.connection is not None and state not in ("opened", "accepted"):
+            self.names.forget(hop.connection)
+        self._on_connection(hop, state, detail)
 
     async def _listen(self, channel: StreamChannel, bound: socket.socket) -> None:
         name = bound.getsockname()

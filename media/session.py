@@ -115,7 +115,7 @@ class MediaSession:
             codecs=codecs,
             frame_samples=frame_samples,
             config=self._config,
-            refuse=self._refuse,
+            refuse=self.refuse,
             collision=self._on_collision,
             on_event=self._emit,
             reliable=rtp.reliable,
@@ -148,7 +148,7 @@ class MediaSession:
             cname=self._cname,
             config=self._config,
             uniform=lambda: self._draw(4) / (1 << 32),
-            refuse=self._refuse,
+            refuse=self.refuse,
             collision=self._on_collision,
             on_event=self._emit,
             now=now,
@@ -246,7 +246,8 @@ class MediaSession:
         if self._rtcp is not None:
             self._rtcp.receive(packet, now)
 
-    def _refuse(self, reason: str, now: float) -> None:
+    def refuse(self, reason: str, now: float) -> None:
+        """Count a packet that was dropped, here or before it came here."""
         count = self._refused.get(reason, 0)
         self._refused[reason] = count + 1
         if not count:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from ice.config import IceConfig
 from ua.config.ice import TcpCandidates, with_tcp_candidates
+from ua.config.srtp import SrtpChoice
 
 PathChoice = Literal["auto", "udp", "tcp", "relay"]
 """Which way media may take: any, with a head start for UDP; UDP or TCP alone; TURN alone."""
@@ -55,6 +56,7 @@ class MediaPlan:
         tail_s: seconds from the end of the WAV file to hanging up; None does not hang up for it.
         path: ways that media may take.
         tcp_candidates: TCP candidates in the offer of this call; None leaves it to the account.
+        srtp: how media is protected; None leaves it to the account.
     """
 
     source: MediaSource = Silence()
@@ -63,6 +65,7 @@ class MediaPlan:
     tail_s: float | None = None
     path: PathChoice = "auto"
     tcp_candidates: TcpCandidates | None = None
+    srtp: SrtpChoice | None = None
 
     @property
     def pathless_hint(self) -> str:

@@ -51,6 +51,7 @@ _ROWS: tuple[tuple[str, Callable[[CallResult], str]], ...] = (
     ("answered after", lambda r: milliseconds(r.setup_ms)),
     ("first audio after", lambda r: milliseconds(r.media_ms)),
     ("codec", lambda r: r.codec or "-"),
+    ("SRTP", lambda r: r.srtp or "-"),
     ("sent", lambda r: _traffic(r.sent)),
     ("received", lambda r: _traffic(r.received)),
     ("delay", lambda r: f"{milliseconds(r.delay_p50_ms)} median, {milliseconds(r.delay_p99_ms)} p99"),

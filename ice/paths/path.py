@@ -11,6 +11,9 @@ from ice.types import PairView, Transport, TransportAddress
 _DROPPABLE = (PacketKind.RTP, PacketKind.QUIC, PacketKind.TURN_CHANNEL)
 """A short QUIC header may begin like a TURN channel, and between peers there are no channels."""
 
+MOST_EARLY = 50
+"""So many packets of DTLS wait for a receiver."""
+
 PacketReceiver = Callable[[bytes, float], None]
 """Takes one packet and its arrival time in monotonic seconds."""
 
@@ -45,6 +48,7 @@ class SelectedPath:
         self._destination = TransportAddress(host="", port=0)
         self._dropped_before = 0
         self._receiver: PacketReceiver | None = None
+        self._early: list[tuple[bytes, float]] = []
 
     @property
     def reliable(self) -> bool:
@@ -78,8 +82,16 @@ class SelectedPath:
         return False
 
     def set_receiver(self, receiver: PacketReceiver | None) -> None:
-        """Deliver arriving packets to `receiver` from now on; None discards them."""
+        """Deliver arriving packets to `receiver` from now on; None discards them.
+
+        Packets of DTLS that came before there was any receiver have waited for it: the peer may begin its
+        handshake before we know who it is (RFC 8842 §5.2).
+        """
         self._receiver = receiver
+        early, self._early = self._early, []
+        if receiver is not None:
+            for packet, at in early:
+                receiver(packet, at)
 
     # --- for the session ---
 
@@ -107,3 +119,5 @@ class SelectedPath:
         self.received_packets += 1
         if self._receiver is not None:
             self._receiver(packet, now)
+        elif len(self._early) < MOST_EARLY and classify(packet) is PacketKind.DTLS:
+            self._early.append((packet, now))

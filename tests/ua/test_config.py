@@ -57,7 +57,10 @@ def test_values_are_read() -> None:
         ("[account]\nusername = 'x'", "account.username: unknown key; did you mean 'auth_user'?"),
         ("[acount]\nuri = 'x'", "acount: unknown key; did you mean 'account'?"),
         ("[ice]\npacing = 5", "ice.pacing: unknown key; did you mean 'pacing_ms'?"),
-        ("[media]\nzzz = 5", "media.zzz: unknown key; known here: codecs, ptime_ms, dscp"),
+        (
+            "[media]\nzzz = 5",
+            "media.zzz: unknown key; known here: codecs, ptime_ms, dscp, srtp, srtp_over_plain_sip",
+        ),
         ("account = 3", "account: should be a section, written [account]"),
         ("[media]\ncodecs = ['G729']", "media.codecs.0: should be 'PCMU' or 'PCMA', not \"G729\""),
         (

@@ -48,6 +48,7 @@ class Call:
         self._around = around
         self.remote_uri = remote_uri
         self.state = CallState.NEW
+        self._is_protected = False
         self.plan: MediaPlan | None = None
         self.digits = ""
         self.successor: Call | None = None
@@ -260,14 +261,16 @@ class Call:
         """Return when the plan says that we hang up; meanwhile the path is kept."""
         talking = asyncio.ensure_future(_conversation(media, plan))
         keeping = asyncio.ensure_future(pause(None) if self._offers is None else self._offers.keep_path())
+        protecting = asyncio.ensure_future(media.protection.lost())
         try:
-            done, _ = await asyncio.wait({talking, keeping}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({talking, keeping, protecting}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
             talking.cancel()
             keeping.cancel()
-            await asyncio.gather(talking, keeping, return_exceptions=True)
+            protecting.cancel()
+            await asyncio.gather(talking, keeping, protecting, return_exceptions=True)
 
     async def _before_end(self, leg: Leg, work: Awaitable[None]) -> None:
         """Await `work` that media needs; raises Interrupted or NoMediaPath where the call ends first."""
@@ -351,6 +354,8 @@ class Call:
             engine=around.engine,
             log=around.log,
             party=around.party,
+            identity=around.identity,
+            keys_may_be_told=self._is_protected,
             early=early,
         )
         return self._media

@@ -46,6 +46,7 @@ class Descriptions:
         usual: the direction that `wish` has while we do not hold the other side.
         hold: who holds whom.
         on_agreed: called with each result of an offer and its answer; may be set.
+        keys_are_told: the signalling is not encrypted: keys in it are everybody's.
         on_hold: called when `hold` has changed; may be set.
     """
 
@@ -65,6 +66,7 @@ class Descriptions:
         self.watch = PathWatch(binding.session)
         self.agreed: NegotiatedMedia | None = None
         self.on_agreed: Callable[[NegotiatedMedia], None] | None = None
+        self.keys_are_told = False
         self._answered: NegotiatedMedia | None = None
         self._last_report: SessionReport | None = None
         self._unsubscribe = binding.session.subscribe(self._on_ice)

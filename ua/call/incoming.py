@@ -35,6 +35,7 @@ class IncomingCall(Call):
         self._replaces = replaces
         self._times.invited = clock.now()
         self._leg = incoming.leg
+        self._is_protected = incoming.source.secure
         incoming.on_cancel = self._on_cancel
         # RFC 8445 §5.1.1: before anybody is alerted.
         self._early = EarlyGathering(

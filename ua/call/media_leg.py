@@ -7,6 +7,7 @@ This is where the layers meet: `ua.call.descriptions` drives ICE, the path that 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from ice.errors import IceFailed
 from ice.net.network import Network
@@ -15,12 +16,15 @@ from media.engine import MediaEngine
 from media.session import MediaSession
 from media.sources import WavSource
 from media.statistics import MediaStatistics
+from sdp.keying import SdesKeys
 from sdp.negotiated import NegotiatedMedia
 from ua import codec_mapping
-from ua.call import path_figures
+from ua.call import path_figures, protection
 from ua.call.audio import open_audio, open_source
 from ua.call.descriptions import Descriptions
 from ua.call.gathering import EarlyGathering, gather
+from ua.call.identity import DtlsIdentity
+from ua.call.media_protection import MediaProtection
 from ua.call.media_start import media_session
 from ua.config.account import Account
 from ua.errors import NoMediaPath, UaError
@@ -38,13 +42,22 @@ class MediaLeg:
         engine: the clock of all media.
         log: event log.
         party: our name in it.
+        identity: our certificate.
 
     Attributes:
         descriptions: as given.
+        protection: SRTP.
     """
 
     def __init__(
-        self, descriptions: Descriptions, *, plan: MediaPlan, engine: MediaEngine, log: EventLog, party: str
+        self,
+        descriptions: Descriptions,
+        *,
+        plan: MediaPlan,
+        engine: MediaEngine,
+        log: EventLog,
+        party: str,
+        identity: DtlsIdentity,
     ) -> None:
         self.descriptions = descriptions
         self._engine = engine
@@ -53,6 +66,7 @@ class MediaLeg:
         self._rate = codec_mapping.codec_of(descriptions.wish.formats[0]).sample_rate
         self._audio = open_audio(plan, rate=self._rate)
         self._pathless_hint = plan.pathless_hint
+        self.protection = MediaProtection(identity, descriptions.record)
         self._session: MediaSession | None = None
         self._closed = False
         descriptions.on_agreed = self._follow
@@ -68,11 +82,14 @@ class MediaLeg:
         engine: MediaEngine,
         log: EventLog,
         party: str,
+        identity: DtlsIdentity | None = None,
+        keys_may_be_told: bool = False,
         early: EarlyGathering | None = None,
     ) -> MediaLeg:
         """Gather candidates, or take what `early` has, and open the files of the plan.
 
-        `offers` tells whose offer comes first.
+        `offers` tells whose offer comes first, `identity` has our certificate, and `keys_may_be_told` says
+        that nobody on the way reads the descriptions.
 
         Raises:
             NoMediaPath: no local address can be used.
@@ -82,7 +99,15 @@ class MediaLeg:
         gathered = early.take(config) if early else gather(network=network, config=config, offers=offers)
         descriptions = Descriptions(await gathered, account=account, log=log, party=party)
         try:
-            return cls(descriptions, plan=plan, engine=engine, log=log, party=party)
+            identity = identity or DtlsIdentity()
+            keying = protection.policy(
+                plan.srtp or account.srtp,
+                keys_may_be_told=keys_may_be_told or account.srtp_over_plain_sip,
+                fingerprint=identity.fingerprint,
+            )
+            descriptions.wish = replace(descriptions.wish, keying=keying)
+            descriptions.keys_are_told = not keys_may_be_told
+            return cls(descriptions, plan=plan, engine=engine, log=log, party=party, identity=identity)
         except UaError:
             await descriptions.close()
             raise
@@ -103,7 +128,12 @@ class MediaLeg:
             raise NoMediaPath(f"no media path: {error}", hint=self._pathless_hint) from error
         # What a later offer has changed meanwhile counts.
         negotiated = self.descriptions.agreed
-        session = media_session(paths, negotiated, self._audio, log=self._log, party=self._party)
+        over = await self.protection.protect(paths, negotiated.keys)
+        self.descriptions.check_open()
+        negotiated = self.descriptions.agreed
+        self.protection.follow(negotiated.keys)
+        session = media_session(paths, over, negotiated, self._audio, log=self._log, party=self._party)
+        self.protection.on_refused(session.refuse)
         self._session = session
         self.descriptions.record(
             "media",
@@ -111,15 +141,24 @@ class MediaLeg:
             ptime_ms=negotiated.ptime_ms,
             transport=paths.rtp.transport or Transport.UDP,
             ice=negotiated.ice is not None,
+            srtp=self.protection.profile,
             reason=self.why,
         )
-        # RFC 6544 §12: who reads the descriptions can join in.
-        self.descriptions.record("unprotected", reason="neither signalling nor media is encrypted")
+        self._warn(negotiated)
         self._engine.add(session)
 
+    def _warn(self, negotiated: NegotiatedMedia) -> None:
+        """RFC 6544 §12, RFC 4568 §8.3: who reads the descriptions, or the packets, can listen."""
+        if negotiated.keys is None:
+            self.descriptions.record("unprotected", reason="media is not encrypted")
+        elif isinstance(negotiated.keys, SdesKeys) and self.descriptions.keys_are_told:
+            reason = "the keys of media went over signalling that is not encrypted"
+            self.descriptions.record("unprotected", reason=reason)
+
     def _follow(self, negotiated: NegotiatedMedia) -> None:
-        """Another codec, a hold or its end."""
+        """Another codec, a hold or its end, other keys."""
         if self._session is not None:
+            self.protection.follow(negotiated.keys)
             self._session.use_codec(
                 codec_mapping.codec_of(negotiated.format),
                 negotiated.format.payload_type,
@@ -161,6 +200,11 @@ class MediaLeg:
         return None if agreed is None else agreed.format.name
 
     @property
+    def srtp(self) -> str | None:
+        """Name of the SRTP profile, None for plain RTP."""
+        return self.protection.profile
+
+    @property
     def statistics(self) -> MediaStatistics | None:
         """Figures of the media session, None before it began."""
         return None if self._session is None else self._session.statistics
@@ -200,4 +244,5 @@ class MediaLeg:
         else:
             self._audio.source.close()
             self._audio.sink.close()
+        self.protection.close()
         await self.descriptions.close()

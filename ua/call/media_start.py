@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from media.path import PacketPath
 from media.session import MediaSession
 from sdp.ice_binding import Paths
 from sdp.negotiated import NegotiatedMedia
@@ -14,27 +15,38 @@ from ua.events import EventLog
 SHORTEST_MS, LONGEST_MS = 10, 200
 """Packet times that we send with, whatever the peer wishes."""
 
+LONGEST_PROTECTED_MS = 160
+"""The same of SRTP, whose packets `media.srtp.LONGEST_PACKET` limits."""
+
 
 def media_session(
-    paths: Paths, negotiated: NegotiatedMedia, audio: Audio, *, log: EventLog, party: str
+    paths: Paths,
+    over: tuple[PacketPath, PacketPath],
+    negotiated: NegotiatedMedia,
+    audio: Audio,
+    *,
+    log: EventLog,
+    party: str,
 ) -> MediaSession:
     """The RTP of one call, not begun yet.
 
     Args:
-        paths: of RTP and RTCP.
+        paths: of RTP and RTCP, as ICE has found them.
+        over: the same, or protected.
         negotiated: what was agreed.
         audio: what is sent, and where what is heard goes.
         log: takes its events and counters.
         party: our name in it.
     """
-    rtp, rtcp = paths
+    rtp, rtcp = over
+    longest = LONGEST_MS if negotiated.keys is None else LONGEST_PROTECTED_MS
     session = MediaSession(
         rtp=rtp,
         rtcp=rtcp if negotiated.rtcp else None,
         codec=codec_mapping.codec_of(negotiated.format),
         payload_type=negotiated.format.payload_type,
         receive=codec_mapping.receivable(negotiated.formats),
-        ptime_ms=min(max(negotiated.ptime_ms, SHORTEST_MS), LONGEST_MS),
+        ptime_ms=min(max(negotiated.ptime_ms, SHORTEST_MS), longest),
         source=audio.source,
         sink=audio.sink,
         random=secrets.token_bytes,
@@ -44,6 +56,6 @@ def media_session(
         on_counters=lambda counters: log.record_event(party, "media", counters),
         on_event=lambda event: log.record_event(party, "media", event),
     )
-    if rtp.pair is not None:
-        session.path_round_trip_ms = rtp.pair.rtt_ms
+    if paths.rtp.pair is not None:
+        session.path_round_trip_ms = paths.rtp.pair.rtt_ms
     return session

@@ -78,6 +78,7 @@ def make_result(
         duration_ms=times.duration_ms,
         ice=None if media is None else media.ice_summary(),
         codec=None if media is None else media.codec,
+        srtp=None if media is None else media.srtp,
         sent=None if figures is None else traffic(figures.sent),
         received=None if figures is None else traffic(figures.received),
         delay_p50_ms=None if figures is None or figures.delay_ms is None else figures.delay_ms.p50,

@@ -7,6 +7,7 @@ from ua.call import offer_policy
 from ua.call.call import Call
 from ua.call.descriptions import Descriptions
 from ua.call.invites import Invites, is_about_codecs
+from ua.call.protection import is_protected
 from ua.call.state import CallState
 from ua.call.surroundings import CallSurroundings
 from ua.call.waiting import pause
@@ -52,6 +53,7 @@ class OutgoingCall(Call):
             around, endpoint, target=target, from_=from_, credentials=credentials, headers=headers
         )
         self._has_password = bool(credentials)
+        self._is_protected = is_protected(around.account, target)
         self._plan = plan
         self._early: dict[str, bytes] = {}
         self._begin(self._place())

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from sdp.diagnostics import Diagnostic
+from sdp.masking import mask_keys
 from ua import clock
 from ua.events import EventLog
 
@@ -27,7 +28,7 @@ class SdpLog:
     ) -> bytes:
         """A description went out or came in; gives it as a body."""
         body = text.encode() if isinstance(text, str) else text
-        self._record(name, direction=direction, text=body.decode(errors="replace"))
+        self._record(name, direction=direction, text=mask_keys(body.decode(errors="replace")))
         return body
 
     def refused(self, reason: str, *, line: int | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ice.net.network import Network
 from media.engine import MediaEngine
+from ua.call.identity import DtlsIdentity
 from ua.call.offer_policy import PeerMemory
 from ua.config.account import Account
 from ua.events import EventLog
@@ -33,6 +34,7 @@ class CallSurroundings:
         party: our name in it.
         on_request: takes REFER and MESSAGE in calls.
         peers: what is known of those that were called.
+        identity: our certificate for DTLS.
     """
 
     account: Account
@@ -42,3 +44,4 @@ class CallSurroundings:
     party: str
     on_request: CallRequest = lambda _call, _leg, _request: False
     peers: PeerMemory = field(default_factory=PeerMemory)
+    identity: DtlsIdentity = field(default_factory=DtlsIdentity)

@@ -15,6 +15,7 @@ from ua.cli.live import LiveLine
 from ua.cli.options import checked_tone, one_of, readable_wav, writable
 from ua.cli.session import follow, load_account, need_account, need_relay, tell, with_password
 from ua.cli.trace import trace_log
+from ua.config.srtp import SrtpChoice
 from ua.errors import ResultCode, TimedOut, UaError
 from ua.events import EventLog
 from ua.plan import Echo, MediaPlan, MediaSource, PathChoice, Silence, Tone, WavFile
@@ -40,6 +41,7 @@ class AnswerRequest:
     record: Path | None = None
     duration_s: float | None = None
     path: PathChoice = "auto"
+    srtp: SrtpChoice | None = None
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
     port_mapping: PortMappingChoice | None = None
@@ -68,6 +70,7 @@ class AnswerRequest:
             record=None if self.record is None else writable(self.record, "--record"),
             duration_s=self.duration_s,
             path=self.path,
+            srtp=self.srtp,
         )
 
 

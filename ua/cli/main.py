@@ -66,6 +66,12 @@ PathOption = Annotated[
     Literal["auto", "udp", "tcp", "relay"],
     typer.Option(help="Ways that media may take; relay: by TURN alone.", show_default="auto"),
 ]
+SrtpOption = Annotated[
+    Literal["off", "sdes", "dtls", "auto"] | None,
+    typer.Option(
+        help="Protection of media; auto: what the other side offers.", show_default="of the account"
+    ),
+]
 
 
 def _output(json_results: bool, verbose: bool, quiet: bool) -> Output:
@@ -133,6 +139,7 @@ def call(
     record: Record = None,
     duration: For = None,
     path: PathOption = "auto",
+    srtp: SrtpOption = None,
     tcp_candidates: TcpCandidates = None,
     stun: Stun = None,
     turn: Turn = None,
@@ -164,6 +171,7 @@ def call(
         record=record,
         duration_s=duration,
         path=path,
+        srtp=srtp,
         tcp_candidates=tcp_candidates,
         stun=tuple(stun or ()),
         turn=tuple(turn or ()),
@@ -187,6 +195,7 @@ def answer(
     record: Record = None,
     duration: For = None,
     path: PathOption = "auto",
+    srtp: SrtpOption = None,
     stun: Stun = None,
     turn: Turn = None,
     port_mapping: PortMapping = None,
@@ -217,6 +226,7 @@ def answer(
         record=record,
         duration_s=duration,
         path=path,
+        srtp=srtp,
         stun=tuple(stun or ()),
         turn=tuple(turn or ()),
         port_mapping=port_mapping,

@@ -23,6 +23,7 @@ from ua.config.tls import (
     tls_config,
     websocket_config,
 )
+from ua.config.srtp import SrtpChoice
 from ua.errors import ConfigurationError
 from ua.sip.transport.hop import SipTransport
 from ua.sip.transport.tls.config import TlsConfig
@@ -126,6 +127,8 @@ class MediaSettings:
         codecs: what we offer and accept, best first.
         ptime_ms: ms of audio in a packet, 10 to 60 in steps of 10.
         dscp: mark of media and checks for the routers, 0 to 63; 46 is usual for voice, 0 is no mark.
+        srtp: how media is protected.
+        srtp_over_plain_sip: keys in the description go over SIP that is not encrypted, too.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
@@ -133,6 +136,8 @@ class MediaSettings:
     codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
     ptime_ms: int = 20
     dscp: int = 0
+    srtp: SrtpChoice = "auto"
+    srtp_over_plain_sip: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +198,8 @@ class Account:
         codecs: rtpmap names, best first.
         ptime_ms: ms of audio in a packet.
         dscp: mark of media and checks, 0 for none.
+        srtp: how media is protected.
+        srtp_over_plain_sip: SRTP keys go over SIP that is not encrypted, too.
     """
 
     uri: str = ANONYMOUS_URI
@@ -229,6 +236,8 @@ class Account:
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     ptime_ms: int = 20
     dscp: int = 0
+    srtp: SrtpChoice = "auto"
+    srtp_over_plain_sip: bool = False
 
     @property
     def anonymous(self) -> bool:
@@ -366,6 +375,8 @@ def account_from(
         codecs=settings.media.codecs,
         ptime_ms=settings.media.ptime_ms,
         dscp=settings.media.dscp,
+        srtp=settings.media.srtp,
+        srtp_over_plain_sip=settings.media.srtp_over_plain_sip,
     )
 
 

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from sdp.masking import mask_keys
+
 _RESPONSE_RE: Final = re.compile(
     r"(?im)^((?:proxy-)?authorization[ \t]*:(?:[^\r\n]|\r\n[ \t])*?\bresponse[ \t]*=[ \t]*)\"?[^\",\s]*\"?"
 )
-_SDP_KEY_RE: Final = re.compile(r"(?im)^(a=crypto:.*?inline:)\S+")
 _CONTROL_RE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
 
 MAX_LOGGED_BYTES: Final = 8192
@@ -46,5 +47,5 @@ def printable(data: bytes) -> str:
     """A message as text for people: digest responses and SDP keys masked, control characters escaped."""
     text = data[:MAX_LOGGED_BYTES].decode("utf-8", "replace")
     text = _RESPONSE_RE.sub(r"\1***", text)
-    text = _SDP_KEY_RE.sub(r"\1***", text)
+    text = mask_keys(text)
     return _CONTROL_RE.sub(lambda match: f"\\x{ord(match.group()):02x}", text)

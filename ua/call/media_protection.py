@@ -1,0 +1,133 @@
+"""SRTP of one call: keys of the descriptions or of DTLS become protected paths for its media."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ice.paths.path import SelectedPath
+from media.dtls_runner import DtlsRunner
+from media.errors import HandshakeFailed
+from media.path import PacketPath
+from media.secure_path import SecurePath
+from media.srtp import PROFILES, MasterKey, SrtpReceiver, SrtpSender
+from sdp.fingerprint_attr import DtlsRole
+from sdp.keying import DtlsTerms, Keys, SdesKeys
+from sdp.media_paths import Paths
+from ua import clock
+from ua.call.identity import DtlsIdentity
+from ua.errors import NoMediaPath
+
+
+class MediaProtection:
+    """Protects what was agreed to be protected.
+
+    Args:
+        identity: our certificate.
+        record: writes an entry of the call into the log.
+
+    Attributes:
+        profile: name of the SRTP profile in use, None for plain RTP and before there are keys.
+    """
+
+    def __init__(self, identity: DtlsIdentity, record: Callable[..., None]) -> None:
+        self.profile: str | None = None
+        self._identity = identity
+        self._record = record
+        self._paths: list[SecurePath] = []
+        self._runners: list[DtlsRunner] = []
+        self._keys: Keys | None = None
+        self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def protect(self, paths: Paths, keys: Keys | None) -> tuple[PacketPath, PacketPath]:
+        """The paths of RTP and RTCP for media; the same without keys. With DTLS it waits for the handshake.
+
+        Raises:
+            NoMediaPath: the handshake failed, or the peer is not who signalling says.
+        """
+        if keys is None:
+            return paths
+        rtp = self._secure(paths.rtp)
+        rtcp: PacketPath = rtp
+        if isinstance(paths.rtcp, SelectedPath) and paths.rtcp is not paths.rtp:
+            rtcp = self._secure(paths.rtcp)
+        elif paths.rtcp is not paths.rtp:
+            rtcp = paths.rtcp
+        self.follow(keys)
+        try:
+            for runner in self._runners:
+                await runner.completed()
+        except HandshakeFailed as error:
+            raise NoMediaPath(
+                f"media cannot be protected: {error}", hint="somebody on the way may have changed it"
+            ) from error
+        self._told(keys)
+        return rtp, rtcp
+
+    def _secure(self, path: SelectedPath) -> SecurePath:
+        secure = SecurePath(path)
+        self._paths.append(secure)
+        return secure
+
+    def follow(self, keys: Keys | None) -> None:
+        """An exchange came to these keys: the same, others, or those of another association."""
+        before, self._keys = self._keys, keys
+        match keys:
+            case SdesKeys():
+                self._use(keys)
+                if isinstance(before, SdesKeys) and before != keys:
+                    self._told(keys)
+            case DtlsTerms():
+                if not isinstance(before, DtlsTerms) or keys.needs_new_association(before):
+                    self._shake_hands(keys)
+            case None:
+                pass
+
+    def _use(self, keys: SdesKeys) -> None:
+        profile = PROFILES[keys.suite.name]
+        self.profile = profile.name
+        local = MasterKey(profile=profile, material=keys.local)
+        remote = [
+            MasterKey(profile=profile, material=key.material, mki=key.mki or b"") for key in keys.remote
+        ]
+        for path in self._paths:
+            path.use_keys(SrtpSender(local), SrtpReceiver(remote), clock.now())
+
+    def _shake_hands(self, terms: DtlsTerms) -> None:
+        if not self._runners:
+            certificate = self._identity.certificate
+            # Packets of a peer that was quicker than its answer have waited on the path (RFC 8842 §5.2).
+            self._runners = [
+                DtlsRunner(path, certificate, clock=clock.now, on_end=self._end) for path in self._paths
+            ]
+        fingerprints = [(each.hash, each.digest) for each in terms.fingerprints]
+        for runner in self._runners:
+            runner.begin(is_client=terms.role is DtlsRole.CLIENT, fingerprints=fingerprints)
+
+    def _told(self, keys: Keys) -> None:
+        for runner in self._runners:
+            self.profile = None if runner.profile is None else runner.profile.name
+        by = "sdes" if isinstance(keys, SdesKeys) else "dtls"
+        self._record("protected", profile=self.profile, by=by)
+
+    def _end(self, reason: str) -> None:
+        self._record("protection_ended", reason=reason)
+        if not self._lost.done():
+            self._lost.set_result(reason)
+
+    def on_refused(self, refused: Callable[[str, float], None]) -> None:
+        """Tell `refused` of each arriving packet that is dropped."""
+        for path in self._paths:
+            path.on_refused(refused)
+
+    async def lost(self) -> None:
+        """Return never; raises NoMediaPath where the association ends while the call stands."""
+        raise NoMediaPath(f"media is protected no more: {await asyncio.shield(self._lost)}")
+
+    def close(self) -> None:
+        """End the associations and let go of the paths."""
+        for runner in self._runners:
+            runner.close()
+        for path in self._paths:
+            path.close()
+        self._lost.cancel()

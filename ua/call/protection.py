@@ -1,0 +1,53 @@
+"""Which protection of media a call asks for and takes, by the user's choice and the way of its signalling."""
+
+from __future__ import annotations
+
+from sdp.fingerprint_attr import Fingerprint
+from sdp.keying import KeyingPolicy
+from sdp.protocols import Keying
+from ua.config.account import Account
+from ua.config.srtp import SrtpChoice
+from ua.errors import UsageError
+from ua.sip.syntax.uri import Uri
+
+
+def is_protected(account: Account, target: Uri) -> bool:
+    """True where an INVITE of ours to `target` leaves by TLS (RFC 3261 §26.2.2)."""
+    hop = target if account.proxy is None else Uri.parse(account.proxy)
+    if "sips" in (hop.scheme, target.scheme):
+        return True
+    transport = hop.param("transport") or account.transport
+    return transport.lower() in ("tls", "wss")
+
+
+def policy(choice: SrtpChoice, *, keys_may_be_told: bool, fingerprint: Fingerprint) -> KeyingPolicy:
+    """The policy of one call.
+
+    `auto` offers RTP/AVP, as every peer takes it, with keys beside it where the signalling hides them
+    (RFC 8643); it takes whatever the peer offers.
+
+    Args:
+        choice: the user's.
+        keys_may_be_told: the signalling is encrypted, or the user does not mind (RFC 4568 §8.3).
+        fingerprint: of our certificate.
+
+    Raises:
+        UsageError: keys in the description are asked for, and everybody on the way could read them.
+    """
+    match choice:
+        case "off":
+            return KeyingPolicy()
+        case "dtls":
+            return KeyingPolicy(
+                offers=Keying.DTLS, accepts=frozenset({Keying.DTLS}), fingerprints=(fingerprint,)
+            )
+        case "sdes" if not keys_may_be_told:
+            raise UsageError(
+                "SRTP keys would be read by everybody on the way: the signalling is not encrypted",
+                hint="use SIP over TLS, or --srtp dtls; srtp_over_plain_sip = true in [media] does it anyway",
+            )
+        case "sdes":
+            return KeyingPolicy(offers=Keying.SRTP, accepts=frozenset({Keying.SRTP}))
+        case "auto":
+            accepts = {Keying.NONE, Keying.DTLS} | ({Keying.SRTP} if keys_may_be_told else set())
+            return KeyingPolicy(accepts=frozenset(accepts), best_effort=True, fingerprints=(fingerprint,))

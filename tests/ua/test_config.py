@@ -18,11 +18,11 @@ from ua.config.account import (
     AccountSettings,
     MediaSettings,
     Settings,
-    SipSettings,
     account_from,
 )
 from ua.config.file import default_path, find_config, load_settings, parse_settings, to_json, to_toml
 from ua.config.ice import IceSettings
+from ua.config.sip import SipSettings
 from ua.config.sip_uri import split_listen, split_sip_uri
 from ua.errors import ConfigurationError
 

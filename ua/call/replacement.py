@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ua.config.account import TransferPolicy
+from ua.config.sip import TransferPolicy
 from ua.sip.dialog import Dialog, DialogId
 from ua.sip.events.refer_to import referrer
 from ua.sip.syntax.message import Request

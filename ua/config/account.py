@@ -15,6 +15,7 @@ from ice.config import IceConfig
 from ua.config.calls import CallsSettings, check_calls
 from ua.config.ice import STRICT, IceSettings, check_ice, ice_config
 from ua.config.passwords import find_password
+from ua.config.sip import ReliablePolicy, SipSettings, TransferPolicy, check_sip
 from ua.config.sip_uri import split_listen, split_sip_uri
 from ua.config.tls import (
     TlsSettings,
@@ -28,12 +29,6 @@ from ua.errors import ConfigurationError
 from ua.sip.transport.hop import SipTransport
 from ua.sip.transport.tls.config import TlsConfig
 from ua.sip.transport.websocket.config import WebSocketConfig
-
-ReliablePolicy = Literal["auto", "require", "off"]
-"""Whether provisional responses are made reliable (RFC 3262)."""
-
-TransferPolicy = Literal["never", "ask", "always"]
-"""Who may make us call somebody else, or replace a call of ours."""
 
 CodecName = Literal["PCMU", "PCMA"]
 """rtpmap names of the codecs there are."""
@@ -87,39 +82,6 @@ class AccountSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SipSettings:
-    """`[sip]`: our end of the signalling.
-
-    Attributes:
-        listen: "host:port" to receive on; port 0 takes any, host 0.0.0.0 or [::] listens everywhere.
-        user_agent: text of the User-Agent and Server header; empty leaves it out.
-        accept_transfers: who may make us call somebody else: "ask" leaves it to the program that uses the
-            library, and nobody may where it does not listen.
-        follow_redirects: true where a 3xx is followed to the addresses that it names.
-        reliable: provisional responses that are acknowledged (RFC 3262): "auto" where the other side can,
-            "require" refuses calls with those who cannot, "off".
-        session_expires_s: seconds after which a call that nobody refreshes ends (RFC 4028), 90 to 86400; 0
-            asks for none.
-        invite_bytes: an INVITE by UDP leaves candidates out to be no longer than this, where it can; one that
-            is much longer goes by TCP. 0 leaves out none.
-        silence_ms: ms without any response to an INVITE after which a smaller one is tried, 500 to 32000.
-        challenge_callers: true where who calls us must know our user name and password.
-    """
-
-    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
-
-    listen: str = "0.0.0.0:0"
-    user_agent: str = "icephone"
-    accept_transfers: TransferPolicy = "ask"
-    follow_redirects: bool = True
-    reliable: ReliablePolicy = "auto"
-    session_expires_s: int = 1800
-    invite_bytes: int = 1200
-    silence_ms: int = 6000
-    challenge_callers: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaSettings:
     """`[media]`: the audio.
 
@@ -150,7 +112,7 @@ class Settings:
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
     account: AccountSettings = AccountSettings()
-    sip: SipSettings = SipSettings()
+    sip: SipSettings = field(default_factory=SipSettings)
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
     calls: CallsSettings = field(default_factory=CallsSettings)
     ice: IceSettings = field(default_factory=IceSettings)
@@ -264,23 +226,14 @@ def check_settings(settings: Settings) -> None:
         raise ConfigurationError(
             "account.password_env: password_file is set as well", hint="keep one of the two"
         )
-    _check("sip.listen", split_listen, settings.sip.listen)
+    check_sip(settings.sip)
     for key, value, low, high in (
         ("account.expires_s", account.expires_s, 60, 86400),
-        ("sip.silence_ms", settings.sip.silence_ms, 500, 32000),
         ("media.ptime_ms", settings.media.ptime_ms, 10, 60),
         ("media.dscp", settings.media.dscp, 0, 63),
     ):
         if not low <= value <= high:
             raise ConfigurationError(f"{key}: {value} is not between {low} and {high}")
-    if settings.sip.session_expires_s and not 90 <= settings.sip.session_expires_s <= 86400:
-        raise ConfigurationError(
-            f"sip.session_expires_s: {settings.sip.session_expires_s} is neither 0 nor between 90 and 86400"
-        )
-    if settings.sip.invite_bytes and not 600 <= settings.sip.invite_bytes <= 65000:
-        raise ConfigurationError(
-            f"sip.invite_bytes: {settings.sip.invite_bytes} is neither 0 nor between 600 and 65000"
-        )
     if settings.media.ptime_ms % 10:
         raise ConfigurationError(f"media.ptime_ms: {settings.media.ptime_ms} is not a multiple of 10")
     if not settings.media.codecs or len(set(settings.media.codecs)) != len(settings.media.codecs):

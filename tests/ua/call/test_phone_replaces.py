@@ -11,7 +11,7 @@ from tests.ua.call.three_phones import TALK
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account
 from ua.call.state import CallState
-from ua.config.account import TransferPolicy
+from ua.config.sip import TransferPolicy
 from ua.events import EventLog
 from ua.phone import Phone
 from ua.sip.dialog import Dialog

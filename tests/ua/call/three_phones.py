@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from tests.ua.phones import account
 from ua.call.call import Call
 from ua.call.incoming import IncomingCall
-from ua.config.account import TransferPolicy
+from ua.config.sip import TransferPolicy
 from ua.events import EventLog
 from ua.phone import Phone
 from ua.plan import MediaPlan, Tone

@@ -9,7 +9,8 @@ import pytest
 
 from tests.ua.sip.bench import UDP, Bench, make_request
 from tests.ua.sip.phones import ALICE, Phone, ScriptedPeer, phone
-from ua.config.account import Account, Settings, SipSettings, account_from
+from ua.config.account import Account, Settings, account_from
+from ua.config.sip import SipSettings
 from ua.errors import ConfigurationError
 from ua.events import EventLog
 from ua.phone import Phone as WholePhone

@@ -1,0 +1,69 @@
+"""`[sip]` of a configuration file: our end of the signalling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from ua.config.ice import STRICT
+from ua.config.sip_uri import split_listen
+from ua.errors import ConfigurationError
+
+TransferPolicy = Literal["never", "ask", "always"]
+"""Who may make us call somebody else, or replace a call of ours."""
+
+
+ReliablePolicy = Literal["auto", "require", "off"]
+"""Whether provisional responses are made reliable (RFC 3262)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SipSettings:
+    """`[sip]`: our end of the signalling.
+
+    Attributes:
+        listen: "host:port" to receive on; port 0 takes any, host 0.0.0.0 or [::] listens everywhere.
+        user_agent: text of the User-Agent and Server header; empty leaves it out.
+        accept_transfers: who may make us call somebody else: "ask" leaves it to the program that uses the
+            library, and nobody may where it does not listen.
+        follow_redirects: true where a 3xx is followed to the addresses that it names.
+        reliable: provisional responses that are acknowledged (RFC 3262): "auto" where the other side can,
+            "require" refuses calls with those who cannot, "off".
+        session_expires_s: seconds after which a call that nobody refreshes ends (RFC 4028), 90 to 86400; 0
+            asks for none.
+        invite_bytes: an INVITE by UDP leaves candidates out to be no longer than this, where it can; one that
+            is much longer goes by TCP. 0 leaves out none.
+        silence_ms: ms without any response to an INVITE after which a smaller one is tried, 500 to 32000.
+        challenge_callers: true where who calls us must know our user name and password.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
+
+    listen: str = "0.0.0.0:0"
+    user_agent: str = "icephone"
+    accept_transfers: TransferPolicy = "ask"
+    follow_redirects: bool = True
+    reliable: ReliablePolicy = "auto"
+    session_expires_s: int = 1800
+    invite_bytes: int = 1200
+    silence_ms: int = 6000
+    challenge_callers: bool = False
+
+
+def check_sip(sip: SipSettings) -> None:
+    """Check what types cannot say; ConfigurationError names the key."""
+    try:
+        split_listen(sip.listen)
+    except ValueError as error:
+        raise ConfigurationError(f"sip.listen: {error}") from None
+    if not 500 <= sip.silence_ms <= 32000:
+        raise ConfigurationError(f"sip.silence_ms: {sip.silence_ms} is not between 500 and 32000")
+    if sip.invite_bytes and not 600 <= sip.invite_bytes <= 65000:
+        raise ConfigurationError(
+            f"sip.invite_bytes: {sip.invite_bytes} is neither 0 nor between 600 and 65000"
+        )
+    if sip.session_expires_s and not 90 <= sip.session_expires_s <= 86400:
+        raise ConfigurationError(
+            f"sip.session_expires_s: {sip.session_expires_s} is neither 0 nor between 90 and 86400"
+        )

@@ -87,7 +87,7 @@ from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.invite.pracks import MakeAnswer
 from ua.sip.invite.session_timer import SessionTimer
 from ua.sip.log import SipLogEntry
-from ua.sip.security import answer_demands_sips, is_sips
+from ua.sip.security import DOWNGRADED, answer_demands_sips, is_downgraded, is_sips
 from ua.sip.series import RequestSeries
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP
@@ -325,6 +325,8 @@ class SipEndpoint:
             self._on_request(IncomingRequest(self._stack, event))
 
     def _offer(self, event: RequestReceived) -> None:
+        if is_downgraded(event.request):
+            self._stack.report.note(DOWNGRADED)
         try:
             leg = Leg(self._stack, Dialog.of_callee(event.request, event.to_tag), None)
         except SipParseError as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from ice.types import TransportAddress
+from ua.sip.exposure import EXPOSED, exposes_ice
 from ua.sip.log import SipLogEntry, printable
 from ua.sip.transport.hop import Hop, SipTransport
 
@@ -15,7 +16,8 @@ class Reporter:
     """Makes the log entries of one endpoint.
 
     Attributes:
-        counters: how often what happened: "received", "sent", "refused", "internal errors" ...
+        counters: how often what happened: "received", "sent", "refused", "internal errors",
+            "exposed credentials" (of ICE, in the clear, for media that is not encrypted) ...
     """
 
     def __init__(
@@ -34,6 +36,10 @@ class Reporter:
         """A message came or left."""
         self.counters["received" if direction == "in" else "sent"] += 1
         self._entry("message", hop, data, direction=direction)
+        if exposes_ice(data, hop):
+            if not self.counters["exposed credentials"]:
+                self.note(EXPOSED)
+            self.counters["exposed credentials"] += 1
 
     def refused(self, hop: Hop, reason: str, data: bytes = b"") -> None:
         """Something from the network is not acted on."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from ua.sip.errors import SipParseError
 from ua.sip.syntax.message import Request
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.via import Via
+
+DOWNGRADED: Final = "the call is for a sips address and To names a sip one: not all of its way may be secure"
+"""What the user is told of such an INVITE (RFC 3261 §26.4.4)."""
 
 
 def is_sips(uri: Uri) -> bool:
@@ -51,3 +55,8 @@ def came_securely(request: Request) -> bool:
     """True where a request for a sips URI came over TLS: its dialog is secure (RFC 3261 §12.1.1)."""
     via: Via = request.via
     return is_sips(request.uri) and via.transport in ("TLS", "WSS")
+
+
+def is_downgraded(request: Request) -> bool:
+    """True where a sips Request-URI stands beside a sip To: the caller may have asked for less (§26.4.4)."""
+    return is_sips(request.uri) and request.to.uri.scheme == "sip"

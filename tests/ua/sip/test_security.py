@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tests.certificates import Authority
 from tests.ua.sip.bench import make_request
+from tests.ua.sip.phones import ALICE
+from tests.ua.sip.transport.secure import pair, sips
 from ua.sip.config import SipConfig
 from ua.sip.dialog import Dialog, next_hop
+from ua.sip.errors import SipRejected
 from ua.sip.inspection import inspect
-from ua.sip.security import answer_demands_sips, as_sips, came_securely, demands_sips
+from ua.sip.security import (
+    DOWNGRADED,
+    answer_demands_sips,
+    as_sips,
+    came_securely,
+    demands_sips,
+    is_downgraded,
+)
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, make_response
+from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
 
 
@@ -126,3 +139,32 @@ def test_without_tls_a_sips_request_is_refused() -> None:
     assert refusal is not None
     assert refusal[0] == 416
     assert inspect(invite, SipConfig(transports=("udp", "tls"))) is None
+
+
+@pytest.mark.req("UAS-12")
+@pytest.mark.parametrize(
+    ("uri", "to", "downgraded"),
+    [
+        ("sips:bob@example.com", "<sip:bob@example.com>", True),
+        ("sips:bob@example.com", "<sips:bob@example.com>", False),
+        ("sip:bob@example.com", "<sip:bob@example.com>", False),
+        ("sips:bob@example.com", "<tel:+1>", False),
+    ],
+)
+def test_a_possible_downgrade(uri: str, to: str, downgraded: bool) -> None:
+    asked = request(uri)
+    assert is_downgraded(replace(asked, headers=asked.headers.with_rows("to", to))) is downgraded
+
+
+@pytest.mark.req("UAS-12")
+async def test_a_possible_downgrade_is_shown(tmp_path: Path) -> None:
+    async with pair(Authority(tmp_path)) as (alice, bob):
+        for to in ("sips:bob@localhost", "sip:bob@localhost"):
+            call = alice.endpoint.invite(
+                sips(bob), from_=ALICE, to=NameAddr(uri=Uri.parse(to)), body=b"v=0\r\n"
+            )
+            (await bob.offered.get()).reject(486)
+            with pytest.raises(SipRejected):
+                await call.answered()
+            shown = [entry for entry in bob.log if entry.reason == DOWNGRADED]
+            assert len(shown) == (1 if to.startswith("sip:") else 0)

@@ -121,6 +121,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "cli.ice_pair",
         "cli.live",
         "cli.main",
+        "cli.message",
         "cli.options",
         "cli.output",
         "cli.ports",

@@ -12,8 +12,10 @@ from ua.cli.runner import Stop
 from ua.config.account import Account
 from ua.errors import AuthenticationError, UaError
 from ua.events import EventLog
+from ua.messages import MessageOutcome
 from ua.plan import MediaPlan
 from ua.results import CallResult, IceSummary, Traffic
+from ua.watching import Package
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -36,6 +38,9 @@ class Script:
         calls: calls that were made or arrived.
         closed: how many phones were closed.
         waiting: how many calls came to established().
+        message_status: the answer to messages.
+        texts: messages that were sent: URI and text.
+        watched: what was subscribed to: package, URI and seconds.
     """
 
     refuse: UaError | None = None
@@ -61,6 +66,9 @@ class Script:
     calls: list[FakeCall] = dataclasses.field(default_factory=list)
     closed: int = 0
     waiting: int = 0
+    message_status: int = 200
+    texts: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    watched: list[tuple[str, str | None, int]] = dataclasses.field(default_factory=list)
 
     def phone(self, account: Account, log: EventLog) -> FakePhone:
         """The `PhoneFactory`."""
@@ -69,6 +77,8 @@ class Script:
 
 
 class FakeCall:
+    successor: FakeCall | None = None
+
     def __init__(self, script: Script, uri: str, plan: MediaPlan | None, log: EventLog) -> None:
         self.script = script
         self.remote_uri = uri
@@ -149,6 +159,17 @@ class FakePhone:
             raise self._script.fail_at_place
         self._check_password()
         return FakeCall(self._script, uri, plan, self._log)
+
+    async def message(self, uri: str, text: str) -> MessageOutcome:
+        self._check_password()
+        self._script.texts.append((uri, text))
+        if self._script.rings_forever:
+            await asyncio.Event().wait()
+        status = self._script.message_status
+        return MessageOutcome(accepted=status < 300, status=status, reason="said so")
+
+    def subscribe(self, package: Package, uri: str | None = None, *, expires: int = 3600) -> None:
+        self._script.watched.append((package, uri, expires))
 
     def incoming(self) -> AsyncIterator[FakeCall]:
         return self._incoming()

@@ -18,7 +18,7 @@ from ua.call.offers import Offers
 from ua.call.outcome import Times, make_result, one_way
 from ua.call.state import CallState, next_state
 from ua.call.surroundings import CallSurroundings
-from ua.call.transfer import TransferResult, attended_target, blind_target, transfer
+from ua.call.transfer import TransferResult, attended_target, blind_target, put_on_hold, resume, transfer
 from ua.call.waiting import first, pause
 from ua.errors import Interrupted, NoMediaPath, UaError, UsageError
 from ua.messages import MessageOutcome, content_type
@@ -94,7 +94,10 @@ class Call:
         self._hung_up.set()
 
     async def transfer(self, uri: str) -> TransferResult:
-        """Ask the other side to call `uri`; where that works, this call ends. Raises UsageError."""
+        """Ask the other side to call `uri`; where that works, this call ends. Raises UsageError.
+
+        Until that is known the call is held; where it fails the call goes on.
+        """
         return await self._transfer(blind_target(uri))
 
     async def transfer_to(self, other: Call) -> TransferResult:
@@ -104,7 +107,7 @@ class Call:
         a call that the target has not answered cannot be replaced there (RFC 3891 §3).
         """
         if other.state is CallState.ESTABLISHED and other.dialog is not None:
-            return await self._transfer(attended_target(other.dialog))
+            return await self._transfer(attended_target(other.dialog), other)
         other.hang_up()
         await other.ended()
         return await self.transfer(other.remote_uri)
@@ -292,8 +295,9 @@ class Call:
             raise UsageError("the call does not stand")
         return self._leg
 
-    async def _transfer(self, refer_to: ReferTo) -> TransferResult:
+    async def _transfer(self, refer_to: ReferTo, *others: Call) -> TransferResult:
         leg = self._standing_leg()
+        held = await put_on_hold((self, *others))
         result = await transfer(leg, refer_to)
         around = self._around
         around.log.record(
@@ -308,6 +312,8 @@ class Call:
         )
         if result.done:
             self.hang_up()
+        else:
+            await resume(held)
         return result
 
     def _pressed(self, digit: Digit) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ua.errors import CallRejected, UaError, UsageError
 from ua.sip.dialog import Dialog
@@ -14,6 +17,9 @@ from ua.sip.events.replaces import Replaces
 from ua.sip.invite.leg import Leg
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
+
+if TYPE_CHECKING:
+    from ua.call.call import Call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,27 @@ def attended_target(dialog: Dialog) -> ReferTo:
     if not dialog.routes:
         return ReferTo(target=dialog.target.as_request_uri(), replaces=replaces)
     return ReferTo(target=dialog.remote.uri.as_identity(), replaces=replaces, require_replaces=True)
+
+
+async def put_on_hold(calls: Sequence[Call]) -> list[Call]:
+    """Hold the calls that a transfer is about (RFC 5589 §6); gives those that we did not hold before.
+
+    Who refuses to be held is transferred as the call stands.
+    """
+    held: list[Call] = []
+    for call in calls:
+        if not call.hold_state.by_us:
+            with contextlib.suppress(UaError):
+                await call.hold()
+                held.append(call)
+    return held
+
+
+async def resume(calls: Sequence[Call]) -> None:
+    """Go on with the calls of a transfer that has failed; one that is over by now stays over."""
+    for call in calls:
+        with contextlib.suppress(UaError):
+            await call.resume()
 
 
 async def transfer(leg: Leg, refer_to: ReferTo) -> TransferResult:

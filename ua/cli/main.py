@@ -275,6 +275,35 @@ def register(
     run(output, lambda stop: run_register(request, output, stop, real_phone))
 
 
+@app.command()
+def message(
+    uri: Annotated[str, typer.Argument(help="Whom to tell, e.g. sip:bob@example.com.", metavar="URI")],
+    text: Annotated[str, typer.Argument(help="What to tell.", metavar="TEXT")],
+    proxy: Proxy = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            help="Give up after this time.", parser=parse_duration, metavar="TIME", show_default="32s"
+        ),
+    ] = 32.0,
+    config: ConfigFile = None,
+    password_file: PasswordFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> NoReturn:
+    """Send a short text message."""
+    from ua.cli.message import MessageRequest, run_message
+    from ua.cli.ports import real_phone
+    from ua.cli.runner import run
+
+    output = _output(json, verbose, quiet)
+    request = MessageRequest(
+        uri=uri, text=text, proxy=proxy, timeout_s=timeout, config=config, password_file=password_file
+    )
+    run(output, lambda stop: run_message(request, output, stop, real_phone))
+
+
 @config_app.command("check")
 def config_check(config: ConfigFile = None, json: Json = False) -> NoReturn:
     """Read the configuration and say what is wrong with it."""

@@ -8,8 +8,10 @@ from typing import Protocol, Self
 
 from ua.config.account import Account
 from ua.events import EventLog
+from ua.messages import MessageOutcome
 from ua.plan import MediaPlan
 from ua.results import CallResult
+from ua.watching import Package
 
 
 class CallPort(Protocol):
@@ -22,6 +24,10 @@ class CallPort(Protocol):
     @property
     def remote_uri(self) -> str:
         """URI of the other side."""
+
+    @property
+    def successor(self) -> CallPort | None:
+        """The call that took the place of this one, by a transfer or by Replaces; None without."""
 
     async def established(self) -> None:
         """Return once media may flow; raises the UaError that ended the call before that."""
@@ -76,6 +82,12 @@ class PhonePort(Protocol):
 
     async def place(self, uri: str, plan: MediaPlan) -> CallPort:
         """Start a call; raises UaError where not even an INVITE can be sent."""
+
+    async def message(self, uri: str, text: str) -> MessageOutcome:
+        """Send a short message; tells what became of it. Raises UaError where no answer came."""
+
+    def subscribe(self, package: Package, uri: str | None = None, *, expires: int = 3600) -> object:
+        """Watch `uri`, ourselves where None; what is told comes to the log."""
 
     def incoming(self) -> AsyncIterator[IncomingCallPort]:
         """The calls that arrive, ringing."""

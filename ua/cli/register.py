@@ -16,6 +16,7 @@ from ua.config.sip_uri import split_sip_uri
 from ua.errors import ResultCode, TimedOut, UaError
 from ua.events import EventLog
 from ua.results import SCHEMA
+from ua.text import printable
 
 if TYPE_CHECKING:
     from ua.cli.output import Output
@@ -72,6 +73,7 @@ async def run_register(
             _granted(account, registration, output)
             if not request.watch:
                 return ResultCode.OK
+            phone.subscribe("message-summary")
             await stop.first(registration.lost())
             return ResultCode.INTERRUPTED
 
@@ -97,7 +99,10 @@ def _granted(account: Account, registration: RegistrationPort, output: Output) -
 
 
 def _show(entry: LogEntry, output: Output) -> None:
-    """A line for each change of the registration while it is watched."""
+    """A line for each change of the registration, and of the waiting messages, while it is watched."""
+    if (entry.source, entry.name) == ("sip", "subscription"):
+        _show_messages(entry, output)
+        return
     if (entry.source, entry.name) != ("sip", "registration"):
         return
     fields: dict[str, Any] = dict(entry.data)
@@ -105,3 +110,14 @@ def _show(entry: LogEntry, output: Output) -> None:
     details = ", ".join(f"{key} {value}" for key, value in fields.items() if key != "state" and value)
     output.note(f"{state}: {details}" if details else state)
     output.object({"schema": SCHEMA, "event": "registration", **fields})
+
+
+def _show_messages(entry: LogEntry, output: Output) -> None:
+    """What the server says of waiting messages; one that knows nothing of them is no matter."""
+    content = entry.data.get("content")
+    if entry.data.get("state") != "notified" or not isinstance(content, dict):
+        return
+    counts: dict[str, Any] = content.get("counts") or {}
+    told = ", ".join(f"{kind}: {count['new']} new, {count['old']} old" for kind, count in counts.items())
+    output.note(printable(told) if told else f"messages waiting: {'yes' if content['waiting'] else 'no'}")
+    output.object({"schema": SCHEMA, "event": "messages", "waiting": content["waiting"], "counts": counts})

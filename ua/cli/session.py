@@ -138,6 +138,8 @@ def _ask_password(account: Account) -> str:
 async def follow(call: CallPort, stop: Stop, *, timeout_s: float | None) -> tuple[CallResult, UaError | None]:
     """Follow a call to its end: its result, and the error that explains it where it never got media.
 
+    A call that is handed over is followed where it goes.
+
     A signal hangs up. So do `timeout_s` seconds without media. AuthenticationError is raised only where a
     person can be asked for the password.
     """
@@ -164,6 +166,8 @@ async def follow(call: CallPort, stop: Stop, *, timeout_s: float | None) -> tupl
         ended = asyncio.ensure_future(call.ended())
         try:
             if await stop.first(ended):
+                if call.successor is not None:
+                    return await follow(call.successor, stop, timeout_s=timeout_s)
                 return ended.result(), None
         finally:
             ended.cancel()

@@ -10,6 +10,7 @@ from tests.ua.call.three_phones import TALK
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account
 from ua.call.call import Call
+from ua.call.hold import Hold
 from ua.call.state import CallState
 from ua.events import EventLog
 from ua.phone import Phone
@@ -34,6 +35,23 @@ def notify(peer: MediaPeer, dialog: Dialog, event: str, state: str, status: str)
     return peer.ask(dialog, "NOTIFY", body, ("Event", event), ("Subscription-State", state), FRAGMENT)
 
 
+async def next_of(peer: MediaPeer, *methods: str) -> Request:
+    """The next request with one of these methods."""
+    while True:
+        message = await peer.receive()
+        if isinstance(message, Request) and message.method in methods:
+            return message
+
+
+async def asked(peer: MediaPeer) -> Request:
+    """The REFER; the peer refuses to be held before it."""
+    while True:
+        request = await next_of(peer, "INVITE", "REFER")
+        if request.method == "REFER":
+            return request
+        peer.answer(request, 488)
+
+
 async def hang_up(call: Call, peer: MediaPeer) -> None:
     call.hang_up()
     await peer.finish()
@@ -45,7 +63,7 @@ async def test_a_notify_may_come_before_the_202() -> None:
     async with media_peer() as peer, Phone(account("alice"), EventLog()) as phone:
         call, dialog = await called(phone, peer)
         transfer = asyncio.ensure_future(call.transfer("sip:carol@192.0.2.3"))
-        refer = await peer.receive_request("REFER")
+        refer = await asked(peer)
         assert refer.headers.first("refer-to") == "<sip:carol@192.0.2.3>"
         assert refer.headers.first("referred-by") == "<sip:alice@example.com>"
         assert len(refer.contacts) == 1
@@ -59,13 +77,34 @@ async def test_a_notify_may_come_before_the_202() -> None:
         await call.ended()
 
 
+@pytest.mark.req("EXT-4")
+async def test_the_call_is_held_until_the_transfer_is_through() -> None:
+    async with media_peer() as peer, Phone(account("alice"), EventLog()) as phone:
+        call, dialog = await called(phone, peer)
+        transfer = asyncio.ensure_future(call.transfer("sip:carol@192.0.2.3"))
+        for direction in ("sendonly", "sendrecv"):
+            again = await peer.receive_request("INVITE")
+            assert f"a={direction}".encode() in again.body
+            version = 2 if direction == "sendonly" else 3
+            answer = peer.sdp("a=recvonly" if direction == "sendonly" else "a=sendrecv", version=version)
+            peer.answer(again, 200, ("Content-Type", "application/sdp"), body=answer)
+            await peer.receive_request("ACK")
+            if direction == "sendonly":
+                peer.answer(await peer.receive_request("REFER"), 202)
+                notify(peer, dialog, "refer", "terminated;reason=noresource", "486 Busy Here")
+                await peer.receive_response(200)
+        assert (await transfer).status == 486
+        assert call.hold_state is Hold.NONE
+        await hang_up(call, peer)
+
+
 @pytest.mark.req("DLG-12", "REF-2")
 async def test_the_subscription_outlives_the_call() -> None:
     """The peer hangs up before it tells what became of the transfer: the dialog stays for the NOTIFY."""
     async with media_peer() as peer, Phone(account("alice"), EventLog()) as phone:
         call, dialog = await called(phone, peer)
         transfer = asyncio.ensure_future(call.transfer("sip:carol@192.0.2.3"))
-        peer.answer(await peer.receive_request("REFER"), 202)
+        peer.answer(await asked(peer), 202)
         peer.ask(dialog, "BYE")
         await peer.receive_response(200)
         await call.ended()
@@ -85,7 +124,7 @@ async def test_a_refer_that_is_refused_makes_no_subscription() -> None:
     async with media_peer() as peer, Phone(account("alice"), EventLog()) as phone:
         call, dialog = await called(phone, peer)
         transfer = asyncio.ensure_future(call.transfer("sip:carol@192.0.2.3"))
-        peer.answer(await peer.receive_request("REFER"), 405)
+        peer.answer(await asked(peer), 405)
         result = await transfer
         assert (result.done, result.status) == (False, 405)
         notify(peer, dialog, "refer", "terminated", "200 OK")
@@ -100,7 +139,7 @@ async def test_a_second_refer_is_told_apart_by_its_number() -> None:
         call, dialog = await called(phone, peer)
         for number in (1, 2):
             transfer = asyncio.ensure_future(call.transfer(f"sip:carol{number}@192.0.2.3"))
-            refer = await peer.receive_request("REFER")
+            refer = await asked(peer)
             peer.answer(refer, 202)
             event = f"refer;id={refer.cseq.number}"
             notify(peer, dialog, f"refer;id={refer.cseq.number + 7}", "active", "200 OK")
@@ -115,7 +154,7 @@ async def test_a_notify_that_cannot_be_read_is_refused() -> None:
     async with media_peer() as peer, Phone(account("alice"), EventLog()) as phone:
         call, dialog = await called(phone, peer)
         transfer = asyncio.ensure_future(call.transfer("sip:carol@192.0.2.3"))
-        peer.answer(await peer.receive_request("REFER"), 202)
+        peer.answer(await asked(peer), 202)
         state = ("Subscription-State", "active")
         for status, rows, body in (
             (400, [state, FRAGMENT], b"nonsense"),
@@ -159,14 +198,6 @@ async def test_a_refer_that_we_refuse(rows: list[tuple[str, str]], status: int) 
         await hang_up(call, peer)
 
 
-async def next_of(peer: MediaPeer, *methods: str) -> Request:
-    """The next request with one of these methods."""
-    while True:
-        message = await peer.receive()
-        if isinstance(message, Request) and message.method in methods:
-            return message
-
-
 @pytest.mark.req("REF-2", "REF-5", "SUB-2", "EXT-4")
 async def test_the_subscription_of_a_refer_is_refreshed_and_ended() -> None:
     """Ending it does not end the call that it tells of."""
@@ -174,7 +205,7 @@ async def test_the_subscription_of_a_refer_is_refreshed_and_ended() -> None:
     async with media_peer() as peer, Phone(account("alice", accept_transfers="always"), log) as phone:
         call, dialog = await called(phone, peer)
         by = '"Peer" <sip:peer@example.com>;x=1'
-        asked = refer(peer, dialog, ("Refer-To", f"<{peer.uri}>"), ("Referred-By", by))
+        sent = refer(peer, dialog, ("Refer-To", f"<{peer.uri}>"), ("Referred-By", by))
         requests: dict[str, Request] = {}
         while len(requests) < 2:
             request = await next_of(peer, "NOTIFY", "INVITE")
@@ -187,7 +218,7 @@ async def test_the_subscription_of_a_refer_is_refreshed_and_ended() -> None:
         assert first.body == b"SIP/2.0 100 Trying\r\n"
         assert invite.headers.first("referred-by") == by
         peer.answer(invite, 180, tag="new")
-        number = asked.cseq.number
+        number = sent.cseq.number
         peer.ask(dialog, "SUBSCRIBE", b"", ("Event", f"refer;id={number}"), ("Expires", "100"))
         second = await next_of(peer, "NOTIFY")
         assert second.headers.first("subscription-state") == "active;expires=100"

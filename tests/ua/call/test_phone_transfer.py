@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tests.ua.call.three_phones import TALK, three, uri
+from ua.call.hold import Hold
 from ua.call.state import CallState
 from ua.errors import ResultCode, UsageError
 
@@ -19,6 +20,7 @@ async def test_a_blind_transfer() -> None:
         transfer = asyncio.ensure_future(call.transfer(uri(phones.carol)))
         at_carol = await ringing
         assert at_bob.state is CallState.ESTABLISHED, "both calls stand until the new one has an answer"
+        assert (call.hold_state, at_bob.hold_state) == (Hold.HOLDING, Hold.HELD)
         await at_carol.accept(TALK)
         result = await transfer
         assert (result.done, result.status) == (True, 200)
@@ -51,6 +53,7 @@ async def test_a_transfer_that_fails_leaves_the_call() -> None:
         assert (result.done, result.status) == (False, 486)
         assert call.state is CallState.ESTABLISHED
         assert at_bob.state is CallState.ESTABLISHED
+        assert (call.hold_state, at_bob.hold_state) == (Hold.NONE, Hold.NONE)
 
 
 @pytest.mark.req("REF-1")
@@ -107,6 +110,7 @@ async def test_an_attended_transfer() -> None:
         transfer = asyncio.ensure_future(to_bob.transfer_to(to_carol))
         request = await asked
         assert request.replaces
+        assert (to_bob.hold_state, to_carol.hold_state) == (Hold.HOLDING, Hold.HOLDING)
         await request.accept()
         assert (await transfer).done
         for call in (to_bob, to_carol, at_bob, at_carol):

@@ -10,9 +10,11 @@ from ua.sip.dialog import Dialog
 from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipParseError
 from ua.sip.invite.leg import Leg
+from ua.sip.invite.no_media import no_media
 from ua.sip.invite.pracks import MakeAnswer, made
 from ua.sip.sending import Sending
 from ua.sip.stack import Stack
+from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
 
@@ -150,12 +152,20 @@ class Forks:
 
     async def _acknowledge(self, leg: Leg, sent: Request, response: Response, *, wanted: bool) -> None:
         answer = b""
-        make_answer = self._owner.make_answer
-        if wanted and make_answer is not None and leg.descriptions.open is not None:
-            answer = await made(make_answer, response)
+        refused = False
+        offer = session_of(response) if leg.descriptions.open is not None else None
+        if offer is not None:
+            make_answer = self._owner.make_answer
+            if wanted and make_answer is not None:
+                answer = await made(make_answer, response)
+            # An offer in a 2xx cannot be rejected: it is answered, and the call ended (RFC 3261 §13.2.2.4).
+            refused = not answer
+            answer = answer or no_media(offer, session_id=int.from_bytes(self._stack.random(7), "big"))
         await leg.acknowledge(sent, answer)
         if not wanted:
             await leg.bye(reason="cancelled" if self._owner.is_cancelled else "answered elsewhere")
+        elif refused:
+            await leg.bye(reason="the offer is not acceptable")
 
     def _leg(self, response: Response) -> Leg:
         leg = Leg(self._stack, Dialog.of_caller(self._request(), response), self._digest)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ua.sip.errors import SipError, SipStateError
 from ua.sip.exchange import Exchange
+from ua.sip.invite.no_media import no_media
 from ua.sip.invite.offer_answer import Carrier, Meaning
 from ua.sip.invite.rack import RAck
 from ua.sip.invite.reliable_reception import Arrival, ReliableReception
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ua.sip.invite.leg import Leg
 
 MakeAnswer = Callable[[Response], bytes | Awaitable[bytes]]
-"""Gives our answer to the offer in a response."""
+"""Gives our answer to the offer in a response; empty where none of its streams is acceptable."""
 
 
 class Pracks:
@@ -64,6 +65,9 @@ class Pracks:
         body = b""
         if meaning is Meaning.OFFER and make_answer is not None:
             body = await made(make_answer, response)
+            if not body:  # it cannot be rejected either; whoever refuses it gives the call up
+                session_id = int.from_bytes(self._stack.random(7), "big")
+                body = no_media(session_of(response) or b"", session_id=session_id)
         elif meaning is Meaning.ANSWER and leg.make_prack_offer is not None:
             body = leg.make_prack_offer(response)
         if leg.is_over:

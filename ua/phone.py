@@ -24,7 +24,9 @@ from ua.events import EventLog
 from ua.messages import MessageOutcome, TextMessage, check_size, content_type
 from ua.plan import MediaPlan
 from ua.reception import Reception
-from ua.registration import FEATURES, Registration
+from ua.registration.backoff import recovering
+from ua.registration.registration import Registration
+from ua.registration.settings import FEATURES, RegistrationSettings
 from ua.sip.config import SipConfig
 from ua.sip.digest.credentials import Credentials
 from ua.sip.digest.server import DigestServer
@@ -35,6 +37,7 @@ from ua.sip.events.refer_to import NO_SUBSCRIPTION
 from ua.sip.invite.rack import RELIABLE
 from ua.sip.invite.session_timer import TIMER
 from ua.sip.log import SipLogEntry
+from ua.sip.series import RequestSeries
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
@@ -122,9 +125,8 @@ class Phone:
             ),
             session_expires=account.session_expires_s,
             info_packages=(TRICKLE_ICE,),
-            proxy=None
-            if account.proxy is None
-            else _uri(account.proxy, "account.proxy").with_param("lr", None),
+            proxy=self._proxies[0] if self._proxies else None,
+            name_servers=account.ice.name_servers,
         )
         config = with_transports(config, account)
         self._endpoint = SipEndpoint(
@@ -195,16 +197,22 @@ class Phone:
 
     async def register(self, *, expires: int) -> Registration:
         """Register for `expires` seconds and keep it up; raises UaError."""
-        series = self._sip.series(
-            target=_uri(self._account.registrar, "account.registrar"),
-            from_=self._identity,
-            to=self._identity,
-            credentials=self._credentials,
+        account = self._account
+        settings = RegistrationSettings(
+            expires_s=expires,
+            instance=account.registration.instance,
+            keepalive=account.registration.keepalive,
+            keepalive_s=account.registration.keepalive_s,
+            backoff=recovering(account.registration.recovery_s),
+            wants_password=account.password is None,
         )
         registration = Registration(
-            series,
-            expires=expires,
-            wants_password=self._account.password is None,
+            self._sip,
+            self._register_series,
+            proxies=self._proxies,
+            settings=settings,
+            network=self._network,
+            random=secrets.token_bytes,
             log=self._log,
             party=self._party,
         )
@@ -304,6 +312,23 @@ class Phone:
     def _privacy(self) -> Headers:
         """Servers that know who we are keep it to themselves where we hide it (RFC 3325 §9.3)."""
         return Headers.of(("Privacy", "id")) if self._account.hides_identity else Headers()
+
+    @property
+    def _proxies(self) -> tuple[Uri, ...]:
+        """The outbound proxies as loose routes, the preferred one first."""
+        account = self._account
+        texts = () if account.proxy is None else (account.proxy, *account.registration.backup_proxies)
+        return tuple(_uri(text, "account.proxy").with_param("lr", None) for text in texts)
+
+    def _register_series(self, proxy: Uri | None) -> RequestSeries:
+        """The REGISTER requests of one flow; what the registrar says of ways out is not for them."""
+        return self._sip.series(
+            target=_uri(self._account.registrar, "account.registrar"),
+            from_=self._identity,
+            to=self._identity,
+            credentials=self._credentials,
+            routes=() if proxy is None else (NameAddr(uri=proxy),),
+        )
 
     @property
     def _credentials(self) -> tuple[Credentials, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ice.config import PortMappingChoice
 from ua.cli.live import LiveLine
 from ua.cli.options import checked_tone, one_of, readable_wav, writable
-from ua.cli.session import follow, load_account, need_account, need_relay, tell, with_password
+from ua.cli.session import follow, load_account, need_account, need_relay, tell, with_instance, with_password
 from ua.cli.trace import trace_log
 from ua.config.srtp import SrtpChoice
 from ua.errors import ResultCode, TimedOut, UaError
@@ -99,6 +99,7 @@ async def run_answer(
     need_relay(account, request.path)
     if request.register:
         need_account(account, "answer --register")
+        account = with_instance(account)
     log = EventLog()
     stop_trace = trace_log(log, output)
 

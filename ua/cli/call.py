@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from ua.cli.options import (
     target_uri,
     writable,
 )
-from ua.cli.session import follow, load_account, need_relay, tell, with_loopback, with_password
+from ua.cli.session import follow, load_account, need_relay, tell, with_loopback, with_password, with_proxy
 from ua.cli.trace import trace_log
 from ua.config.ice import TcpCandidates
 from ua.config.sip_uri import split_sip_uri
@@ -94,7 +93,7 @@ class CallRequest:
         )
         need_relay(account, self.path)
         if self.proxy is not None:
-            account = dataclasses.replace(account, proxy=proxy_uri(self.proxy))
+            account = with_proxy(account, proxy_uri(self.proxy))
         return account
 
 

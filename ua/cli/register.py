@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ua.cli.options import is_loopback, proxy_uri
-from ua.cli.session import load_account, need_account, with_loopback, with_password
+from ua.cli.session import load_account, need_account, with_instance, with_loopback, with_password, with_proxy
 from ua.cli.trace import trace_log
 from ua.config.sip_uri import split_sip_uri
 from ua.errors import ResultCode, TimedOut, UaError
@@ -44,8 +43,9 @@ async def run_register(
     """Register, show what the registrar granted, stay if asked to, remove the registration."""
     account = load_account(request.config, request.password_file, name=request.account_name)
     need_account(account, "register")
+    account = with_instance(account)
     if request.proxy is not None:
-        account = dataclasses.replace(account, proxy=proxy_uri(request.proxy))
+        account = with_proxy(account, proxy_uri(request.proxy))
     if is_loopback(split_sip_uri(account.proxy or account.registrar).host):
         account = with_loopback(account)
     log = EventLog()

@@ -19,6 +19,7 @@ from ua.config.account import Account, Settings, account_from
 from ua.config.accounts import chosen
 from ua.config.file import find_config, load_settings
 from ua.config.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
+from ua.config.instance import instance_urn, state_path
 from ua.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -100,6 +101,20 @@ def need_relay(account: Account, path: PathChoice) -> None:
 def with_loopback(account: Account) -> Account:
     """`account` with ICE candidates on loopback too: asked for by a loopback address."""
     return dataclasses.replace(account, ice=dataclasses.replace(account.ice, loopback=True))
+
+
+def with_instance(account: Account) -> Account:
+    """`account` with the name of this phone that registrars know it by."""
+    if account.registration.instance:
+        return account
+    named = dataclasses.replace(account.registration, instance=instance_urn(state_path(os.environ)))
+    return dataclasses.replace(account, registration=named)
+
+
+def with_proxy(account: Account, proxy: str) -> Account:
+    """`account` with this outbound proxy alone."""
+    alone = dataclasses.replace(account.registration, backup_proxies=())
+    return dataclasses.replace(account, proxy=proxy, registration=alone)
 
 
 def need_account(account: Account, what: str) -> None:

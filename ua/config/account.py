@@ -15,8 +15,10 @@ from ice.config import IceConfig
 from ua.config.calls import CallsSettings, check_calls
 from ua.config.ice import STRICT, IceSettings, check_ice, ice_config
 from ua.config.passwords import find_password
+from ua.config.registration import RegistrationPolicy, check_registration, proxies_of
 from ua.config.sip import ReliablePolicy, SipSettings, TransferPolicy, check_sip
 from ua.config.sip_uri import split_listen, split_sip_uri
+from ua.config.srtp import SrtpChoice
 from ua.config.tls import (
     TlsSettings,
     WebSocketSettings,
@@ -24,7 +26,6 @@ from ua.config.tls import (
     tls_config,
     websocket_config,
 )
-from ua.config.srtp import SrtpChoice
 from ua.errors import ConfigurationError
 from ua.sip.transport.hop import SipTransport
 from ua.sip.transport.tls.config import TlsConfig
@@ -57,7 +58,9 @@ class AccountSettings:
         realm: the only realm that the password is proved to; None takes those of our own servers.
         refuse_md5: true proves it by SHA-256 and SHA-512-256 only.
         auth_int: true has bodies protected too, where the server offers it.
-        proxy: outbound proxy, "sip:proxy.example.com:5060"; None sends straight to the URI's host.
+        proxy: outbound proxy, "sip:proxy.example.com:5060", or several, to register over all of them at the
+            same time (RFC 5626 §4.2); None sends straight to the URI's host.
+        instance: URN of this phone, "urn:uuid:..."; None takes the one that is kept for this user.
         registrar: where REGISTER goes, "sip:example.com"; None takes the host of `uri`.
         transport: preferred transport of SIP messages; a request too large for UDP goes by TCP anyway
             (RFC 3261 §18.1.1).
@@ -75,8 +78,9 @@ class AccountSettings:
     realm: str | None = None
     refuse_md5: bool = False
     auth_int: bool = False
-    proxy: str | None = None
+    proxy: str | tuple[str, ...] | None = None
     registrar: str | None = None
+    instance: str | None = None
     transport: SipTransport = "udp"
     expires_s: int = 300
 
@@ -135,6 +139,7 @@ class Account:
         refuse_md5: true where MD5 is not used for that.
         auth_int: true where bodies are protected too, if the server offers it.
         proxy: outbound proxy URI or None.
+        registration: over which further proxies, and how it is kept up.
         registrar: registrar URI.
         transport: preferred SIP transport.
         expires_s: seconds a registration shall last.
@@ -173,6 +178,7 @@ class Account:
     refuse_md5: bool = False
     auth_int: bool = False
     proxy: str | None = None
+    registration: RegistrationPolicy = field(default_factory=RegistrationPolicy)
     registrar: str = "sip:anonymous.invalid"
     transport: SipTransport = "udp"
     expires_s: int = 300
@@ -215,7 +221,10 @@ class Account:
 def check_settings(settings: Settings) -> None:
     """Check what types cannot say; ConfigurationError names the key."""
     account = settings.account
-    for name, uri in (("uri", account.uri), ("proxy", account.proxy), ("registrar", account.registrar)):
+    check_registration(account.proxy, account.instance)
+    proxies = [("proxy", uri) for uri in proxies_of(account.proxy)]
+    uris = [("uri", account.uri), *proxies, ("registrar", account.registrar)]
+    for name, uri in uris:
         if uri is not None:
             _check(f"account.{name}", split_sip_uri, uri)
     if split_sip_uri(account.uri).user is None:
@@ -302,7 +311,14 @@ def account_from(
         realm=account.realm,
         refuse_md5=account.refuse_md5,
         auth_int=account.auth_int,
-        proxy=account.proxy,
+        proxy=next(iter(proxies_of(account.proxy)), None),
+        registration=RegistrationPolicy(
+            backup_proxies=proxies_of(account.proxy)[1:],
+            instance=account.instance or "",
+            keepalive=settings.sip.keepalive,
+            keepalive_s=float(settings.sip.keepalive_s),
+            recovery_s=settings.sip.recovery_s,
+        ),
         registrar=account.registrar or f"{scheme}:{registrar_host}{port_suffix}",
         transport=account.transport,
         expires_s=account.expires_s,

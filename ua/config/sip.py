@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal
 from ua.config.ice import STRICT
 from ua.config.sip_uri import split_listen
 from ua.errors import ConfigurationError
+from ua.registration.keepalive_choice import KeepaliveChoice
+from ua.registration.settings import RECOVERY_S
 
 TransferPolicy = Literal["never", "ask", "always"]
 """Who may make us call somebody else, or replace a call of ours."""
@@ -36,6 +38,12 @@ class SipSettings:
             is much longer goes by TCP. 0 leaves out none.
         silence_ms: ms without any response to an INVITE after which a smaller one is tried, 500 to 32000.
         challenge_callers: true where who calls us must know our user name and password.
+        keepalive: when servers get keep-alives: "outbound", where they say that they take them (RFC 5626);
+            "always", because you know that they answer CRLF CRLF over streams and STUN over UDP; "off".
+        keepalive_s: the longest time between two of them in seconds; 0 for what the server says, else 120
+            over streams and 29 over UDP.
+        recovery_s: seconds that the first waits after a failed registration are made of; each is twice as
+            long as the one before, up to half an hour (RFC 5626 §4.5).
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
@@ -49,6 +57,9 @@ class SipSettings:
     invite_bytes: int = 1200
     silence_ms: int = 6000
     challenge_callers: bool = False
+    keepalive: KeepaliveChoice = "outbound"
+    keepalive_s: int = 0
+    recovery_s: float = RECOVERY_S
 
 
 def check_sip(sip: SipSettings) -> None:
@@ -57,6 +68,10 @@ def check_sip(sip: SipSettings) -> None:
         split_listen(sip.listen)
     except ValueError as error:
         raise ConfigurationError(f"sip.listen: {error}") from None
+    if not 0 <= sip.keepalive_s <= 3600:
+        raise ConfigurationError(f"sip.keepalive_s: {sip.keepalive_s} is not between 0 and 3600")
+    if not 0.5 <= sip.recovery_s <= 600:
+        raise ConfigurationError(f"sip.recovery_s: {sip.recovery_s} is not between 0.5 and 600")
     if not 500 <= sip.silence_ms <= 32000:
         raise ConfigurationError(f"sip.silence_ms: {sip.silence_ms} is not between 500 and 32000")
     if sip.invite_bytes and not 600 <= sip.invite_bytes <= 65000:

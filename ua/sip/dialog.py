@@ -203,11 +203,11 @@ def next_hop(request: Request) -> Uri:
     return as_sips(routes[0].uri) if is_sips(request.uri) else routes[0].uri
 
 
-def preset_route(request: Request, proxy: Uri | None) -> Request:
-    """The request with an outbound proxy as preset route set (RFC 3261 §8.1.1.1)."""
-    if proxy is None:
+def preset_route(request: Request, preset: tuple[NameAddr, ...]) -> Request:
+    """The request with a preset route set, e.g. an outbound proxy (RFC 3261 §8.1.1.1)."""
+    if not preset:
         return request
-    uri, routes = route(request.uri, (NameAddr(uri=proxy),))
+    uri, routes = route(request.uri, preset)
     return replace(request, uri=uri, headers=request.headers.with_rows("route", *routes))
 
 

@@ -80,6 +80,7 @@ from ua.sip.events.subscriber import SubscriptionEnded
 from ua.sip.events.subscription import Notification, Subscription
 from ua.sip.events.subscriptions import Subscriptions
 from ua.sip.exchange import Exchange
+from ua.sip.flows import Flows
 from ua.sip.inspection import accepts_session, call_capabilities, capabilities, inspect
 from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
 from ua.sip.invite.leg import Leg
@@ -87,6 +88,7 @@ from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.invite.pracks import MakeAnswer
 from ua.sip.invite.session_timer import SessionTimer
 from ua.sip.log import SipLogEntry
+from ua.sip.routing import Routing
 from ua.sip.security import DOWNGRADED, answer_demands_sips, is_downgraded, is_sips
 from ua.sip.series import RequestSeries
 from ua.sip.stack import Stack
@@ -178,9 +180,21 @@ class SipEndpoint:
         """How often what happened: "received", "sent", "refused" ..."""
         return Counter(self._stack.report.counters)
 
+    @property
+    def routing(self) -> Routing:
+        """By which way requests leave that belong to no dialog."""
+        return self._stack.routing
+
+    @property
+    def flows(self) -> Flows:
+        """What passes between us and our neighbours beside SIP."""
+        return self._stack.flows
+
     async def contact_uri(self, target: Uri) -> Uri:
         """Our Contact as `target` would see it (the kernel's choice of address); raises SipUnreachable."""
-        return await self._stack.contact_towards(self._config.proxy or target, sips=is_sips(target))
+        preset = self._stack.routing.preset
+        hop = preset[0].uri if preset else target
+        return await self._stack.contact_towards(hop, sips=is_sips(target))
 
     def series(
         self,
@@ -189,14 +203,19 @@ class SipEndpoint:
         from_: NameAddr,
         to: NameAddr | None = None,
         credentials: tuple[Credentials, ...] = (),
+        routes: tuple[NameAddr, ...] | None = None,
     ) -> RequestSeries:
-        """Requests outside dialogs that share Call-ID and From tag, e.g. all REGISTERs of an account."""
+        """Requests outside dialogs that share Call-ID and From tag, e.g. all REGISTERs of an account.
+
+        They leave by `routes`; None takes the way of the time when they leave (`routing`).
+        """
         return RequestSeries(
             self._stack,
             target=target,
             from_=NameAddr(uri=from_.uri.as_identity(), name=from_.name),
             to=NameAddr(uri=to.uri.as_identity(), name=to.name) if to else NameAddr(uri=target.as_identity()),
             digest=self._digest(credentials),
+            routes=routes,
         )
 
     async def request(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ua.sip.config import SipConfig
 from ua.sip.errors import SipUnreachable
 from ua.sip.location.target import Target
+from ua.sip.routing import Routing
 from ua.sip.security import demands_sips
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, serialise
@@ -24,15 +25,20 @@ ContactParams = tuple[tuple[str, str | None], ...] | None
 class Preparation:
     """Makes requests ready for a transport."""
 
-    def __init__(self, config: SipConfig, transport: TransportLayer, new_branch: Callable[[], str]) -> None:
+    def __init__(
+        self, config: SipConfig, transport: TransportLayer, new_branch: Callable[[], str], routing: Routing
+    ) -> None:
         self._config = config
         self._transport = transport
         self._new_branch = new_branch
+        self._routing = routing
 
-    def contact_uri(self, hop: Hop, *, sips: bool = False) -> Uri:
+    def contact_uri(self, hop: Hop, *, sips: bool = False, flow: bool = True) -> Uri:
         """Our Contact for a neighbour, a sips one on demand; raises SipUnreachable where there is no way.
 
-        What came in the clear asks in vain where nobody can connect to us by TLS.
+        What came in the clear asks in vain where nobody can connect to us by TLS. Where the servers keep our
+        flows it asks them to send the requests of a dialog by the flow of its first one (RFC 5626 §4.3);
+        `flow` is False for REGISTER.
         """
         if sips and not hop.secure:
             if "tls" in self._transport.local:
@@ -42,12 +48,15 @@ class Preparation:
         local = self._transport.sent_by(hop)
         transport = "ws" if hop.transport == "wss" else hop.transport  # RFC 7118 §5.2
         leaves_open = transport == "udp" or (sips and transport == "tls")
+        params: list[tuple[str, str | None]] = [] if leaves_open else [("transport", transport)]
+        if self._routing.outbound and flow:
+            params.append(("ob", None))
         return Uri(
             scheme="sips" if sips else "sip",
             user=self._config.user or None,
             host=local.host,
             port=local.port,
-            params=() if leaves_open else (("transport", transport),),
+            params=tuple(params),
         )
 
     async def prepare(self, draft: Request, target: Target, contact: ContactParams) -> tuple[Request, Hop]:
@@ -85,7 +94,7 @@ class Preparation:
         )
         headers = Headers.of(("Via", via), *draft.headers)
         if contact is not None:
-            uri = self.contact_uri(hop, sips=demands_sips(draft))
+            uri = self.contact_uri(hop, sips=demands_sips(draft), flow=draft.method != "REGISTER")
             headers = headers.with_rows("contact", NameAddr(uri=uri, params=contact))
         if self._config.user_agent and "user-agent" not in headers:
             headers = headers.with_added(("User-Agent", self._config.user_agent))

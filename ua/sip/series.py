@@ -31,12 +31,14 @@ class RequestSeries:
         from_: NameAddr,
         to: NameAddr,
         digest: DigestClient | None,
+        routes: tuple[NameAddr, ...] | None = None,
     ) -> None:
         self._stack = stack
         self._target = target
         self._from = from_.with_tag(stack.layer.new_tag())
         self._to = to
         self._digest = digest
+        self._routes = routes
         self._cseq = 0
         self.call_id = stack.random(16).hex()
 
@@ -76,4 +78,4 @@ class RequestSeries:
         if body:
             rows = rows.with_rows("content-type", content_type)
         request = Request(method=method, uri=self._target.as_request_uri(), headers=rows, body=body)
-        return preset_route(request, self._stack.config.proxy)
+        return preset_route(request, self._stack.routing.preset if self._routes is None else self._routes)

@@ -10,14 +10,17 @@ from typing import Any, assert_never
 from ice.types import TransportAddress
 from ua.clock import now as monotonic
 from ua.sip.config import SipConfig
+from ua.sip.containment import Containment
 from ua.sip.dialog import DialogId, next_hop
 from ua.sip.errors import SipError, SipParseError, SipTimeout, SipUnreachable
+from ua.sip.flows import Flows
 from ua.sip.location.locator import Locator
 from ua.sip.location.resolver import Resolver
 from ua.sip.location.target import Target
 from ua.sip.log import SipLogEntry
 from ua.sip.preparation import ContactParams, Preparation
 from ua.sip.reporter import Reporter
+from ua.sip.routing import Routing
 from ua.sip.sending import Sending
 from ua.sip.syntax.message import Request, Response, make_response, parse, serialise
 from ua.sip.syntax.uri import Uri
@@ -50,6 +53,8 @@ class Stack:
         report: log and counters.
         locator: finds servers.
         preparation: makes requests ready for a hop.
+        routing: by which way requests outside dialogs leave.
+        flows: what passes beside SIP.
     """
 
     def __init__(
@@ -80,9 +85,19 @@ class Stack:
             on_connection=self._on_connection,
             on_unreachable=self._on_unreachable,
         )
-        self.preparation = Preparation(config, self.transport, self.layer.new_branch)
+        self.routing = Routing(config.proxy)
+        self.preparation = Preparation(config, self.transport, self.layer.new_branch, self.routing)
+        self.flows = Flows(
+            send=self.transport.send,
+            ping=self.transport.ping,
+            drop=self.transport.drop,
+            is_open=self.transport.is_open,
+            on_refused=lambda source, reason: self.report.refused(source, reason),
+        )
         self.locator = Locator(Resolver(config.name_servers), random=random, on_alarm=self._on_alarm)
+        self.transport.on_pong = self.flows.pong
         self.report = Reporter(on_log, now=self.now, local=self.transport.local)
+        self._containment = Containment(self.report)
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -123,7 +138,7 @@ class Stack:
         if self.closed:
             work.close()
             return
-        task = self._loop.create_task(self._contained(work))
+        task = self._loop.create_task(self._containment.work(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: work.close())  # perhaps it has never begun
@@ -284,7 +299,7 @@ class Stack:
     def _dispatch(self, event: TransactionEvent) -> None:
         match event:
             case RequestReceived():
-                self._contain(lambda: self._on_request(event), event)
+                self._hand_over(event)
             case AckReceived():
                 self._dispatch_ack(event)
             case InviteCancelled():
@@ -294,7 +309,7 @@ class Stack:
             case ResponseReceived():
                 client = self._clients.get(event.key)
                 if client is not None:
-                    self._contain(lambda: client.on_response(event.response), None)
+                    self._containment.call(lambda: client.on_response(event.response))
             case TransactionTimedOut() | TransactionFailed():
                 self._dispatch_failure(event)
             case TransactionEnded():
@@ -309,6 +324,12 @@ class Stack:
             case _:
                 assert_never(event)
 
+    def _hand_over(self, event: RequestReceived) -> None:
+        """Give a request to whoever takes them; a mistake there is answered with 500."""
+        if not self._containment.call(lambda: self._on_request(event)):
+            response = make_response(event.request, 500, to_tag=event.to_tag)
+            self.layer.respond(event.key, response, self.now())
+
     def _dispatch_ack(self, event: AckReceived) -> None:
         request = event.request
         key = DialogId(
@@ -318,7 +339,7 @@ class Stack:
         if user is None:
             self.report.refused(event.source, "ACK to nothing", serialise(request))
         else:
-            self._contain(lambda: user.receive_ack(request), None)
+            self._containment.call(lambda: user.receive_ack(request))
 
     def _dispatch_failure(self, event: TransactionTimedOut | TransactionFailed) -> None:
         if not isinstance(event.key, ClientKey):
@@ -339,8 +360,8 @@ class Stack:
     # what arrives
 
     def _on_message(self, data: bytes, source: Hop) -> None:
-        if not data.strip(b"\r\n\x00"):
-            return  # keep-alive of a NAT binding
+        if self.flows.receive(data, source) or not data.strip(b"\r\n\x00"):
+            return  # a keep-alive
         self.report.message("in", source, data)
         try:
             message = parse(data)
@@ -367,34 +388,9 @@ class Stack:
         if state not in ("opened", "accepted") and hop.connection is not None and not self.closed:
             self.layer.connection_lost(hop.connection, state, self.now())
             self.pump()
+            self.flows.lost(hop, state)
 
     def _on_unreachable(self, remote: TransportAddress, reason: str) -> None:
         self.layer.address_failed(remote, reason, self.now())
         self.pump()
-
-    # containment and log
-
-    async def _contained(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except asyncio.CancelledError:
-            raise
-        except SipError as error:
-            self.report.note(f"{error.what} {error.seen}".strip())
-        except Exception as error:
-            self._report(error)
-
-    def _contain(self, call: Callable[[], None], event: RequestReceived | None) -> None:
-        """A mistake in a callback is reported, answered with 500, and stops nothing else."""
-        try:
-            call()
-        except Exception as error:
-            self._report(error)
-            if event is not None:
-                self.layer.respond(
-                    event.key, make_response(event.request, 500, to_tag=event.to_tag), self.now()
-                )
-
-    def _report(self, error: Exception) -> None:
-        self.report.counters["internal errors"] += 1
-        self._loop.call_exception_handler({"message": "error in a SIP callback", "exception": error})
+        self.flows.unreachable(remote, reason)

@@ -162,6 +162,13 @@ class TransportLayer:
         if channel is not None and hop.connection is not None:
             channel.drop(hop.connection, reason)
 
+    def is_open(self, hop: Hop) -> bool:
+        """False of a connection that is gone."""
+        channel = self.streams.get(hop.transport)
+        if channel is None or hop.connection is None:
+            return hop.transport == "udp"
+        return channel.local_of(hop.connection) is not None
+
     def _channel(self, transport: SipTransport, wires: Wires) -> StreamChannel:
         channel = self.streams[transport] = StreamChannel(
             transport,

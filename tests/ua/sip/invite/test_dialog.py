@@ -98,14 +98,14 @@ def test_strict_route_vector() -> None:
 @pytest.mark.req("UAC-2", "UAC-3")
 def test_an_outbound_proxy_is_a_preset_route() -> None:
     invite = make_request()
-    routed = preset_route(invite, Uri.parse("sip:p.example.com;lr"))
+    routed = preset_route(invite, (NameAddr.parse("<sip:p.example.com;lr>"),))
     assert routed.uri == invite.uri
     assert routed.headers.first("route") == "<sip:p.example.com;lr>"
     assert str(next_hop(routed)) == "sip:p.example.com;lr"
-    strict = preset_route(invite, Uri.parse("sip:p.example.com"))
+    strict = preset_route(invite, (NameAddr.parse("<sip:p.example.com>"),))
     assert str(strict.uri) == "sip:p.example.com"
     assert strict.headers.first("route") == f"<{invite.uri}>"
-    assert preset_route(invite, None) is invite
+    assert preset_route(invite, ()) is invite
 
 
 @pytest.mark.req("DLG-2")

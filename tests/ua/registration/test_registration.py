@@ -12,7 +12,6 @@ from tests.ua.phones import account
 from ua.errors import AuthenticationError, CallRejected, TimedOut, Unreachable
 from ua.events import EventLog
 from ua.phone import Phone
-from ua.registration import refresh_after
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.invite.incoming import IncomingRequest
@@ -67,11 +66,6 @@ async def registering(registrar: Registrar) -> AsyncIterator[tuple[Phone, EventL
 
 def states(log: EventLog) -> list[str]:
     return [str(entry.data["state"]) for entry in log.entries if entry.name == "registration"]
-
-
-@pytest.mark.parametrize(("expires", "after"), [(60, 30), (100, 50), (300, 240), (3600, 3540)])
-def test_a_registration_is_refreshed_before_it_ends(expires: int, after: float) -> None:
-    assert refresh_after(expires) == after
 
 
 async def test_it_registers_refreshes_and_removes_its_contact() -> None:
@@ -149,7 +143,7 @@ async def test_the_removal_waits_for_the_answer_to_a_refresh() -> None:
 
 @pytest.mark.req("REG-1")
 async def test_no_removal_is_sent_while_a_registrar_stays_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ua.registration.REMOVE_S", 0.2)
+    monkeypatch.setattr("ua.registration.flow.REMOVE_S", 0.2)
     registrar = Registrar(grant=1, statuses=[])
     registrar.held = []
     async with registering(registrar) as (phone, log):

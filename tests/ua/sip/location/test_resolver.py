@@ -54,7 +54,8 @@ async def test_after_their_time_the_records_are_asked_for_again() -> None:
         first = await resolver.ask([asked], 0.0)
         assert await resolver.ask([asked], TTL_S - 1.0) == first
         assert len(server.asked) == 1
-        assert await resolver.ask([asked], TTL_S + 1.0) == first
+        again = await resolver.ask([asked], TTL_S + 1.0)
+        assert set(again[asked]) == set(first[asked])
         assert len(server.asked) == 2
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ua.sip.transport.stream_channel import StreamChannel
 
 MAX_UNSENT_BYTES: Final = 1 << 20
-"""A peer that reads this little is cut off."""
+"""A peer that leaves this much unread is cut off."""
 
 
 class StreamConnection(asyncio.Protocol):
@@ -126,16 +126,11 @@ class StreamConnection(asyncio.Protocol):
 
     def send(self, data: bytes) -> str:
         """Write a message; empty where it was taken, else what went wrong."""
-        transport = self._transport
-        if transport is None or not self.is_open:
+        if not self.is_open:
             return "the connection is closed"
-        if transport.get_write_buffer_size() + len(data) > MAX_UNSENT_BYTES:
-            self.abort("the peer does not read")
-            return "the peer does not read"
         self._used = monotonic()
         self.wire.send(data)
-        self._flush()
-        return ""
+        return "" if self._flush() else "the peer does not read"
 
     def ping(self) -> None:
         """Ask for a sign of life; the channel's `on_pong` hears of the answer."""
@@ -215,10 +210,16 @@ class StreamConnection(asyncio.Protocol):
             self._patience.cancel()
             self._patience = None
 
-    def _flush(self) -> None:
-        output = self.wire.take_output()
-        if output and self._transport is not None and not self._transport.is_closing():
-            self._transport.write(output)
+    def _flush(self) -> bool:
+        """Write what the wire has to say; false where the peer has not read what it got before."""
+        output, transport = self.wire.take_output(), self._transport
+        if not output or transport is None or transport.is_closing():
+            return True
+        if transport.get_write_buffer_size() + len(output) > MAX_UNSENT_BYTES:
+            self.abort("the peer does not read")
+            return False
+        transport.write(output)
+        return True
 
     def _watch(self) -> None:
         """Half a message must not wait for long, nor one who connects and says nothing."""

@@ -15,7 +15,7 @@ from OpenSSL import SSL, crypto
 
 from ua.sip.errors import SipTlsError
 from ua.sip.transport.tls.certificate import Certificate
-from ua.sip.transport.tls.identity import Refusal
+from ua.sip.transport.tls.identity import Refusal, normal
 
 Judge = Callable[[bytes], Refusal | None]
 """Takes a certificate (DER); None where it is accepted."""
@@ -89,8 +89,7 @@ class TlsLayer:
         self._expected = expected
         self._judge = judge
         self._check_chain = check_chain
-        self._problem = ""
-        self._found = ""
+        self._refusal: Refusal | None = None
         self.state = TlsState.HANDSHAKE
         self.failure: SipTlsError | None = None
         self.peer: Certificate | None = None
@@ -103,7 +102,7 @@ class TlsLayer:
         else:
             self._tls.set_connect_state()
             if server_name:
-                self._tls.set_tlsext_host_name(server_name.encode("idna"))
+                self._tls.set_tlsext_host_name(normal(server_name).encode())
         self._tls.set_verify(mode, self._verify)
 
     def start(self) -> None:
@@ -168,12 +167,21 @@ class TlsLayer:
         certificate = self._tls.get_peer_certificate(as_cryptography=True)
         if certificate is not None:
             self.peer_der = certificate.public_bytes(Encoding.DER)
-            refusal = self._judge(self.peer_der) if self._judge is not None else None
+            refusal = self._judged(self.peer_der)
             if refusal is not None:
-                self._refuse(refusal.problem, refusal.expected, refusal.found)
+                self._refuse(refusal)
                 return
             self.peer = Certificate.read(self.peer_der)
         self.state = TlsState.OPEN
+
+    def _judged(self, der: bytes) -> Refusal | None:
+        if self._judge is not None:
+            return self._judge(der)
+        try:
+            Certificate.read(der)
+        except ValueError as error:
+            return Refusal(problem="it cannot be read", expected=self._expected, found=str(error))
+        return None
 
     def _read(self) -> bytes:
         plain = bytearray()
@@ -191,29 +199,34 @@ class TlsLayer:
         return bytes(plain)
 
     def _verify(self, _: SSL.Connection, certificate: crypto.X509, code: int, depth: int, good: int) -> bool:
-        """OpenSSL asks for each certificate of the chain; the one at depth 0 is the other side's own."""
+        """OpenSSL asks for each certificate of the chain; the one at depth 0 is the other side's own.
+
+        Its owner is looked at here already: one that is refused is not told who we are.
+        """
+        der = certificate.to_cryptography().public_bytes(Encoding.DER)
         if good or not self._check_chain or (code == _WRONG_PURPOSE and depth == 0):
-            return True
-        self._problem = _PROBLEMS.get(code, f"OpenSSL refuses it with error {code}")
+            self._refusal = self._judged(der) if depth == 0 else None
+            return self._refusal is None
+        problem = _PROBLEMS.get(code, f"OpenSSL refuses it with error {code}")
         try:
-            own = Certificate.read(certificate.to_cryptography().public_bytes(Encoding.DER))
-            self._found = str(own)
+            found = str(Certificate.read(der))
         except ValueError as error:
-            self._found = str(error)
+            found = str(error)
+        self._refusal = Refusal(problem=problem, expected=self._expected, found=found)
         return False
 
     def _fail(self, error: SSL.Error) -> None:
-        if self._problem:
-            self._refuse(self._problem, self._expected, self._found)
+        if self._refusal is not None:
+            self._refuse(self._refusal)
             return
         self.state = TlsState.FAILED
         self.failure = SipTlsError(f"TLS with {self._who} failed", seen=_reason(error))
 
-    def _refuse(self, problem: str, expected: str, found: str) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
         self.state = TlsState.FAILED
         self.failure = SipTlsError(
-            f"the certificate of {self._who} is refused: {problem}",
-            seen=f"expected {expected}; found {found}",
+            f"the certificate of {self._who} is refused: {refusal.problem}",
+            seen=f"expected {refusal.expected}; found {refusal.found}",
             hint="where this is the right server: ca_file or fingerprint in [tls]",
         )
 

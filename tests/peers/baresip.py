@@ -126,6 +126,7 @@ async def baresip(
     answers: bool = True,
     password: str = PASSWORD,
     stun: str | None = None,
+    protection: str | None = None,
     place: Namespace = LOOPBACK,
 ) -> AsyncIterator[Baresip]:
     """Run a phone; with a `proxy`, it registers there and is ready once it has.
@@ -139,6 +140,7 @@ async def baresip(
         answers: True to answer calls by itself.
         password: what it answers a challenge with.
         stun: URI of a STUN server; with it, the phone uses ICE.
+        protection: its `mediaenc`: "srtp" (keys beside RTP/AVP), "srtp-mand" (RTP/SAVP) or "dtls_srtp".
         place: where it runs.
     """
     host = place.host
@@ -157,6 +159,7 @@ async def baresip(
         "MODULES": str(_modules()),
         "CONTROL_PORT": str(control_port),
         "RECORDINGS": str(recordings),
+        "PROTECTION": "" if protection is None else "module srtp.so\nmodule dtls_srtp.so\n",
     }
     text = _TEMPLATE.read_text(encoding="utf-8")
     for key, value in values.items():
@@ -171,6 +174,7 @@ async def baresip(
         f"regint={300 if proxy else 0}",
         "audio_codecs=pcmu/8000/1,pcma/8000/1",
         *([] if stun is None else ["medianat=ice", f"stunserver={stun}"]),
+        *([] if protection is None else [f"mediaenc={protection}"]),
     ]
     (folder / "accounts").write_text(";".join(account) + "\n", encoding="utf-8")
     (folder / "contacts").touch()

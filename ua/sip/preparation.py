@@ -96,6 +96,9 @@ class Preparation:
         if contact is not None:
             uri = self.contact_uri(hop, sips=demands_sips(draft), flow=draft.method != "REGISTER")
             headers = headers.with_rows("contact", NameAddr(uri=uri, params=contact))
+        if self._config.supported and "supported" not in headers and draft.method != "ACK":
+            # session timers want to be named in every request (RFC 4028 §7.1)
+            headers = headers.with_added(("Supported", ", ".join(self._config.supported)))
         if self._config.user_agent and "user-agent" not in headers:
             headers = headers.with_added(("User-Agent", self._config.user_agent))
         return replace(draft, headers=headers)

@@ -9,6 +9,7 @@ from typing import Protocol
 from ua.sip.dialog import Dialog
 from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipParseError
+from ua.sip.inspection import capabilities
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.no_media import no_media
 from ua.sip.invite.pracks import MakeAnswer, made
@@ -76,7 +77,8 @@ class Forks:
     def cancel(self, headers: Headers | None = None) -> None:
         """CANCEL the INVITE, now or after its first 1xx."""
         if self.sent is not None:
-            self.sent.cancel(headers)
+            rows = headers or Headers()
+            self.sent.cancel(rows.with_added(*capabilities(self._stack.config).only("supported")))
 
     def drop_early(self, reason: str) -> None:
         """End the early dialogs; nothing is sent."""
@@ -162,10 +164,12 @@ class Forks:
             refused = not answer
             answer = answer or no_media(offer, session_id=int.from_bytes(self._stack.random(7), "big"))
         await leg.acknowledge(sent, answer)
-        if not wanted:
-            await leg.bye(reason="cancelled" if self._owner.is_cancelled else "answered elsewhere")
+        if not wanted and self._owner.is_cancelled:
+            await leg.bye(reason="cancelled", cause=487)
+        elif not wanted:
+            await leg.bye(reason="answered elsewhere", cause=200)
         elif refused:
-            await leg.bye(reason="the offer is not acceptable")
+            await leg.bye(reason="the offer is not acceptable", cause=488)
 
     def _leg(self, response: Response) -> Leg:
         leg = Leg(self._stack, Dialog.of_caller(self._request(), response), self._digest)

@@ -123,7 +123,7 @@ class Leg:
                 outcome = carriers[1]
                 answered = session_of(done.response) is not None
         except (SipTimeout, SipUnreachable) as error:
-            self._lost(str(error))
+            self._lost(str(error), 408 if isinstance(error, SipTimeout) else 503)
             raise
         finally:
             if carriers is not None:
@@ -332,7 +332,7 @@ class Leg:
         if method in ("INVITE", "UPDATE"):
             self.session_timer.note(done.request)
         if response.status in (408, 481) and method not in ("BYE", "PRACK"):
-            self._lost(f"{response.status} {response.reason}")
+            self._lost(f"{response.status} {response.reason}", response.status)
         if not response.is_success:
             return
         if session:
@@ -357,11 +357,8 @@ class Leg:
             rows = headers or Headers()
             if body:
                 rows = rows.with_rows("content-type", content_type)
-            told = call_capabilities(self._stack.config)
             if method in ("INVITE", "UPDATE"):
-                rows = rows.with_added(*told, *self.session_timer.ask())
-            else:
-                rows = rows.with_added(*told.only("supported"))
+                rows = rows.with_added(*call_capabilities(self._stack.config), *self.session_timer.ask())
             return self.dialog.make_request(method, rows, body)
 
         def hear(request: Request, response: Response) -> None:
@@ -378,17 +375,17 @@ class Leg:
             self.dialog.refresh_target(done.response)
         return done
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, reason: str, cause: int) -> None:
         """The peer does not know the dialog any more: say BYE once and forget it (RFC 3261 §12.2.1.2)."""
         if self.is_over:
             return
         self.finish("failure", reason)
         if not self._bye_sent and not self._stack.closed:
             self._bye_sent = True
-            self._stack.spawn(self._last_bye())
+            self._stack.spawn(self._last_bye(Reason(protocol="SIP", cause=cause, text=reason)))
 
-    async def _last_bye(self) -> None:
+    async def _last_bye(self, reason: Reason) -> None:
         try:
-            await self._request("BYE", None, b"", SDP)
+            await self._request("BYE", Headers.of(("Reason", reason)), b"", SDP)
         except (SipError, SipParseError):
             self._stack.report.counters["BYE unanswered"] += 1

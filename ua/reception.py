@@ -14,7 +14,7 @@ from ua.call.transferred import Place, Transfers
 from ua.messages import Messages
 from ua.plan import MediaPlan
 from ua.sip.dialog import Dialog
-from ua.sip.digest.server import Proved
+from ua.sip.digest.server import Proved, Unproved
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipParseError
 from ua.sip.events.notifier import Refusal, judge
@@ -117,8 +117,7 @@ class Reception:
         if method == "MESSAGE":
             self.messages.receive(request, in_call=False)
         elif method == "REFER":
-            # Nobody outside a call is known to us (RFC 3515 §5.2, RFC 5589 §5).
-            request.respond(403)
+            self._take_refer(request)
         elif method == "SUBSCRIBE":
             self._refuse_subscription(request)
         else:
@@ -128,7 +127,7 @@ class Reception:
     def take_in_call(self, call: Call, leg: Leg, request: IncomingRequest) -> bool:
         """A request in a call that is not about its media; false where it is none of ours."""
         if request.request.method == "REFER":
-            self.transfers.receive(request, leg.usages, call)
+            self.transfers.receive(request, lambda: leg.usages, call)
         elif request.request.method == "MESSAGE":
             self.messages.receive(request, in_call=True)
         else:
@@ -152,6 +151,17 @@ class Reception:
         call = IncomingCall(self._around, incoming, replaces=old)
         self.keep(call)
         call.take_over()
+
+    def _take_refer(self, request: IncomingRequest) -> None:
+        """Who asks outside a call must prove to have our own account (RFC 3515 §5.2, RFC 5589 §5)."""
+        endpoint = self.endpoint
+        verdict = None if endpoint is None else endpoint.callers.authenticate(request.request)
+        if endpoint is None or verdict is None:
+            request.respond(403)
+        elif isinstance(verdict, Unproved):
+            request.respond(verdict.status, headers=verdict.headers)
+        else:
+            self.transfers.receive(request, lambda: endpoint.subscriptions.open_dialog(request, None), None)
 
     def _refuse_subscription(self, request: IncomingRequest) -> None:
         if (request.request.headers.first("event") or "").partition(";")[0].strip() == "refer":

@@ -15,6 +15,7 @@ from ua.errors import CallRejected, Interrupted, NoMediaPath
 from ua.plan import MediaPlan
 from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.syntax.body import session_of
+from ua.sip.syntax.reason_header import Identity, completed_elsewhere, told
 from ua.sip.syntax.reasons import REASONS
 
 
@@ -25,6 +26,11 @@ class IncomingCall(Call):
         around: what the phone lends.
         incoming: the INVITE.
         replaces: the call whose place it takes once it is answered, without ringing; None for a plain call.
+
+    Attributes:
+        identity: who the network says that the caller is, and what the caller wants hidden. Believe it of
+            servers that you trust alone (RFC 3325 §9.1).
+        taken_elsewhere: true where the call ended because another phone took it: it was not missed.
     """
 
     def __init__(
@@ -32,6 +38,8 @@ class IncomingCall(Call):
     ) -> None:
         super().__init__(around, remote_uri=str(incoming.request.from_.uri))
         self._incoming = incoming
+        self.identity = Identity.of(incoming.request)
+        self.taken_elsewhere = False
         self._replaces = replaces
         self._times.invited = clock.now()
         self._leg = incoming.leg
@@ -129,4 +137,11 @@ class IncomingCall(Call):
             await self._early.close()
 
     async def _given_up(self) -> None:
-        raise CallRejected("the caller gave up before we answered", sip_code=487)
+        cancel = self._incoming.cancel_request
+        why = "the caller gave up before we answered"
+        if cancel is not None and completed_elsewhere(cancel):
+            self.taken_elsewhere = True
+            why = "another phone took the call"
+        elif cancel is not None and (reason := told(cancel)):
+            why = f"{why}: {reason}"
+        raise CallRejected(why, sip_code=487)

@@ -123,35 +123,48 @@ class Transfers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def receive(self, incoming: IncomingRequest, usages: Usages, call: Call | None) -> None:
-        """Answer a REFER at once; what is done about it is decided afterwards (RFC 3515 §2.4.2)."""
+    def receive(
+        self, incoming: IncomingRequest, dialog: Callable[[], Usages | None], call: Call | None
+    ) -> None:
+        """Answer a REFER at once; what is done about it is decided afterwards (RFC 3515 §2.4.2).
+
+        `dialog` gives its dialog: that of the call, or the one that the answer makes.
+        """
         try:
             referral = Referral.of(incoming.request)
         except SipParseError as error:
             incoming.respond(400, error.reason)
             return
-        refusal = self._refusal(referral)
+        refusal = self._refusal(referral, call)
         self._record(referral, refusal)
         if refusal is not None:
             incoming.respond(refusal)
             return
+        usages = dialog()
+        if usages is None:
+            incoming.respond(400, "Bad Contact")
+            return
+        if call is None:
+            # Without the subscription there would be nothing to keep the dialog for: RFC 4488 §4 lets us.
+            referral = replace(referral, wants_subscription=True)
         refer = IncomingRefer(usages, incoming, referral)
         refer.accept()
         request = TransferRequest(refer, call, self._place)
-        if self._around.account.accept_transfers == "always":
+        if self._around.account.accept_transfers == "always" and call is not None:
             task = asyncio.ensure_future(request.accept())
             self._tasks.add(task)
             task.add_done_callback(self._accepted)
         if self._waiting is not None and not self._waiting.full():
             self._waiting.put_nowait(request)
 
-    def _refusal(self, referral: Referral) -> int | None:
+    def _refusal(self, referral: Referral, call: Call | None) -> int | None:
         """The status for a REFER that nobody has to think about, None for others."""
         if not referral.refer_to.target.is_sip:
             return 416
         policy = self._around.account.accept_transfers
         listening = self._waiting is not None and not self._waiting.full()
-        if referral.refer_to.method != "INVITE" or policy == "never" or (policy == "ask" and not listening):
+        decided = policy == "always" and call is not None
+        if referral.refer_to.method != "INVITE" or policy == "never" or not (decided or listening):
             return 603
         return None
 

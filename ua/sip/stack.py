@@ -305,7 +305,7 @@ class Stack:
             case InviteCancelled():
                 user = self.servers.get(event.key)
                 if user is not None:
-                    user.cancel()
+                    user.cancel(event.cancel)
             case ResponseReceived():
                 client = self._clients.get(event.key)
                 if client is not None:

@@ -25,8 +25,8 @@ class ClientUser(Protocol):
 class ServerUser(Protocol):
     """Who answers an INVITE."""
 
-    def cancel(self) -> None:
-        """The caller gave up."""
+    def cancel(self, request: Request | None = None) -> None:
+        """The caller gave up; `request` is its CANCEL."""
 
 
 class DialogUser(Protocol):

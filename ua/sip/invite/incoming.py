@@ -73,6 +73,7 @@ class IncomingInvite(IncomingRequest):
         leg: the dialog, early until accepted.
         is_reinvite: true inside a call.
         cancelled: set where the caller gave up or the time was over; the INVITE was answered 487 then.
+        cancel_request: the CANCEL, which may say why (RFC 3326); None without one.
         on_cancel: called then; may be set.
         on_ack: called with the ACK to our 200; may be set before `accept`.
         on_early_answer: called with the answer to an offer in a reliable 1xx, which came in the PRACK.
@@ -85,6 +86,7 @@ class IncomingInvite(IncomingRequest):
         self.is_reinvite = is_reinvite
         self.leg = leg
         self.cancelled = asyncio.Event()
+        self.cancel_request: Request | None = None
         self.on_cancel: Callable[[], object] | None = None
         self.on_ack: Callable[[Request], object] | None = None
         self.on_early_answer: Callable[[bytes], object] | None = None
@@ -196,10 +198,11 @@ class IncomingInvite(IncomingRequest):
 
     # for the leg and the stack
 
-    def cancel(self) -> None:
-        """The caller gave up, or the dialog ended: answer 487."""
+    def cancel(self, request: Request | None = None) -> None:
+        """The caller gave up with a CANCEL, or the dialog ended: answer 487."""
         if self._answered and not self._waits_for_prack:
             return
+        self.cancel_request = request
         self._refuse(487)
         self.cancelled.set()
         if self.on_cancel is not None:

@@ -27,7 +27,7 @@ from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP, session_of
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
-from ua.sip.syntax.reason_header import Reason
+from ua.sip.syntax.reason_header import Reason, told
 from ua.sip.transaction.messages import RequestReceived
 
 LONGEST_RETRY_AFTER: Final = 10
@@ -221,7 +221,7 @@ class Leg:
             return
         if request.method == "BYE" and not self.is_over:
             self._answer(event, 200)
-            self.finish("remote", request.headers.first("reason") or "the other side hung up")
+            self.finish("remote", told(request) or "the other side hung up")
             return
         self._reception.receive(event)
 

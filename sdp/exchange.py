@@ -177,15 +177,20 @@ class MediaExchange:
 
     # --- the peer's offers --------------------------------------------------------------------------------
 
-    def answer(self, offer: SessionDescription, local: LocalMedia) -> Answer:
+    def answer(self, offer: SessionDescription, local: LocalMedia, *, refusal: str = "") -> Answer:
         """Answer an offer; where nothing is acceptable the state stays as it is.
+
+        Args:
+            offer: the peer's.
+            local: our side.
+            refusal: accept no stream, for this reason.
 
         Raises:
             ExchangeError: an offer of ours is open, or it `renews` and our side is as before.
         """
         if self._open is not None:
             raise ExchangeError("glare: our own offer is open")
-        answered = self._answer(offer, local, refusal=self._ice_fault(offer))
+        answered = self._answer(offer, local, refusal=refusal or self._ice_fault(offer))
         if answered.stopped:
             return self._stop(answered, offer)
         if answered.negotiated is None:

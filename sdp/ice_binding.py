@@ -57,6 +57,7 @@ class IceBinding:
         self._components = components
         self._started: NegotiatedMedia | None = None
         self._renewed = False
+        self._stopped = False
         self._late = LateCandidates(session)
         self.left_ice = False
         self.telling = Telling()
@@ -214,7 +215,8 @@ class IceBinding:
         started = self._started
         if started is not None and started.ice is not None and self.exchange.open_offer is None:
             self.session.both_lite.take(lite_selection.read(offer, started.index, muxed=started.rtcp_mux))
-        answered = self.exchange.answer(offer, self._local(wish))
+        refusal = "the stream was taken out before" if self._stopped else ""
+        answered = self.exchange.answer(offer, self._local(wish), refusal=refusal)
         if answered.negotiated is None:
             self._take_back()
         return answered
@@ -247,6 +249,12 @@ class IceBinding:
         if started.rtcp and started.components == 2 and self._components >= 2:
             return Paths(rtp, self.session.path(2))
         return Paths(rtp, self._silent)
+
+    async def stop(self) -> None:
+        """The peer has taken the stream out: free its sockets (RFC 3264 §8.2). It does not come back."""
+        self._stopped = True
+        self._started = None
+        await self.session.close()
 
     async def close(self) -> None:
         """Free every socket of the stream."""

@@ -191,11 +191,8 @@ def _stream_fault(media: Media, local: LocalMedia) -> str:
     if protocol is None:
         return f"no support for {media.proto}"
     if local.tcp is not None:
-        return (
-            ""
-            if protocol is protocols.TCP_RTP_AVP
-            else f"this call has its media over TCP, not {protocol.name}"
-        )
+        fits = protocols.goes_over_tcp(protocol)
+        return "" if fits else f"this call has its media over TCP without ICE, not {protocol.name}"
     plain_feedback = protocol.feedback and protocol.keying is Keying.NONE
     if plain_feedback or protocol.keying is Keying.TLS:
         return f"no support for {protocol.name}"

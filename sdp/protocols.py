@@ -94,6 +94,13 @@ def over_udp(proto: str) -> str:
     )
 
 
+def goes_over_tcp(protocol: RtpProtocol) -> bool:
+    """True for a profile that we do over TCP without ICE: RTP/AVP, and SRTP with keys in the description."""
+    if protocol.transport is not Transport.TCP:
+        return False
+    return protocol is TCP_RTP_AVP or protocol.keying is Keying.SRTP
+
+
 def lookup(proto: str) -> RtpProtocol | None:
     """The row of `proto` in any case, None for a protocol that carries no RTP or is unknown."""
     return PROTOCOLS.get(proto.upper())

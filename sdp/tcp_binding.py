@@ -7,7 +7,9 @@ where rtcp-mux was agreed, on the same. The order of calls is that of `sdp.ice_b
 from __future__ import annotations
 
 import ipaddress
+import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
@@ -22,6 +24,8 @@ from sdp.fragment import Fragment
 from sdp.media_paths import Paths
 from sdp.model import SessionDescription
 from sdp.negotiated import Answer, AudioWish, LocalMedia, NegotiatedMedia, TcpSide
+from sdp.offer_size import Telling
+from sdp.protocols import Keying
 from sdp.remote_audio import RemoteAudio
 from sdp.silent_path import SilentPath
 from sdp.tcp_events import TcpEvent
@@ -37,11 +41,14 @@ class TcpBinding:
         session_id: random number below 2^63 for the o= line.
         setup: what we are willing to do: connect (ACTIVE), be connected to (PASSIVE), either (ACTPASS), or
             neither for the time being (HOLDCONN). It may be changed between two exchanges.
+        offers_first: our offer comes first.
         connect_s: seconds until a connection that was agreed on must be there.
 
     Attributes:
         exchange: the descriptions in force.
         setup: as given.
+        offers_first: as given.
+        telling: of no use here, there are no candidates to tell.
         left_ice: never; there is no ICE to leave.
         needs_updated_offer: never; nothing is selected that the peer does not know.
 
@@ -59,6 +66,7 @@ class TcpBinding:
         config: IceConfig,
         session_id: int,
         setup: Setup = Setup.ACTPASS,
+        offers_first: bool = True,
         connect_s: float = CONNECT_S,
     ) -> None:
         hosts = usable_hosts(network.host_addresses(), config)
@@ -69,6 +77,8 @@ class TcpBinding:
             raise GatheringFailed("no usable network address")
         self.exchange = MediaExchange(session_id=session_id)
         self.setup = setup
+        self.offers_first = offers_first
+        self.telling = Telling()
         self._refused_ports = config.refused_ports
         self._listeners: list[Callable[[TcpEvent], None]] = []
         self._rtp, self._rtcp = (
@@ -165,8 +175,12 @@ class TcpBinding:
 
     # --- offers and answers -------------------------------------------------------------------------------
 
-    def offer(self, wish: AudioWish) -> SessionDescription:
+    def offer(self, wish: AudioWish, *, room: int | None = None) -> SessionDescription:  # noqa: ARG002
         """The next offer; it keeps the connection there is, unless `restart` came before.
+
+        Args:
+            wish: what is asked for.
+            room: of no use here, there are no candidates to leave out.
 
         Raises:
             ExchangeError: an offer of ours is open.
@@ -241,6 +255,12 @@ class TcpBinding:
         """True while RTP has its connection."""
         return self._rtp.connection is not None
 
+    async def stop(self) -> None:
+        """The peer has taken the stream out: free its sockets (RFC 3264 §8.2). An offer may bring it back."""
+        self._started = None
+        self._rtp.nothing()
+        self._rtcp.nothing()
+
     async def close(self) -> None:
         """Free every socket of the stream."""
         await self._rtp.close()
@@ -272,6 +292,10 @@ class TcpBinding:
             rtcp_mux=wish.rtcp_mux,
             rtcp_mux_only=wish.rtcp_mux_only,
             ice_required=wish.ice_required,
+            # a=setup would have two meanings with DTLS (RFC 8842 §5).
+            keying=self.exchange.keying(
+                replace(wish.keying, accepts=wish.keying.accepts - {Keying.DTLS}), secrets.token_bytes
+            ),
             tcp=TcpSide(
                 offer=self._offered(),
                 host=self._host if connection is None else connection.local.host,

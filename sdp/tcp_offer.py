@@ -18,7 +18,8 @@ def find(offer: SessionDescription) -> RemoteAudio | None:
     if any(_transport(media) is Transport.UDP for media in live):
         return None
     for media in live:
-        if protocols.lookup(media.proto) is protocols.TCP_RTP_AVP:
+        protocol = protocols.lookup(media.proto)
+        if protocol is not None and protocols.goes_over_tcp(protocol):
             remote = remote_audio.read(offer, media, is_answer=False)
             if remote.ice.description is None:
                 return remote

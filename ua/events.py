@@ -10,6 +10,7 @@ source   names
 call     state (data: state, reason), media (data: negotiated codec, ptime_ms, transport), verdict
 sip      message (direction, transport, local, remote, size, text), refused (reason, remote), transaction,
          connection (state, remote), registration (state, contact, expires_s, reason)
+tcp      the snake_case names of the classes in `sdp.tcp_events` with their fields: media over TCP without ICE
 sdp      offer, answer (direction, text), refused (line, reason)
 ice      the snake_case names of the classes in `ice.messages` with their fields, gathering_problem (reason)
 media    the snake_case names of the classes in `media.events`; media_counters comes every 200 ms
@@ -25,7 +26,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Source = Literal["call", "sip", "sdp", "ice", "media"]
+Source = Literal["call", "sip", "sdp", "ice", "tcp", "media"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

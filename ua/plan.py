@@ -9,6 +9,7 @@ from typing import Literal
 
 from ice.config import IceConfig
 from ua.config.ice import TcpCandidates, with_tcp_candidates
+from ua.config.media import MediaTransport
 from ua.config.srtp import SrtpChoice
 
 PathChoice = Literal["auto", "udp", "tcp", "relay"]
@@ -56,6 +57,8 @@ class MediaPlan:
         tail_s: seconds from the end of the WAV file to hanging up; None does not hang up for it.
         path: ways that media may take.
         tcp_candidates: TCP candidates in the offer of this call; None leaves it to the account.
+        media: our offer asks for ICE ("rtp"), or for RTP over TCP without it ("tcp"); None leaves it to the
+            account.
         srtp: how media is protected; None leaves it to the account.
     """
 
@@ -65,6 +68,7 @@ class MediaPlan:
     tail_s: float | None = None
     path: PathChoice = "auto"
     tcp_candidates: TcpCandidates | None = None
+    media: MediaTransport | None = None
     srtp: SrtpChoice | None = None
 
     @property

@@ -23,6 +23,8 @@ def _traffic(traffic: Traffic | None) -> str:
 
 def _path(result: CallResult) -> str:
     ice = result.ice
+    if ice is None and result.transport is not None:
+        return f"{result.transport.upper()} without ICE"
     if ice is None or ice.transport is None:
         return "-"
     kind = f" {ice.tcptype}" if ice.tcptype else ""

@@ -200,7 +200,8 @@ class CallResult:
         setup_ms: INVITE to 200.
         media_ms: INVITE to the first RTP received.
         duration_ms: 200 to BYE.
-        ice: what ICE did, None where it never came to that.
+        ice: what ICE did, None where it never came to that, or where media went over TCP without it.
+        transport: udp or tcp, of the media path; None where there was none.
         codec: rtpmap name of the codec sent.
         srtp: name of the SRTP profile, None for plain RTP.
         sent: RTP sent.
@@ -223,6 +224,7 @@ class CallResult:
     media_ms: float | None = None
     duration_ms: float | None = None
     ice: IceSummary | None = None
+    transport: str | None = None
     codec: str | None = None
     srtp: str | None = None
     sent: Traffic | None = None
@@ -268,6 +270,7 @@ class CallResult:
             "media_ms": _rounded(self.media_ms),
             "duration_ms": _rounded(self.duration_ms),
             "ice": None if self.ice is None else self.ice.to_json(),
+            "transport": self.transport,
             "codec": self.codec,
             "srtp": self.srtp,
             "sent": None if self.sent is None else self.sent.to_json(),

@@ -108,6 +108,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "call.path_watch",
         "call.refusal",
         "call.sdp_log",
+        "call.side",
         "call.surroundings",
         "call.transfer",
         "call.transferred",

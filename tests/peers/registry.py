@@ -69,6 +69,10 @@ PEERS: dict[str, Peer] = {
     "baresip": Peer(packages=("baresip-core",), present=_programs("baresip")),
     "chromium": Peer(packages=("chromium",), present=_programs("chromium")),
     "coturn": Peer(packages=("coturn",), present=_programs("turnserver")),
+    "gstreamer": Peer(
+        packages=("gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good", "gstreamer1.0-tools"),
+        present=_programs("gst-launch-1.0"),
+    ),
     "janus": Peer(packages=("janus",), present=_programs("janus")),
     "kamailio": Peer(packages=("kamailio",), present=_programs("kamailio", "kamcmd")),
     "kamailio-tls": Peer(

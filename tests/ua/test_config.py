@@ -16,12 +16,12 @@ from ice.gathering.servers import StunServer
 from ua.config.account import (
     ANONYMOUS_URI,
     AccountSettings,
-    MediaSettings,
     Settings,
     account_from,
 )
 from ua.config.file import default_path, find_config, load_settings, parse_settings, to_json, to_toml
 from ua.config.ice import IceSettings
+from ua.config.media import MediaSettings
 from ua.config.sip import SipSettings
 from ua.config.sip_uri import split_listen, split_sip_uri
 from ua.errors import ConfigurationError
@@ -59,7 +59,10 @@ def test_values_are_read() -> None:
         ("[ice]\npacing = 5", "ice.pacing: unknown key; did you mean 'pacing_ms'?"),
         (
             "[media]\nzzz = 5",
-            "media.zzz: unknown key; known here: codecs, ptime_ms, dscp, srtp, srtp_over_plain_sip",
+            (
+                "media.zzz: unknown key; known here: codecs, ptime_ms, transport, setup, dscp, srtp, "
+                "srtp_over_plain_sip"
+            ),
         ),
         ("account = 3", "account: should be a section, written [account]"),
         ("[media]\ncodecs = ['G729']", "media.codecs.0: should be 'PCMU' or 'PCMA', not \"G729\""),

@@ -1,4 +1,4 @@
-"""What both sides of a call say of its media: offers and answers in and out, and the ICE that they drive."""
+"""What both sides of a call say of its media: offers and answers in and out, and the path they lead to."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ice.errors import GatheringFailed, IceFailed
-from ice.messages import Event
-from ice.report import SessionReport
 from sdp import parser, writer
 from sdp.direction import Direction
-from sdp.errors import ExchangeError, NegotiationError, SdpError
+from sdp.errors import ConnectionFailed, ExchangeError, NegotiationError, SdpError
 from sdp.fragment import read as read_fragment
 from sdp.ice_binding import IceBinding, Paths
 from sdp.negotiated import AudioWish, NegotiatedMedia
@@ -20,9 +18,10 @@ from ua.call import hold
 from ua.call.early_answers import EarlyAnswers
 from ua.call.hold import Hold
 from ua.call.offer_policy import OfferForm
-from ua.call.path_watch import PathWatch
+from ua.call.path_watch import Watch
 from ua.call.refusal import Refusal
 from ua.call.sdp_log import SdpLog
+from ua.call.side import Binding, IceSide, Side, TcpSide
 from ua.config.account import Account
 from ua.errors import NoMediaPath
 from ua.events import EventLog
@@ -34,13 +33,12 @@ class Descriptions:
     """The negotiation of one call's audio; owns its sockets.
 
     Args:
-        binding: the gathered audio stream.
+        binding: the audio stream: with its candidates, or over TCP without ICE.
         account: codecs and packet time.
         log: event log.
         party: our name in it.
 
     Attributes:
-        watch: whether there is a path.
         wish: what our next description asks for.
         agreed: what was negotiated last, None before.
         usual: the direction that `wish` has while we do not hold the other side.
@@ -50,8 +48,7 @@ class Descriptions:
         on_hold: called when `hold` has changed; may be set.
     """
 
-    def __init__(self, binding: IceBinding, *, account: Account, log: EventLog, party: str) -> None:
-        self._binding = binding
+    def __init__(self, binding: Binding, *, account: Account, log: EventLog, party: str) -> None:
         self._log = log
         self._party = party
         self._sdp = SdpLog(log, party)
@@ -63,20 +60,33 @@ class Descriptions:
         self.usual = self.wish.direction
         self.hold = Hold.NONE
         self.on_hold: Callable[[Hold], None] | None = None
-        self.watch = PathWatch(binding.session)
         self.agreed: NegotiatedMedia | None = None
         self.on_agreed: Callable[[NegotiatedMedia], None] | None = None
         self.keys_are_told = False
         self._answered: NegotiatedMedia | None = None
-        self._last_report: SessionReport | None = None
-        self._unsubscribe = binding.session.subscribe(self._on_ice)
-        for problem in binding.session.report().gathering_problems:
-            log.record(clock.now(), party, "ice", "gathering_problem", reason=problem)
+        self._is_closed = False
+        self._side = self._side_of(binding)
         self._early = EarlyAnswers(binding, self.record)
 
-    def _on_ice(self, event: Event) -> None:
+    def _side_of(self, binding: Binding) -> Side:
+        if isinstance(binding, IceBinding):
+            for problem in binding.session.report().gathering_problems:
+                self._log.record(clock.now(), self._party, "ice", "gathering_problem", reason=problem)
+            return IceSide(binding, self._on_ice)
+        offered = binding.offers_first
+        return TcpSide(
+            binding,
+            lambda event: self._log.record_event(self._party, "tcp", event),
+            asked="asked (--media tcp)" if offered else "the other side asked",
+            offered=offered,
+        )
+
+    def _on_ice(self, event: object) -> None:
         self._log.record_event(self._party, "ice", event)
-        self.watch.handle(event)
+
+    @property
+    def _binding(self) -> Binding:
+        return self._side.binding
 
     def record(self, name: str, **data: object) -> None:
         """Write an entry of the call into the log."""
@@ -84,7 +94,7 @@ class Descriptions:
 
     def check_open(self) -> None:
         """Raise NoMediaPath where the call is over."""
-        if self._last_report is not None:
+        if self._is_closed:
             raise NoMediaPath(ENDED)
 
     # --- our offers ---------------------------------------------------------------------------------------
@@ -126,7 +136,7 @@ class Descriptions:
 
     def late_answer(self, body: bytes | None) -> None:
         """The answer of the ACK; without a usable one everything stays as it was."""
-        if self._last_report is not None:
+        if self._is_closed:
             return
         if body is None:
             self._sdp.refused("the ACK left our offer without an answer")
@@ -169,13 +179,10 @@ class Descriptions:
         if chosen is None:
             self.apply_answer(body)
             return
-        self._unsubscribe()
         chosen.binding.telling = self._binding.telling
-        self._binding = chosen.binding
-        self.watch = PathWatch(chosen.binding.session)
-        for event in chosen.events:
-            self._on_ice(event)
-        self._unsubscribe = chosen.binding.session.subscribe(self._on_ice)
+        if isinstance(self._side, IceSide):
+            self._side.leave()
+        self._side = IceSide(chosen.binding, self._on_ice, chosen.events)
         self._adopt(chosen.negotiated)
 
     async def begin_again(self) -> None:
@@ -211,15 +218,17 @@ class Descriptions:
             self._sdp.refused(error.reason, line=error.line)
             return Refusal(code=400, reason=f"malformed SDP, {error}")
         try:
-            if self.agreed is not None:
-                await self._binding.prepare(offer, self.wish)
-                self.check_open()
+            await self._binding.prepare(offer, self.wish)
+            self.check_open()
             answer = self._binding.answer(offer, self.wish)
         except ExchangeError as error:
             return Refusal(code=491, reason=str(error))
         except (GatheringFailed, NoMediaPath) as error:
             return Refusal(code=500, reason=str(error))
         self._sdp.diagnose(answer.diagnostics)
+        if answer.stopped:
+            await self._stop()
+            return self._sdp.told("answer", "out", writer.write(answer.description))
         if answer.negotiated is None:
             self._sdp.refused(answer.reason)
             return Refusal(code=421 if answer.lacks_ice else 488, reason=answer.reason)
@@ -228,13 +237,22 @@ class Descriptions:
 
     def answer_sent(self) -> None:
         """Our answer is on its way: ICE may begin, or a hold takes effect."""
+        if self._answered is None:
+            return
         try:
             self._binding.answer_sent()
         except NegotiationError as error:
             self._sdp.refused(error.reason)
             return
-        if self._answered is not None:
-            self._adopt(self._answered)
+        self._adopt(self._answered)
+
+    async def _stop(self) -> None:
+        """The peer has taken the stream out: no media any more, and no sockets for it (RFC 3264 §8.2)."""
+        self._answered = None
+        await self._binding.stop()
+        self.record("stream_removed")
+        if self.agreed is not None:
+            self._adopt(replace(self.agreed, direction=Direction.INACTIVE, held=True, diagnostics=()))
 
     def _adopt(self, negotiated: NegotiatedMedia) -> None:
         self.agreed = negotiated
@@ -259,6 +277,7 @@ class Descriptions:
 
         Raises:
             ice.errors.IceFailed: ICE found none; the text says why.
+            sdp.errors.ConnectionFailed: there is no connection; the text says why.
             NoMediaPath: the call ended meanwhile.
         """
         paths = await self._binding.paths()
@@ -273,7 +292,7 @@ class Descriptions:
         """
         try:
             await self._binding.paths()
-        except IceFailed as error:
+        except (IceFailed, ConnectionFailed) as error:
             if self.watch.is_lost:
                 raise NoMediaPath(f"the media path was lost and there is no other: {error}") from error
             self.record("restart_failed", reason=str(error))
@@ -294,25 +313,24 @@ class Descriptions:
         return self._binding.left_ice
 
     @property
-    def binding(self) -> IceBinding:
-        """The stream: ours, or since a fork took the call that of this fork."""
-        return self._binding
+    def side(self) -> Side:
+        """How the stream gets its path: ours, or since a fork took the call that of this fork."""
+        return self._side
 
     @property
-    def report(self) -> SessionReport:
-        """What ICE tells now, or told last before the call was over."""
-        return self._last_report or self._binding.session.report()
+    def watch(self) -> Watch:
+        """Whether there is a path."""
+        return self._side.watch
 
     @property
     def is_closed(self) -> bool:
         """True once `close` was called."""
-        return self._last_report is not None
+        return self._is_closed
 
     async def close(self) -> None:
         """Free every socket. Does nothing twice."""
-        if self._last_report is not None:
+        if self._is_closed:
             return
-        self._last_report = self._binding.session.report()
+        self._is_closed = True
         await self._early.close()
-        await self._binding.close()
-        self._unsubscribe()
+        await self._side.close()

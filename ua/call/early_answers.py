@@ -16,6 +16,7 @@ from sdp import early_answer, parser
 from sdp.errors import SdpError
 from sdp.ice_binding import IceBinding
 from sdp.negotiated import NegotiatedMedia
+from sdp.tcp_binding import TcpBinding
 
 MOST_EVENTS = 2000
 """So many events of a fork are kept for the log."""
@@ -45,7 +46,7 @@ class EarlyAnswers:
         record: writes an entry of the call into the log.
     """
 
-    def __init__(self, offered: IceBinding, record: Callable[..., None]) -> None:
+    def __init__(self, offered: IceBinding | TcpBinding, record: Callable[..., None]) -> None:
         self._offered = offered
         self._record = record
         self._forks: dict[str, EarlyAnswer] = {}
@@ -58,7 +59,7 @@ class EarlyAnswers:
             tag: its To tag; the first answer of a fork counts.
             body: its description.
         """
-        if self._closed or not tag or tag in self._forks:
+        if self._closed or not tag or tag in self._forks or isinstance(self._offered, TcpBinding):
             return False
         events: deque[Event] = deque(maxlen=MOST_EVENTS)
         try:

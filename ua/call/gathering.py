@@ -9,22 +9,81 @@ from ice.config import IceConfig
 from ice.errors import GatheringFailed
 from ice.net.network import Network
 from ice.types import Role
+from sdp import parser, tcp_offer
+from sdp.connection_attr import Setup
+from sdp.errors import SdpError
 from sdp.ice_binding import IceBinding
-from ua.errors import NoMediaPath
+from sdp.tcp_binding import TcpBinding
+from ua.config.account import Account
+from ua.errors import NoMediaPath, UsageError
+from ua.plan import MediaPlan
 
 
-async def gather(*, network: Network, config: IceConfig, offers: bool) -> IceBinding:
-    """Open the sockets of one call and learn their addresses; `offers` tells whose offer comes first.
+def tcp_setup(plan: MediaPlan, account: Account) -> Setup | None:
+    """What our offer says about the connection where media goes over TCP without ICE; None with ICE.
+
+    Raises:
+        UsageError: something else that is asked for cannot be had that way.
+    """
+    if (plan.media or account.media_transport) != "tcp":
+        return None
+    for wanted, what in (
+        (account.ice_required, "[ice] required"),
+        (plan.ice_config(account.ice).relay_only, "a relay alone"),
+        ((plan.srtp or account.srtp) == "dtls", "DTLS-SRTP"),
+    ):
+        if wanted:
+            raise UsageError(
+                f"media over TCP without ICE and {what} do not go together", hint="leave out --media tcp"
+            )
+    return Setup(account.media_setup)
+
+
+def asked_setup(offer: bytes | None, account: Account) -> Setup | None:
+    """The same for a call that we answer, by what the caller offers.
+
+    Nothing of it is refused here: an offer that is no SDP, or needs ICE, meets its answer like any.
+    """
+    if offer is None:
+        return Setup(account.media_setup) if account.media_transport == "tcp" else None
+    if account.ice.relay_only:
+        # It would tell the address of this host.
+        return None
+    try:
+        asked = tcp_offer.find(parser.parse(offer))
+    except SdpError:
+        return None
+    return None if asked is None else Setup(account.media_setup)
+
+
+async def gather(
+    *, network: Network, config: IceConfig, offers: bool, setup: Setup | None = None
+) -> IceBinding | TcpBinding:
+    """Open the sockets of one call and learn their addresses.
+
+    Args:
+        network: where sockets come from.
+        config: policy of ICE, and which addresses are used.
+        offers: our offer comes first.
+        setup: media goes over TCP without ICE, and who connects.
 
     Raises:
         NoMediaPath: no local address can be used.
     """
+    session_id = secrets.randbits(62)
     try:
+        if setup is not None:
+            stream = TcpBinding(
+                network=network, config=config, session_id=session_id, setup=setup, offers_first=offers
+            )
+            if offers:
+                await stream.open()
+            return stream
         return await IceBinding.gather(
             network=network,
             config=config,
             role=Role.CONTROLLING if offers else Role.CONTROLLED,
-            session_id=secrets.randbits(62),
+            session_id=session_id,
         )
     except GatheringFailed as error:
         raise NoMediaPath(
@@ -39,17 +98,21 @@ class EarlyGathering:
         network: where sockets come from.
         config: policy of the account.
         offers: our offer comes first.
+        setup: media goes over TCP without ICE, and who connects.
     """
 
-    def __init__(self, *, network: Network, config: IceConfig, offers: bool) -> None:
+    def __init__(
+        self, *, network: Network, config: IceConfig, offers: bool, setup: Setup | None = None
+    ) -> None:
         self._network = network
         self._config = config
         self._offers = offers
-        self._task = asyncio.ensure_future(gather(network=network, config=config, offers=offers))
+        self._setup = setup
+        self._task = asyncio.ensure_future(gather(network=network, config=config, offers=offers, setup=setup))
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._taken = False
 
-    async def take(self, config: IceConfig) -> IceBinding:
+    async def take(self, config: IceConfig) -> IceBinding | TcpBinding:
         """What was gathered, to be owned by the caller; anew where `config` asks for something else.
 
         Raises:
@@ -57,7 +120,7 @@ class EarlyGathering:
         """
         if config != self._config:
             await self.close()
-            return await gather(network=self._network, config=config, offers=self._offers)
+            return await gather(network=self._network, config=config, offers=self._offers, setup=self._setup)
         binding = await asyncio.shield(self._task)
         self._taken = True
         return binding

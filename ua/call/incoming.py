@@ -6,7 +6,7 @@ import asyncio
 
 from ua import clock
 from ua.call.call import Call
-from ua.call.gathering import EarlyGathering
+from ua.call.gathering import EarlyGathering, asked_setup
 from ua.call.media_leg import MediaLeg
 from ua.call.refusal import Refusal, reject
 from ua.call.state import CallState
@@ -46,10 +46,12 @@ class IncomingCall(Call):
         self._is_protected = incoming.source.secure
         incoming.on_cancel = self._on_cancel
         # RFC 8445 §5.1.1: before anybody is alerted.
+        offer = session_of(incoming.request)
         self._early = EarlyGathering(
             network=around.network,
             config=around.account.ice,
-            offers=session_of(incoming.request) is None,
+            offers=offer is None,
+            setup=asked_setup(offer, around.account),
         )
         self._enter(CallState.RINGING)
         if replaces is None:

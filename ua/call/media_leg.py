@@ -16,13 +16,14 @@ from media.engine import MediaEngine
 from media.session import MediaSession
 from media.sources import WavSource
 from media.statistics import MediaStatistics
+from sdp.errors import ConnectionFailed
 from sdp.keying import SdesKeys
 from sdp.negotiated import NegotiatedMedia
 from ua import codec_mapping
-from ua.call import path_figures, protection
+from ua.call import protection
 from ua.call.audio import open_audio, open_source
 from ua.call.descriptions import Descriptions
-from ua.call.gathering import EarlyGathering, gather
+from ua.call.gathering import EarlyGathering, gather, tcp_setup
 from ua.call.identity import DtlsIdentity
 from ua.call.media_protection import MediaProtection
 from ua.call.media_start import media_session
@@ -96,7 +97,12 @@ class MediaLeg:
             UsageError: a file of the plan cannot be used.
         """
         config = plan.ice_config(account.ice)
-        gathered = early.take(config) if early else gather(network=network, config=config, offers=offers)
+        setup = tcp_setup(plan, account) if offers else None
+        gathered = (
+            early.take(config)
+            if early
+            else gather(network=network, config=config, offers=offers, setup=setup)
+        )
         descriptions = Descriptions(await gathered, account=account, log=log, party=party)
         try:
             identity = identity or DtlsIdentity()
@@ -124,7 +130,7 @@ class MediaLeg:
             raise RuntimeError("offer and answer come first")
         try:
             paths = await self.descriptions.paths()
-        except IceFailed as error:
+        except (IceFailed, ConnectionFailed) as error:
             raise NoMediaPath(f"no media path: {error}", hint=self._pathless_hint) from error
         # What a later offer has changed meanwhile counts.
         negotiated = self.descriptions.agreed
@@ -212,24 +218,21 @@ class MediaLeg:
     @property
     def why(self) -> str:
         """One sentence: which path media takes and why."""
-        agreed = self.descriptions.agreed
-        if agreed is not None and agreed.ice is None:
-            return f"plain RTP over UDP without ICE: {agreed.ice_reason}"
-        return self.descriptions.report.reason
+        return self.descriptions.side.why(self.descriptions.agreed)
 
-    def ice_summary(self) -> IceSummary:
-        """What ICE did."""
-        agreed = self.descriptions.agreed
-        if agreed is None or agreed.ice is not None:
-            return path_figures.with_ice(self.descriptions.report)
-        session = self.descriptions.binding.session
-        return path_figures.without_ice(
-            local=session.default_address(1), remote=session.path(1).remote, reason=self.why
-        )
+    @property
+    def transport(self) -> str | None:
+        """Udp or tcp, None before there is a path."""
+        transport = self.descriptions.side.transport
+        return None if transport is None else transport.value
+
+    def ice_summary(self) -> IceSummary | None:
+        """What ICE did, None where there was none by our own wish."""
+        return self.descriptions.side.ice_summary(self.descriptions.agreed)
 
     def path_changes(self, origin: float, end: float) -> tuple[PathChange, ...]:
         """When media moved until `end`, in ms after `origin` (both monotonic seconds)."""
-        return path_figures.path_changes(self.descriptions.report.path_changes, origin=origin, end=end)
+        return self.descriptions.side.path_changes(origin, end)
 
     # --- end ----------------------------------------------------------------------------------------------
 

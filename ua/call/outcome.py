@@ -77,6 +77,7 @@ def make_result(
         media_ms=None if figures is None else times.since_invite(figures.first_received_at),
         duration_ms=times.duration_ms,
         ice=None if media is None else media.ice_summary(),
+        transport=None if media is None else media.transport,
         codec=None if media is None else media.codec,
         srtp=None if media is None else media.srtp,
         sent=None if figures is None else traffic(figures.sent),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ua import clock
-from ua.call import offer_policy
+from ua.call import gathering, offer_policy
 from ua.call.call import Call
 from ua.call.descriptions import Descriptions
 from ua.call.invites import Invites, is_about_codecs
+from ua.call.offer_policy import OfferForm
 from ua.call.protection import is_protected
 from ua.call.state import CallState
 from ua.call.surroundings import CallSurroundings
@@ -86,7 +87,9 @@ class OutgoingCall(Call):
         """Offer, and with less where that is refused or meets with silence; gives the 2xx."""
         account = self._around.account
         ice = self._plan.ice_config(account.ice)
-        forms = self._invites.forms(offer_policy.forms(ice, required=account.ice_required))
+        without_ice = gathering.tcp_setup(self._plan, account) is not None
+        wanted = offer_policy.forms(ice, required=account.ice_required)
+        forms = (OfferForm.ALL,) if without_ice else self._invites.forms(wanted)
         for form, less in zip(forms, (*forms[1:], None), strict=True):
             invite = self._invites.send(descriptions, form)
             # A re-INVITE on the heels of the 200 meets our open offer: it gets 491 and comes again.

@@ -20,6 +20,7 @@ from ua.cli.options import (
 from ua.cli.session import follow, load_account, need_relay, tell, with_loopback, with_password, with_proxy
 from ua.cli.trace import trace_log
 from ua.config.ice import TcpCandidates
+from ua.config.media import MediaTransport
 from ua.config.sip_uri import split_sip_uri
 from ua.config.srtp import SrtpChoice
 from ua.errors import ResultCode, UaError
@@ -50,6 +51,7 @@ class CallRequest:
     path: PathChoice = "auto"
     srtp: SrtpChoice | None = None
     tcp_candidates: TcpCandidates | None = None
+    media: MediaTransport | None = None
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
     port_mapping: PortMappingChoice | None = None
@@ -78,6 +80,7 @@ class CallRequest:
             path=self.path,
             srtp=self.srtp,
             tcp_candidates=self.tcp_candidates,
+            media=self.media,
         )
 
     def account(self) -> Account:

@@ -99,6 +99,12 @@ class LiveState:
                 self.path, self.addresses, self.rtt_ms = "", "", None
                 self.phase = f"path lost: {data.get('reason', '')}"
                 return self.phase
+            case "tcp", "tcp_connected" if data.get("component") == 1:
+                return self._on_connection(entry)
+            case "tcp", "tcp_lost" if data.get("component") == 1:
+                self.path, self.addresses = "", ""
+                self.phase = f"connection lost: {data.get('reason', '')}"
+                return self.phase
             case "ice", "check_answered" if data.get("pair_id") == self._pair_id:
                 self.rtt_ms = _ms(data.get("rtt_ms"))
             case "ice", "consent_answered" if data.get("component") == 1:
@@ -131,6 +137,13 @@ class LiveState:
         self.reason = str(entry.data.get("reason", ""))
         self.rtt_ms = _ms(pair.get("rtt_ms"))
         return f"path: {self.path}, {self.addresses}" + (f": {self.reason}" if self.reason else "")
+
+    def _on_connection(self, entry: LogEntry) -> str:
+        local, remote = ({"address": entry.data.get(end)} for end in ("local", "remote"))
+        self.path = "TCP without ICE"
+        self.addresses = f"{_address(local)} to {_address(remote)}"
+        self.reason = "we connected" if entry.data.get("dialled") else "the other side connected"
+        return f"path: {self.path}, {self.addresses}: {self.reason}"
 
     def loss_percent(self) -> float | None:
         """Loss of what arrived over the last WINDOW_S seconds, None before anything was expected."""

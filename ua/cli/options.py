@@ -81,6 +81,10 @@ TcpCandidates = Annotated[
         help="TCP candidates in the offer; auto: offered, and left out where they are refused (default).",
     ),
 ]
+Media = Annotated[
+    Literal["rtp", "tcp"] | None,
+    typer.Option("--media", help="tcp: RTP over TCP without ICE, as RFC 4571 has it (default: rtp)."),
+]
 Record = Annotated[Path | None, typer.Option(help="Write what arrives to a WAV file.", metavar="FILE")]
 Wav = Annotated[Path | None, typer.Option(help="Send a WAV file (any rate, mono or stereo).", metavar="FILE")]
 ToneHz = Annotated[float | None, typer.Option("--tone", help="Send a tone of HZ.", metavar="HZ")]

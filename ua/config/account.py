@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from ice.config import IceConfig
 from ua.config.calls import CallsSettings, check_calls
 from ua.config.ice import STRICT, IceSettings, check_ice, ice_config
+from ua.config.media import MediaSettings, MediaSetup, MediaTransport
 from ua.config.passwords import find_password
 from ua.config.registration import RegistrationPolicy, check_registration, proxies_of
 from ua.config.sip import ReliablePolicy, SipSettings, TransferPolicy, check_sip
@@ -30,9 +31,6 @@ from ua.errors import ConfigurationError
 from ua.sip.transport.hop import SipTransport
 from ua.sip.transport.tls.config import TlsConfig
 from ua.sip.transport.websocket.config import WebSocketConfig
-
-CodecName = Literal["PCMU", "PCMA"]
-"""rtpmap names of the codecs there are."""
 
 ANONYMOUS_URI = "sip:anonymous@anonymous.invalid"
 """Who we are without an account (RFC 3261 §8.1.1.3)."""
@@ -86,27 +84,6 @@ class AccountSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MediaSettings:
-    """`[media]`: the audio.
-
-    Attributes:
-        codecs: what we offer and accept, best first.
-        ptime_ms: ms of audio in a packet, 10 to 60 in steps of 10.
-        dscp: mark of media and checks for the routers, 0 to 63; 46 is usual for voice, 0 is no mark.
-        srtp: how media is protected.
-        srtp_over_plain_sip: keys in the description go over SIP that is not encrypted, too.
-    """
-
-    __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
-
-    codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
-    ptime_ms: int = 20
-    dscp: int = 0
-    srtp: SrtpChoice = "auto"
-    srtp_over_plain_sip: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A whole configuration file; every section and key may be left out.
 
@@ -120,7 +97,7 @@ class Settings:
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
     calls: CallsSettings = field(default_factory=CallsSettings)
     ice: IceSettings = field(default_factory=IceSettings)
-    media: MediaSettings = MediaSettings()
+    media: MediaSettings = field(default_factory=MediaSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
     websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
 
@@ -164,6 +141,8 @@ class Account:
         ice_required: calls without ICE are refused.
         codecs: rtpmap names, best first.
         ptime_ms: ms of audio in a packet.
+        media_transport: what our offers ask media to go over.
+        media_setup: who connects where it goes over TCP without ICE.
         dscp: mark of media and checks, 0 for none.
         srtp: how media is protected.
         srtp_over_plain_sip: SRTP keys go over SIP that is not encrypted, too.
@@ -202,6 +181,8 @@ class Account:
     ice: IceConfig = field(default_factory=IceConfig)
     ice_required: bool = False
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    media_transport: MediaTransport = "rtp"
+    media_setup: MediaSetup = "actpass"
     ptime_ms: int = 20
     dscp: int = 0
     srtp: SrtpChoice = "auto"
@@ -342,6 +323,8 @@ def account_from(
         ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
         ice_required=settings.ice.required,
         codecs=settings.media.codecs,
+        media_transport=settings.media.transport,
+        media_setup=settings.media.setup,
         ptime_ms=settings.media.ptime_ms,
         dscp=settings.media.dscp,
         srtp=settings.media.srtp,

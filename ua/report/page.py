@@ -126,6 +126,8 @@ def _tiles(report: Report) -> Markup:
         ice = result.ice
         if ice is not None and ice.transport is not None:
             tiles.append(("media over", f"{ice.transport.upper()}{f' {ice.tcptype}' if ice.tcptype else ''}"))
+        elif ice is None and result.transport is not None:
+            tiles.append(("media over", f"{result.transport.upper()} without ICE"))
         tiles.append(("answered after", milliseconds(result.setup_ms)))
         if ice is not None:
             tiles.append(("ICE took", milliseconds(ice.nominated_ms)))

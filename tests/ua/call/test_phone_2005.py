@@ -51,8 +51,9 @@ async def test_an_offer_of_2005_gets_a_call_without_ice(lines: tuple[str, ...]) 
     assert len(ignored) == len(CANDIDATES)
 
 
+@pytest.mark.req("4145-9")
 async def test_an_offer_that_holds_its_connection_opens_none() -> None:
-    """Its only stream is TCP without ICE, which we do not have: 488, and nothing was dialled."""
+    """Its only stream is TCP without ICE, and is not to be opened yet: the call stands without media."""
     log = EventLog()
     dialled = asyncio.Event()
     server = await asyncio.start_server(lambda _reader, _writer: dialled.set(), "127.0.0.1", 0)
@@ -64,9 +65,15 @@ async def test_an_offer_that_holds_its_connection_opens_none() -> None:
         invite = peer.call(phone.addresses[0], offer)
         call = await waiting
         await call.accept(MediaPlan(source=Echo()))
-        refused = await peer.receive_response(488)
-        peer.ack(Dialog.of_caller(invite, refused), invite)
-        assert (await call.ended()).result is not ResultCode.OK
+        answer = await peer.receive_response(200)
+        assert b"a=setup:holdconn\r\n" in (session_of(answer) or b"")
+        peer.ack(Dialog.of_caller(invite, answer), invite)
+        await call.established()
+        call.hang_up()
+        await peer.finish()
+        result = await call.ended()
+        assert result.received is not None
+        assert result.received.packets == 0
         assert not dialled.is_set()
     server.close()
     await server.wait_closed()

@@ -81,7 +81,9 @@ async def test_ice_runs_where_the_callee_offers_and_the_callee_controls() -> Non
         result = await call.ended()
     assert result.ice is not None
     assert (result.ice.state, result.ice.role) == ("completed", "controlling")
-    assert leg.ice_summary().role == "controlled"
+    summary = leg.ice_summary()
+    assert summary is not None
+    assert summary.role == "controlled"
 
 
 async def test_a_reinvite_before_ice_has_completed_is_answered_and_ice_goes_on() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -106,14 +107,15 @@ def account_config(
     transport: str = "udp",
     password: str = PASSWORD,
     listen: str = "127.0.0.1:0",
+    sip: str = "",
 ) -> Path:
-    """A configuration file with an account of `user` at `proxy`."""
+    """A configuration file with an account of `user` at `proxy`; `sip` holds further lines of [sip]."""
     secret = folder / f"{user}.password"
     secret.write_text(password + "\n", encoding="utf-8")
     file = folder / f"{user}.toml"
     file.write_text(
         f'[account]\nuri = "{proxy.uri(user)}"\npassword_file = "{secret}"\ntransport = "{transport}"\n'
-        f'[sip]\nlisten = "{listen}"\n',
+        f'instance = "{uuid.uuid5(uuid.NAMESPACE_URL, user).urn}"\n[sip]\nlisten = "{listen}"\n{sip}',
         encoding="utf-8",
     )
     return file

@@ -35,6 +35,7 @@ URI = "sip:bob@192.0.2.20"
 @pytest.fixture(autouse=True)
 def nobody_elses_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in ("ICEPHONE_CONFIG", "ICEPHONE_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
 

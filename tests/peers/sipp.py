@@ -1,4 +1,4 @@
-"""SIPp with its bundled scenarios."""
+"""SIPp with its bundled scenarios, and with those of sipp_scenarios/."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from tests.peers.process import PeerError, Program, Programs, free_ports, until
 from tests.peers.registry import find_program
 
 Transport = Literal["udp", "tcp"]
+
+SCENARIOS = Path(__file__).parent / "sipp_scenarios"
 
 _MODE = {"udp": "u1", "tcp": "t1"}
 
@@ -68,9 +70,10 @@ async def sipp(
     pause_ms: int = 500,
     transport: Transport = "udp",
     host: str = "127.0.0.1",
+    script: str = "",
     extra: Sequence[str] = (),
 ) -> Sipp:
-    """Start a bundled scenario.
+    """Start a scenario.
 
     Args:
         programs: of the test.
@@ -81,13 +84,15 @@ async def sipp(
         pause_ms: how long "uac" stays in a call.
         transport: of its SIP.
         host: its address.
+        script: name of a file of sipp_scenarios/ to play instead of the bundled scenario of that role.
         extra: further arguments.
     """
     port, media_port, control_port = free_ports(3, host)
     statistics = programs.folder / f"sipp-{port}.csv"
     command = [
         find_program("sipp") or "sipp",
-        *(["-sn", scenario, "-t", _MODE[transport]]),
+        *(["-sf", str(SCENARIOS / f"{script}.xml")] if script else ["-sn", scenario]),
+        *(["-t", _MODE[transport]]),
         *(["-i", host, "-p", str(port), "-mp", str(media_port & ~1), "-cp", str(control_port)]),
         *(["-m", str(calls), "-l", "1", "-d", str(pause_ms), "-reconnect_close", "false"]),
         *(["-nostdin", "-trace_stat", "-stf", str(statistics), "-fd", "1", "-trace_err", "-trace_msg"]),

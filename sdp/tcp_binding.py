@@ -51,6 +51,7 @@ class TcpBinding:
         telling: of no use here, there are no candidates to tell.
         left_ice: never; there is no ICE to leave.
         needs_updated_offer: never; nothing is selected that the peer does not know.
+        renews_keys: our next offer has other SRTP keys than those in force; the answer to it resets this.
 
     Raises:
         GatheringFailed: this host has no address to use.
@@ -95,6 +96,7 @@ class TcpBinding:
         self._started: NegotiatedMedia | None = None
         self._dialled = False
         self._renewed = False
+        self.renews_keys = False
         self._silent = SilentPath()
 
     def subscribe(self, on_event: Callable[[TcpEvent], None]) -> Callable[[], None]:
@@ -194,6 +196,7 @@ class TcpBinding:
             NegotiationError: the answer leaves nothing to talk with; a running stream goes on as before.
         """
         negotiated = self.exchange.accept(answer)
+        self.renews_keys = False
         self._apply(negotiated, we_offered=True)
         return negotiated
 
@@ -294,7 +297,9 @@ class TcpBinding:
             ice_required=wish.ice_required,
             # a=setup would have two meanings with DTLS (RFC 8842 §5).
             keying=self.exchange.keying(
-                replace(wish.keying, accepts=wish.keying.accepts - {Keying.DTLS}), secrets.token_bytes
+                replace(wish.keying, accepts=wish.keying.accepts - {Keying.DTLS}),
+                secrets.token_bytes,
+                renew=self.renews_keys,
             ),
             tcp=TcpSide(
                 offer=self._offered(),

@@ -12,6 +12,7 @@ from sdp.direction import Direction
 from sdp.errors import ConnectionFailed, ExchangeError, NegotiationError, SdpError
 from sdp.fragment import read as read_fragment
 from sdp.ice_binding import IceBinding, Paths
+from sdp.keying import SdesKeys
 from sdp.negotiated import AudioWish, NegotiatedMedia
 from ua import clock, codec_mapping
 from ua.call import hold
@@ -63,6 +64,7 @@ class Descriptions:
         self.agreed: NegotiatedMedia | None = None
         self.on_agreed: Callable[[NegotiatedMedia], None] | None = None
         self.keys_are_told = False
+        self._branches: set[str] = set()
         self._answered: NegotiatedMedia | None = None
         self._is_closed = False
         self._side = self._side_of(binding)
@@ -175,6 +177,7 @@ class Descriptions:
         Raises:
             NoMediaPath: as `apply_answer`.
         """
+        self.rings(tag)
         chosen = await self._early.choose(tag, body)
         if chosen is None:
             self.apply_answer(body)
@@ -254,7 +257,16 @@ class Descriptions:
         if self.agreed is not None:
             self._adopt(replace(self.agreed, direction=Direction.INACTIVE, held=True, diagnostics=()))
 
+    def rings(self, tag: str) -> None:
+        """A phone with this To tag has our offer."""
+        if tag:
+            self._branches.add(tag)
+
     def _adopt(self, negotiated: NegotiatedMedia) -> None:
+        if len(self._branches) > 1 and isinstance(negotiated.keys, SdesKeys):
+            # RFC 4568 §7.3: every branch has seen our key; the next offer, due at once, has another.
+            self._binding.renews_keys = True
+            self._branches.clear()
         self.agreed = negotiated
         self._sdp.diagnose(negotiated.diagnostics)
         if self.on_agreed is not None:
@@ -304,8 +316,8 @@ class Descriptions:
 
     @property
     def needs_updated_offer(self) -> bool:
-        """True where an RFC 5245 peer has to be told what ICE selected."""
-        return self._binding.needs_updated_offer
+        """True where an RFC 5245 peer has to be told what ICE selected, or our keys are not ours alone."""
+        return self._binding.needs_updated_offer or self._binding.renews_keys
 
     @property
     def left_ice(self) -> bool:

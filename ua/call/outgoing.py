@@ -126,6 +126,7 @@ class OutgoingCall(Call):
         async for response in invite.provisional():
             body = session_of(response)
             tag = response.to.tag or ""
+            descriptions.rings(tag)
             if body is not None and tag not in self._early:
                 self._early[tag] = body
                 await descriptions.early_answer(tag, body)

@@ -14,6 +14,7 @@ from media.engine import MediaEngine
 from tests.ua.peer import media_peer
 from tests.ua.phones import account
 from ua.call.media_leg import MediaLeg
+from ua.config.account import Account
 from ua.errors import NoMediaPath, ResultCode
 from ua.events import EventLog
 from ua.phone import Phone
@@ -26,13 +27,15 @@ STAY = MediaPlan(source=Tone(hz=440))
 
 
 @asynccontextmanager
-async def media_leg(*, offers: bool = False, network: Network | None = None) -> AsyncIterator[MediaLeg]:
+async def media_leg(
+    *, offers: bool = False, network: Network | None = None, account_: Account | None = None
+) -> AsyncIterator[MediaLeg]:
     """The media of a peer with ICE."""
     engine = MediaEngine()
     leg = await MediaLeg.open(
         offers=offers,
         plan=MediaPlan(source=Echo()),
-        account=account("peer"),
+        account=account_ or account("peer"),
         network=network or HostNetwork(),
         engine=engine,
         log=EventLog(),

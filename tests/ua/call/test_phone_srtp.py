@@ -10,15 +10,20 @@ import pytest
 
 from sdp.parser import parse
 from sdp.protocols import lookup
+from tests.ua.call.test_phone_ice import media_leg
+from tests.ua.peer import media_peer
 from tests.ua.phones import Pair, account, pair
 from ua.call.incoming import IncomingCall
 from ua.config.srtp import SrtpChoice
 from ua.errors import ResultCode
 from ua.events import EventLog
+from ua.phone import Phone
 from ua.plan import Echo, MediaPlan, PathChoice, Tone
 from ua.results import CallResult
+from ua.sip.syntax.body import session_of
 
 OVER_PLAIN = {"srtp_over_plain_sip": True}
+KEY = re.compile(rb"inline:(\S+)")
 
 
 def bodies(log: EventLog, party: str, direction: str = "out") -> list[str]:
@@ -204,3 +209,43 @@ def test_the_choice_of_a_plan_wins_over_the_account() -> None:
     assert replace(MediaPlan(), srtp="off").srtp == "off"
     assert MediaPlan().srtp is None
     assert account("alice").srtp == "auto"
+
+
+@pytest.mark.req("KEY-11", "KEY-6")
+@pytest.mark.parametrize("forked", [True, False])
+async def test_after_a_fork_the_phone_that_is_left_gets_a_key_of_its_own(forked: bool) -> None:
+    log = EventLog()
+    async with (
+        media_peer() as peer,
+        Phone(account("alice", **OVER_PLAIN), log) as phone,
+        media_leg(account_=account("peer", **OVER_PLAIN)) as leg,
+    ):
+        call = await phone.place(str(peer.uri), MediaPlan(source=Tone(hz=440), srtp="sdes"))
+        invite = await peer.receive_request("INVITE")
+        if forked:
+            peer.answer(invite, 180, tag="a")
+        answer = await leg.descriptions.answer(session_of(invite) or b"")
+        assert isinstance(answer, bytes)
+        peer.answer(invite, 200, ("Content-Type", "application/sdp"), tag="b", body=answer)
+        await peer.receive_request("ACK")
+        leg.descriptions.answer_sent()
+        if forked:
+            again = await peer.receive_request("INVITE")
+            first, second = (KEY.findall(session_of(each) or b"") for each in (invite, again))
+            assert len(first) == len(second) == 4
+            assert not set(first) & set(second)
+            renewed = await leg.descriptions.answer(session_of(again) or b"")
+            assert isinstance(renewed, bytes)
+            peer.accept(again, renewed, tag="b")
+            await peer.receive_request("ACK")
+            leg.descriptions.answer_sent()
+        async with asyncio.timeout(5):
+            await leg.start()
+            await call.established()
+            while call.statistics is None or call.statistics.received.packets < 5:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.01)
+        call.hang_up()
+        await peer.finish()
+        result = await call.ended()
+    assert result.srtp == "AEAD_AES_256_GCM"
+    assert sum(entry.name == "offer" for entry in log.entries if entry.source == "sdp") == 1 + forked

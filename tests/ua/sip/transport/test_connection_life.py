@@ -136,7 +136,7 @@ async def deaf(target: Phone) -> AsyncIterator[asyncio.StreamWriter]:
 @pytest.mark.req("LIM-3")
 async def test_a_peer_that_does_not_read_is_cut_off(settings: dict[str, Any]) -> None:
     """Each ping of a WebSocket costs us an answer; they do not pile up for ever."""
-    async with phone(**settings) as bob, deaf(bob) as writer:
+    async with phone(**settings, partial_timeout=30.0) as bob, deaf(bob) as writer:
         writer.write(HANDSHAKE.format(path="/", more=SIP).encode())
         ping = b"\x89\xfd\0\0\0\0" + b"x" * 125
         with contextlib.suppress(ConnectionError):

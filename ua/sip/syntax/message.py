@@ -19,6 +19,7 @@ from ua.sip.syntax.grammar import is_token
 from ua.sip.syntax.headers import Headers, full_name
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.reasons import REASONS
+from ua.sip.syntax.spelling import spelled
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.via import Via
 
@@ -248,7 +249,7 @@ def serialise(message: Message) -> bytes:
             raise ValueError("line break in a reason phrase")
     for name, value in message.headers:
         wire.headers.append(name, value)
-    return bytes(wire)
+    return spelled(bytes(wire), message.headers.values)
 
 
 def make_response(

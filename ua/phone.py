@@ -191,9 +191,8 @@ class Phone:
         """The addresses behind a bound one: itself, or those of all interfaces."""
         if bound not in ("0.0.0.0", "::"):  # noqa: S104  compared, not bound
             return [bound]
-        family = [each for each in self._network.host_addresses() if (":" in each.host) is (":" in bound)]
-        outside = [each.host for each in family if not each.loopback and not each.host.startswith("fe80")]
-        return outside or [each.host for each in family]
+        usable = [each for each in self._network.host_addresses() if not each.host.startswith("fe80")]
+        return [each.host for each in usable if not each.loopback] or [each.host for each in usable]
 
     async def register(self, *, expires: int) -> Registration:
         """Register for `expires` seconds and keep it up; raises UaError."""

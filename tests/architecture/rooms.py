@@ -168,6 +168,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "sip.sending",
         "sip.series",
         "sip.stack",
+        "sip.transport.binding",
         "sip.transport.layer",
         "sip.transport.stream_channel",
         "sip.transport.stream_connection",

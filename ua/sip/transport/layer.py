@@ -5,19 +5,17 @@ from __future__ import annotations
 import itertools
 import socket
 from collections.abc import Callable
-from typing import Final
 
 from ice.types import TransportAddress
 from ua.sip.config import SipConfig
 from ua.sip.errors import SipUnreachable
 from ua.sip.location.target import Target
+from ua.sip.transport.binding import ANY, bind_both, bind_stream
 from ua.sip.transport.hop import Hop, SipTransport
-from ua.sip.transport.stream_channel import StreamChannel, bind_tcp
-from ua.sip.transport.udp_channel import UdpChannel, bind_udp, family_of, local_towards
+from ua.sip.transport.stream_channel import StreamChannel
+from ua.sip.transport.udp_channel import UdpChannel, local_towards
 from ua.sip.transport.websocket.names import WebSocketNames
 from ua.sip.transport.wires import Wires
-
-_BIND_ATTEMPTS: Final = 20
 
 
 class TransportLayer:
@@ -48,8 +46,10 @@ class TransportLayer:
         self._on_fault = on_fault
         self._on_connection = on_connection
         self._on_unreachable = on_unreachable
-        self._family = family_of(config.host)
-        self._udp: UdpChannel | None = None
+        self._udp: dict[int, UdpChannel] = {}
+        self._versions: frozenset[int] = frozenset(
+            {4, 6} if config.host in ANY else {_version_at(config.host)}
+        )
         self._numbers = itertools.count(1)
         self.streams: dict[SipTransport, StreamChannel] = {}
         self.names = WebSocketNames()
@@ -62,26 +62,28 @@ class TransportLayer:
         Raises SipUnreachable, or ConfigurationError where a certificate is of no use.
         """
         wires = Wires(self._config)
-        udp, tcp = self._bind()
-        if udp is not None:
-            self._udp = UdpChannel(
-                udp,
+        udp, tcp = bind_both(self._config)
+        self._versions = frozenset(_version(each) for each in (*udp, *tcp)) or self._versions
+        for bound in udp:
+            channel = self._udp[_version(bound)] = UdpChannel(
+                bound,
                 on_datagram=lambda data, remote: self._on_message(data, Hop(transport="udp", remote=remote)),
                 on_unreachable=self._on_unreachable,
             )
-            self.local["udp"] = self._udp.local
-        if tcp is not None:
+            self.local.setdefault("udp", channel.local)
+        if tcp:
             await self._listen(self._channel("tcp", wires), tcp)
         for transport, port in self._other_ports():
-            channel = self._channel(transport, wires)
+            streams = self._channel(transport, wires)
             if port is not None:
-                await self._listen(channel, self._bound(port))
+                listening = bind_stream(self._config, port)
+                await self._listen(streams, listening)
 
     async def close(self) -> None:
         """Close every socket."""
-        if self._udp is not None:
-            self._udp.close()
-            self._udp = None
+        for datagrams in self._udp.values():
+            datagrams.close()
+        self._udp.clear()
         channels = list(self.streams.values())
         self.streams.clear()
         for channel in channels:
@@ -99,12 +101,12 @@ class TransportLayer:
     @property
     def versions(self) -> frozenset[int]:
         """The IP versions that can be used: 4, 6."""
-        return frozenset({6 if self._family == socket.AF_INET6 else 4})
+        return self._versions
 
     async def open(self, target: Target) -> Hop:
         """A hop to send by; an open connection is used again. Raises SipUnreachable."""
         if target.transport == "udp":
-            if self._udp is None:
+            if _version_at(target.address.host) not in self._udp:
                 raise SipUnreachable("UDP is not in use here")
             return Hop(transport="udp", remote=target.address)
         if target.transport == "ws" and (secure := self.streams.get("wss")) is not None:
@@ -126,7 +128,7 @@ class TransportLayer:
         bound = self.local.get(hop.transport)
         if bound is None:
             return self._own_end(hop)
-        if bound.host not in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
+        if bound.host not in ANY:
             return bound
         try:
             return TransportAddress(host=local_towards(hop.remote), port=bound.port)
@@ -144,7 +146,8 @@ class TransportLayer:
     def send(self, hop: Hop, data: bytes) -> str:
         """Send; empty where it left, else what went wrong."""
         if hop.transport == "udp":
-            return self._udp.send(data, hop.remote) if self._udp is not None else "closed"
+            datagrams = self._udp.get(_version_at(hop.remote.host))
+            return "closed" if datagrams is None else datagrams.send(data, hop.remote)
         channel = self.streams.get(hop.transport)
         if channel is None or hop.connection is None:
             return "the connection is closed"
@@ -187,10 +190,11 @@ class TransportLayer:
             self.names.forget(hop.connection)
         self._on_connection(hop, state, detail)
 
-    async def _listen(self, channel: StreamChannel, bound: socket.socket) -> None:
-        name = bound.getsockname()
+    async def _listen(self, channel: StreamChannel, bound: list[socket.socket]) -> None:
+        name = bound[0].getsockname()
         self.local[channel.transport] = TransportAddress(host=name[0], port=name[1])
-        await channel.listen(bound)
+        for each in bound:
+            await channel.listen(each)
 
     def _other_ports(self) -> list[tuple[SipTransport, int | None]]:
         """The transports beside UDP and TCP, and the port of each; None where nobody may connect to us."""
@@ -203,31 +207,10 @@ class TransportLayer:
         }
         return [(transport, port) for transport, port in ports.items() if transport in config.transports]
 
-    def _bound(self, port: int) -> socket.socket:
-        try:
-            return bind_tcp(self._config.host, port)
-        except OSError as error:
-            raise SipUnreachable(
-                f"cannot use {self._config.host} port {port} for SIP", seen=error.strerror or str(error)
-            ) from error
 
-    def _bind(self) -> tuple[socket.socket | None, socket.socket | None]:
-        config = self._config
-        error: OSError | None = None
-        for _ in range(_BIND_ATTEMPTS if config.port == 0 else 1):
-            udp: socket.socket | None = None
-            try:
-                if "udp" in config.transports:
-                    udp = bind_udp(config.host, config.port)
-                if "tcp" not in config.transports:
-                    return udp, None
-                port = udp.getsockname()[1] if udp is not None else config.port
-                return udp, bind_tcp(config.host, port)
-            except OSError as failure:
-                error = failure
-                if udp is not None:
-                    udp.close()
-        raise SipUnreachable(
-            f"cannot use {config.host} port {config.port} for SIP",
-            seen=(error.strerror or str(error)) if error else "",
-        ) from error
+def _version(bound: socket.socket) -> int:
+    return 6 if bound.family == socket.AF_INET6 else 4
+
+
+def _version_at(host: str) -> int:
+    return 6 if ":" in host else 4

@@ -57,13 +57,14 @@ class StreamChannel:
         self._connections: dict[int, StreamConnection] = {}
         self._accepted: Counter[str] = Counter()
         self._opening: WeakValueDictionary[TransportAddress, asyncio.Lock] = WeakValueDictionary()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     async def listen(self, bound: socket.socket) -> None:
-        """Accept connections on a bound socket."""
-        self._server = await self._loop.create_server(
+        """Accept connections on a bound socket, beside those of before."""
+        server = await self._loop.create_server(
             lambda: StreamConnection(self, self._wires.server(self.transport), accepted=True), sock=bound
         )
+        self._servers.append(server)
 
     @property
     def connections(self) -> tuple[StreamConnection, ...]:
@@ -150,8 +151,8 @@ class StreamChannel:
 
     async def close(self) -> None:
         """Close listener and connections, and wait until they are gone."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         open_connections = list(self._connections.values())
         for connection in open_connections:
             connection.close("closed by us")
@@ -161,8 +162,8 @@ class StreamChannel:
         for connection in open_connections:
             connection.abort("closed by us")
             await connection.gone
-        if self._server is not None:
-            await self._server.wait_closed()
+        for server in self._servers:
+            await server.wait_closed()
 
     # what connections say
 
@@ -197,9 +198,11 @@ class StreamChannel:
 
 
 def bind_tcp(host: str, port: int) -> socket.socket:
-    """A bound TCP socket, not yet listening; raises OSError."""
+    """A bound TCP socket, not yet listening, of IPv6 alone for an IPv6 address; raises OSError."""
     bound = socket.socket(family_of(host), socket.SOCK_STREAM)
     try:
+        if bound.family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
     except OSError:

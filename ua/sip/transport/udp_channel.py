@@ -118,9 +118,11 @@ def unreachable_reason(report: bytes) -> str:
 
 
 def bind_udp(host: str, port: int) -> socket.socket:
-    """A bound UDP socket; raises OSError."""
+    """A bound UDP socket, of IPv6 alone for an IPv6 address; raises OSError."""
     bound = socket.socket(family_of(host), socket.SOCK_DGRAM)
     try:
+        if bound.family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind((host, port))
     except OSError:
         bound.close()
@@ -135,7 +137,7 @@ def local_towards(remote: TransportAddress) -> str:
     """
     with socket.socket(family_of(remote.host), socket.SOCK_DGRAM) as probe:
         probe.connect((remote.host, remote.port))
-        return str(probe.getsockname()[0])
+        return str(probe.getsockname()[0]).partition("%")[0]
 
 
 def family_of(host: str) -> socket.AddressFamily:

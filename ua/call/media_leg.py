@@ -105,11 +105,12 @@ class MediaLeg:
         )
         descriptions = Descriptions(await gathered, account=account, log=log, party=party)
         try:
-            identity = identity or DtlsIdentity()
+            own = identity = identity or DtlsIdentity()
             keying = protection.policy(
                 plan.srtp or account.srtp,
                 keys_may_be_told=keys_may_be_told or account.srtp_over_plain_sip,
-                fingerprint=identity.fingerprint,
+                offers=offers,
+                fingerprint=lambda: own.fingerprint,
             )
             descriptions.wish = replace(descriptions.wish, keying=keying)
             descriptions.keys_are_told = not keys_may_be_told

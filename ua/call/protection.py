@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sdp.fingerprint_attr import Fingerprint
 from sdp.keying import KeyingPolicy
 from sdp.protocols import Keying
@@ -20,7 +22,9 @@ def is_protected(account: Account, target: Uri) -> bool:
     return transport.lower() in ("tls", "wss")
 
 
-def policy(choice: SrtpChoice, *, keys_may_be_told: bool, fingerprint: Fingerprint) -> KeyingPolicy:
+def policy(
+    choice: SrtpChoice, *, keys_may_be_told: bool, offers: bool, fingerprint: Callable[[], Fingerprint]
+) -> KeyingPolicy:
     """The policy of one call.
 
     `auto` offers RTP/AVP, as every peer takes it, with keys beside it where the signalling hides them
@@ -29,7 +33,8 @@ def policy(choice: SrtpChoice, *, keys_may_be_told: bool, fingerprint: Fingerpri
     Args:
         choice: the user's.
         keys_may_be_told: the signalling is encrypted, or the user does not mind (RFC 4568 §8.3).
-        fingerprint: of our certificate.
+        offers: our offer comes first: nobody answers DTLS to one without a fingerprint.
+        fingerprint: gives that of our certificate, which takes a while to make.
 
     Raises:
         UsageError: keys in the description are asked for, and everybody on the way could read them.
@@ -39,7 +44,7 @@ def policy(choice: SrtpChoice, *, keys_may_be_told: bool, fingerprint: Fingerpri
             return KeyingPolicy()
         case "dtls":
             return KeyingPolicy(
-                offers=Keying.DTLS, accepts=frozenset({Keying.DTLS}), fingerprints=(fingerprint,)
+                offers=Keying.DTLS, accepts=frozenset({Keying.DTLS}), fingerprints=(fingerprint(),)
             )
         case "sdes" if not keys_may_be_told:
             raise UsageError(
@@ -49,5 +54,9 @@ def policy(choice: SrtpChoice, *, keys_may_be_told: bool, fingerprint: Fingerpri
         case "sdes":
             return KeyingPolicy(offers=Keying.SRTP, accepts=frozenset({Keying.SRTP}))
         case "auto":
-            accepts = {Keying.NONE, Keying.DTLS} | ({Keying.SRTP} if keys_may_be_told else set())
-            return KeyingPolicy(accepts=frozenset(accepts), best_effort=True, fingerprints=(fingerprint,))
+            accepts = {Keying.NONE} | ({Keying.SRTP} if keys_may_be_told else set())
+            if offers:
+                return KeyingPolicy(accepts=frozenset(accepts), best_effort=True)
+            return KeyingPolicy(
+                accepts=frozenset(accepts | {Keying.DTLS}), best_effort=True, fingerprints=(fingerprint(),)
+            )

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.certificates import Authority
 from tests.peers.kamailio import PASSWORD, Kamailio
 from tests.peers.namespace import LOOPBACK, Namespace
 from tests.peers.process import PeerError, Program, Programs, free_ports, until
@@ -127,6 +128,7 @@ async def baresip(
     password: str = PASSWORD,
     stun: str | None = None,
     protection: str | None = None,
+    authority: Authority | None = None,
     place: Namespace = LOOPBACK,
 ) -> AsyncIterator[Baresip]:
     """Run a phone; with a `proxy`, it registers there and is ready once it has.
@@ -141,6 +143,7 @@ async def baresip(
         password: what it answers a challenge with.
         stun: URI of a STUN server; with it, the phone uses ICE.
         protection: its `mediaenc`: "srtp" (keys beside RTP/AVP), "srtp-mand" (RTP/SAVP) or "dtls_srtp".
+        authority: whom it trusts and who issues its certificate; then it listens for TLS beside UDP and TCP.
         place: where it runs.
     """
     host = place.host
@@ -161,6 +164,7 @@ async def baresip(
         "RECORDINGS": str(recordings),
         "PROTECTION": "" if protection is None else "module srtp.so\nmodule dtls_srtp.so\n",
     }
+    values["TLS"] = "" if authority is None else _tls(authority, folder, host)
     text = _TEMPLATE.read_text(encoding="utf-8")
     for key, value in values.items():
         text = text.replace(f"@{key}@", value)
@@ -204,6 +208,14 @@ async def baresip(
     finally:
         await program.stop()
         await phone.close()
+
+
+def _tls(authority: Authority, folder: Path, host: str) -> str:
+    """Lines of its configuration; it wants certificate and key in one file."""
+    issued = authority.issue(addresses=[host])
+    own = folder / "own.pem"
+    own.write_bytes(issued.certificate.read_bytes() + issued.key.read_bytes())
+    return f"sip_certificate {own}\nsip_cafile {authority.certificate}\n"
 
 
 def _modules() -> Path:

@@ -72,6 +72,7 @@ async def sipp(
     host: str = "127.0.0.1",
     script: str = "",
     extra: Sequence[str] = (),
+    file: Path | None = None,
 ) -> Sipp:
     """Start a scenario.
 
@@ -86,12 +87,14 @@ async def sipp(
         host: its address.
         script: name of a file of sipp_scenarios/ to play instead of the bundled scenario of that role.
         extra: further arguments.
+        file: a scenario elsewhere, which calls or answers as `scenario` says.
     """
     port, media_port, control_port = free_ports(3, host)
     statistics = programs.folder / f"sipp-{port}.csv"
+    played = SCENARIOS / f"{script}.xml" if script else file
     command = [
         find_program("sipp") or "sipp",
-        *(["-sf", str(SCENARIOS / f"{script}.xml")] if script else ["-sn", scenario]),
+        *(["-sn", scenario] if played is None else ["-sf", str(played)]),
         *(["-t", _MODE[transport]]),
         *(["-i", host, "-p", str(port), "-mp", str(media_port & ~1), "-cp", str(control_port)]),
         *(["-m", str(calls), "-l", "1", "-d", str(pause_ms), "-reconnect_close", "false"]),

@@ -110,6 +110,9 @@ class IceBinding:
         await self.session.restart()
         self._renewed = True
 
+    async def ready(self) -> None:
+        """Be ready for the answer to an offer that keeps the path: it is, with ICE."""
+
     async def prepare(self, offer: SessionDescription, wish: AudioWish) -> None:
         """Do what an answer to a further offer needs time for.
 

@@ -110,6 +110,13 @@ class Descriptions:
         self._binding.telling.tcp = form is OfferForm.ALL
         self.wish = replace(self.wish, ice=form is not OfferForm.PLAIN)
 
+    async def further_offer(self) -> bytes:
+        """The body of an offer that keeps the path; raises ExchangeError where one of ours is open."""
+        with contextlib.suppress(GatheringFailed):  # the offer says what can be had all the same
+            await self._binding.ready()
+        self.check_open()
+        return self.offer()
+
     async def restart_offer(self) -> bytes:
         """The body of an offer that restarts ICE; without ICE an offer like any.
 

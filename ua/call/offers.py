@@ -155,7 +155,7 @@ class Offers:
             await self.tell_selection()
 
     async def _plain_offer(self) -> bytes:
-        return self._descriptions.offer()
+        return await self._descriptions.further_offer()
 
     async def _propose(self, make: Callable[[], Awaitable[bytes]], *, wanted: Callable[[], bool]) -> str:
         """Send an offer as long as it is wanted; gives why it came to nothing, empty where it did not.

@@ -114,6 +114,52 @@ async def test_an_ordinary_call_is_as_ever() -> None:
     assert ours.transport == "udp"
 
 
+@pytest.mark.req("4145-3", "4145-4")
+async def test_a_hold_by_who_was_connected_to_keeps_the_connection() -> None:
+    """It listens again meanwhile, for the answer might ask for a new connection."""
+    network = Cutting()
+    async with pair(alice=account("alice", media_setup="passive"), network=network) as both:
+        calls = await called(both, STAY)
+        await asyncio.gather(*(call.established() for call in calls))
+        await calls[0].hold()
+        await calls[0].resume()
+        before = calls[1].statistics
+        assert before is not None
+        await until(
+            lambda: (
+                calls[1].statistics is not None
+                and calls[1].statistics.received.packets > before.received.packets + 5
+            )
+        )
+        ports = [entry.data["local"]["port"] for entry in both.log.entries if entry.name == "tcp_listening"]
+        offers = [
+            str(entry.data["text"])
+            for entry in both.log.entries
+            if (entry.source, entry.name, entry.data.get("direction")) == ("sdp", "offer", "out")
+        ]
+        assert len(network.connections) == 1
+        calls[0].hang_up()
+        await results(*calls)
+    assert len(offers) == 3
+    for offer in offers[1:]:
+        assert "a=setup:passive\r\n" in offer
+        assert "a=connection:existing\r\n" in offer
+    # Those of RTP and RTCP, offer by offer.
+    assert ports[0] == ports[2]
+
+
+async def test_with_srtp() -> None:
+    told = {"srtp": "sdes", "srtp_over_plain_sip": True}
+    async with pair(alice=account("alice", **told), bob=account("bob", **told)) as both:
+        ours, theirs = await results(*await called(both, TCP))
+        assert " TCP/RTP/SAVP " in described(both, "alice", "offer")
+    for result in (ours, theirs):
+        assert (result.ice, result.transport, result.result) == (None, "tcp", ResultCode.OK)
+        assert result.srtp is not None
+        assert result.received is not None
+        assert result.received.packets > 10
+
+
 @pytest.mark.req("4145-6")
 async def test_a_connection_that_is_cut_in_the_call_is_made_anew() -> None:
     """RST in the call: a re-INVITE with connection:new (RFC 4145 §6.2)."""

@@ -15,6 +15,7 @@ from ua.errors import ResultCode
 from ua.events import EventLog
 from ua.phone import Phone
 from ua.plan import MediaPlan, Tone
+from ua.sip.exposure import EXPOSED
 from ua.sip.transport.hop import SipTransport
 from ua.sip.transport.tls.config import TlsConfig
 
@@ -37,7 +38,7 @@ def address(phone: Phone, transport: SipTransport) -> str:
     return next(uri for uri in found if end or ";" not in uri)
 
 
-@pytest.mark.req("TRN-5", "TRN-6")
+@pytest.mark.req("TRN-5", "TRN-6", "ICETCP-12-8")
 @pytest.mark.parametrize("transport", ["tls", "ws", "wss"])
 async def test_a_call_over_each_transport(tmp_path: Path, transport: SipTransport) -> None:
     authority, log = Authority(tmp_path), EventLog()
@@ -55,6 +56,8 @@ async def test_a_call_over_each_transport(tmp_path: Path, transport: SipTranspor
     messages = [entry.data for entry in log.entries if (entry.source, entry.name) == ("sip", "message")]
     assert {message["transport"] for message in messages} == {transport}
     assert any(str(message["text"]).startswith("BYE") for message in messages)
+    exposed = [entry for entry in log.entries if entry.data.get("reason") == EXPOSED]
+    assert bool(exposed) is (transport == "ws"), "over TLS nobody reads the credentials of ICE"
 
 
 @pytest.mark.req("TRN-5")

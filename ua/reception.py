@@ -100,8 +100,9 @@ class Reception:
         self.keep(call)
         if after_s is not None:
             call.answer_after(after_s, self.auto_plan)
-        if self._waiting is not None:
-            self._waiting.put_nowait(call)
+        waiting = self._waiting
+        if waiting is not None:
+            call.announce(lambda: waiting.put_nowait(call) if not waiting.full() else call.reject(486))
 
     def _is_proved(self, incoming: IncomingInvite) -> bool:
         """True where the caller has proved to know our password."""

@@ -9,6 +9,7 @@ from typing import Literal
 from media.statistics import MediaStatistics
 from ua import clock
 from ua.call import hold
+from ua.call.descriptions import Descriptions
 from ua.call.dtmf import InfoKeys
 from ua.call.gathering import EarlyGathering
 from ua.call.hold import Hold, HoldRefused
@@ -325,17 +326,22 @@ class Call:
     def _take_leg(self, leg: Leg) -> None:
         self._leg = leg
         if self._media is not None:
-            self._offers = Offers(leg, self._media.descriptions, self._around.account.codecs)
-            leg.on_reinvite = self._offers.receive
-            leg.on_request = InfoRequests(
-                self._media.descriptions,
-                on_digit=self._pressed,
-                others=lambda request: self._around.on_request(self, leg, request),
-            ).receive
-            leg.on_update = self._offers.receive_update
-            leg.current_offer = self._offers.refresh
-            leg.on_refreshed = self._offers.refreshed
+            self._describe(leg, self._media.descriptions)
         leg.ended.add_done_callback(self._on_leg_end)
+
+    def _describe(self, leg: Leg, descriptions: Descriptions) -> None:
+        """From now on requests in the dialog are answered, by what both sides have said."""
+        if self._offers is None:
+            self._offers = Offers(leg, descriptions, self._around.account.codecs)
+        leg.on_reinvite = self._offers.receive
+        leg.on_update = self._offers.receive_update
+        leg.current_offer = self._offers.refresh
+        leg.on_refreshed = self._offers.refreshed
+        leg.on_request = InfoRequests(
+            descriptions,
+            on_digit=self._pressed,
+            others=lambda request: self._around.on_request(self, leg, request),
+        ).receive
 
     # --- figures ------------------------------------------------------------------------------------------
 
@@ -348,7 +354,12 @@ class Call:
         )
 
     async def _open_media(
-        self, plan: MediaPlan, *, offers: bool, early: EarlyGathering | None = None
+        self,
+        plan: MediaPlan,
+        *,
+        offers: bool,
+        early: EarlyGathering | None = None,
+        told: Descriptions | None = None,
     ) -> MediaLeg:
         around = self._around
         self.plan = plan
@@ -363,6 +374,7 @@ class Call:
             identity=around.identity,
             keys_may_be_told=self._is_protected,
             early=early,
+            told=told,
         )
         return self._media
 

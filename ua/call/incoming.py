@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from ua import clock
 from ua.call.call import Call
+from ua.call.early_reply import EarlyReply
 from ua.call.gathering import EarlyGathering, asked_setup
 from ua.call.media_leg import MediaLeg
 from ua.call.refusal import Refusal, reject
 from ua.call.state import CallState
 from ua.call.surroundings import CallSurroundings
-from ua.errors import CallRejected, Interrupted, NoMediaPath
+from ua.errors import CallRejected, Interrupted, NoMediaPath, UsageError
 from ua.plan import MediaPlan
 from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.syntax.body import session_of
@@ -47,15 +49,37 @@ class IncomingCall(Call):
         incoming.on_cancel = self._on_cancel
         # RFC 8445 §5.1.1: before anybody is alerted.
         offer = session_of(incoming.request)
+        setup = asked_setup(offer, around.account)
         self._early = EarlyGathering(
-            network=around.network,
-            config=around.account.ice,
-            offers=offer is None,
-            setup=asked_setup(offer, around.account),
+            network=around.network, config=around.account.ice, offers=offer is None, setup=setup
         )
+        self._reply: EarlyReply | None = None
+        self._announcing: asyncio.Future[None] | None = None
         self._enter(CallState.RINGING)
-        if replaces is None:
+        if replaces is None and setup is None:
+            self._reply = EarlyReply(
+                incoming,
+                self._early,
+                around,
+                keys_may_be_told=self._is_protected,
+                on_told=lambda descriptions: self._describe(incoming.leg, descriptions),
+            )
+        if replaces is None and (self._reply is None or not self._reply.offers):
             incoming.ring()
+
+    def announce(self, show: Callable[[], None]) -> None:
+        """Call `show` when the call may alert somebody: at once, or where our offer comes first after ICE."""
+        reply = self._reply
+        if reply is None or not reply.offers:
+            show()
+            return
+
+        def alert() -> None:
+            if not self._incoming.is_answered:
+                self._incoming.ring()
+                show()
+
+        self._announcing = asyncio.ensure_future(reply.alert(alert))
 
     async def accept(self, plan: MediaPlan) -> None:
         """Answer the call; what becomes of it `established` and `ended` tell."""
@@ -96,16 +120,28 @@ class IncomingCall(Call):
             await self._given_up()
         offer = session_of(self._incoming.request)
         self._enter(CallState.GATHERING)
-        media = await self._open_media(plan, offers=offer is None, early=self._early)
+        reply = self._reply
+        told = None if reply is None else await reply.take()
+        if told is not None:
+            try:
+                self._check_told(plan)
+            except UsageError:
+                await told.close()
+                raise
+        media = await self._open_media(plan, offers=offer is None, early=self._early, told=told)
         if self._incoming.is_answered:
             await self._given_up()
         if self._hung_up.is_set():
             raise Interrupted("hung up before the call was answered")
-        body = media.descriptions.offer() if offer is None else await media.descriptions.answer(offer)
+        body = None if reply is None else reply.body
+        if body is None:
+            body = media.descriptions.offer() if offer is None else await media.descriptions.answer(offer)
         if isinstance(body, Refusal):
             await self._refuse(body)
             return
-        leg = self._incoming.accept(body)
+        is_told = reply is not None and reply.told
+        # What went out reliably is said once.
+        leg = self._incoming.accept(b"" if is_told and self._incoming.can_ring_reliably else body)
         self._times.answered = clock.now()
         self._take_leg(leg)
         self._enter(CallState.CONNECTING)
@@ -113,13 +149,30 @@ class IncomingCall(Call):
             self._replaces.successor = self
             self._replaces.hang_up()
         if offer is None:
-            await self._before_end(leg, self._take_answer(media))
-        else:
+            await self._before_end(leg, self._take_answer(media, early=is_told))
+        elif not is_told:
             media.descriptions.answer_sent()
         await self._talk(leg, plan)
 
-    async def _take_answer(self, media: MediaLeg) -> None:
-        """The INVITE brought no offer, so ours went with the 200: the ACK answers it (RFC 3261 §13.2.1)."""
+    def _check_told(self, plan: MediaPlan) -> None:
+        """Raise UsageError where the plan asks for what the caller was told otherwise while we rang."""
+        account = self._around.account
+        if (plan.srtp or account.srtp, plan.ice_config(account.ice)) != (account.srtp, account.ice):
+            raise UsageError(
+                "the path or the protection of media was asked for too late: the caller has our answer",
+                hint="set them in the account, or early_answer = false in [calls]",
+            )
+
+    async def _take_answer(self, media: MediaLeg, *, early: bool) -> None:
+        """The INVITE brought no offer, so ours went with the 200: the ACK answers it (RFC 3261 §13.2.1).
+
+        Where ours went `early` the PRACK does, which comes before the ACK.
+        """
+        if early and self._reply is not None:
+            await self._reply.late_answer()
+            if media.descriptions.agreed is None:
+                raise NoMediaPath("the answer of the caller leaves no media")
+            return
         answer = session_of(await self._incoming.acknowledged())
         if answer is None:
             raise NoMediaPath("the caller left our offer without an answer")
@@ -136,6 +189,11 @@ class IncomingCall(Call):
         try:
             await super()._end_signalling()
         finally:
+            if self._announcing is not None:
+                self._announcing.cancel()
+                await asyncio.gather(self._announcing, return_exceptions=True)
+            if self._reply is not None:
+                await self._reply.close()
             await self._early.close()
 
     async def _given_up(self) -> None:

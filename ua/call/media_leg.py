@@ -7,7 +7,6 @@ This is where the layers meet: `ua.call.descriptions` drives ICE, the path that 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from ice.errors import IceFailed
 from ice.net.network import Network
@@ -20,13 +19,13 @@ from sdp.errors import ConnectionFailed
 from sdp.keying import SdesKeys
 from sdp.negotiated import NegotiatedMedia
 from ua import codec_mapping
-from ua.call import protection
 from ua.call.audio import open_audio, open_source
 from ua.call.descriptions import Descriptions
 from ua.call.gathering import EarlyGathering, gather, tcp_setup
 from ua.call.identity import DtlsIdentity
 from ua.call.media_protection import MediaProtection
 from ua.call.media_start import media_session
+from ua.call.negotiation import describe
 from ua.config.account import Account
 from ua.errors import NoMediaPath, UaError
 from ua.events import EventLog
@@ -86,34 +85,38 @@ class MediaLeg:
         identity: DtlsIdentity | None = None,
         keys_may_be_told: bool = False,
         early: EarlyGathering | None = None,
+        told: Descriptions | None = None,
     ) -> MediaLeg:
         """Gather candidates, or take what `early` has, and open the files of the plan.
 
         `offers` tells whose offer comes first, `identity` has our certificate, and `keys_may_be_told` says
-        that nobody on the way reads the descriptions.
+        that nobody on the way reads the descriptions. What was `told` while it rang is gone on with.
 
         Raises:
             NoMediaPath: no local address can be used.
             UsageError: a file of the plan cannot be used.
         """
-        config = plan.ice_config(account.ice)
-        setup = tcp_setup(plan, account) if offers else None
-        gathered = (
-            early.take(config)
-            if early
-            else gather(network=network, config=config, offers=offers, setup=setup)
-        )
-        descriptions = Descriptions(await gathered, account=account, log=log, party=party)
-        try:
-            own = identity = identity or DtlsIdentity()
-            keying = protection.policy(
-                plan.srtp or account.srtp,
-                keys_may_be_told=keys_may_be_told or account.srtp_over_plain_sip,
-                offers=offers,
-                fingerprint=lambda: own.fingerprint,
+        identity = identity or DtlsIdentity()
+        descriptions = told
+        if descriptions is None:
+            config = plan.ice_config(account.ice)
+            setup = tcp_setup(plan, account) if offers else None
+            gathered = (
+                early.take(config)
+                if early
+                else gather(network=network, config=config, offers=offers, setup=setup)
             )
-            descriptions.wish = replace(descriptions.wish, keying=keying)
-            descriptions.keys_are_told = not keys_may_be_told
+            descriptions = await describe(
+                await gathered,
+                account=account,
+                srtp=plan.srtp or account.srtp,
+                identity=identity,
+                keys_may_be_told=keys_may_be_told,
+                offers=offers,
+                log=log,
+                party=party,
+            )
+        try:
             return cls(descriptions, plan=plan, engine=engine, log=log, party=party, identity=identity)
         except UaError:
             await descriptions.close()

@@ -100,6 +100,8 @@ async def run_answer(
     if request.register:
         need_account(account, "answer --register")
         account = with_instance(account)
+    # Callers may be told how to reach us before a call is answered.
+    account = dataclasses.replace(account, ice=plan.ice_config(account.ice), srtp=plan.srtp or account.srtp)
     log = EventLog()
     stop_trace = trace_log(log, output)
 

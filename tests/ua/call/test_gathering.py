@@ -10,6 +10,8 @@ from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.network import DatagramReceiver, UdpSocket
 from ice.net.sockets import HostNetwork
 from tests.ua.phones import account, pair
+from ua.config.calls import CallsSettings
+from ua.errors import ResultCode, UsageError
 from ua.plan import Echo, MediaPlan, PathChoice, Tone
 
 STAY = MediaPlan(source=Tone(hz=440))
@@ -27,10 +29,10 @@ class WatchedNetwork(FirewallNetwork):
         return await super().bind_udp(host, port, on_datagram)
 
 
-async def sockets_for_answering(path: PathChoice) -> int:
+async def sockets_for_answering(path: PathChoice, *, early: bool = True) -> int:
     """How many UDP sockets are bound because a call that has rung for a while is answered on `path`."""
     network = WatchedNetwork()
-    async with pair(bob=account("bob"), network=network) as phones:
+    async with pair(bob=account("bob", calls=CallsSettings(early_answer=early)), network=network) as phones:
         ours, theirs = await phones.ring(STAY)
         await asyncio.sleep(0.2)
         rung = network.bound
@@ -48,7 +50,18 @@ async def test_the_callee_gathers_before_it_answers() -> None:
 
 
 async def test_who_answers_on_other_ways_gathers_anew() -> None:
-    assert await sockets_for_answering("udp") > 0
+    assert await sockets_for_answering("udp", early=False) > 0
+
+
+async def test_who_has_told_its_candidates_cannot_take_other_ways_any_more() -> None:
+    """Nothing that was asked for is left out in silence."""
+    async with pair() as phones:
+        ours, theirs = await phones.ring(STAY)
+        await theirs.accept(MediaPlan(source=Echo(), path="tcp"))
+        with pytest.raises(UsageError, match="too late"):
+            await theirs.established()
+        assert (await theirs.ended()).result is ResultCode.USAGE
+        assert (await ours.ended()).sip_code == 480
 
 
 @pytest.mark.parametrize("end", ["reject", "hang up"])

@@ -65,7 +65,7 @@ async def test_two_lite_phones_reconcile_by_a_second_invite(tcp: bool) -> None:
     config = replace(LITE, udp=not tcp, tcp=tcp, lite_unproved_tcp=tcp)
     caller, callee, _, requests = await call(config, config)
     assert caller.result is callee.result is ResultCode.OK
-    assert requests == ["INVITE", "ACK", "INVITE", "ACK", "BYE"]
+    assert [each for each in requests if each != "PRACK"] == ["INVITE", "ACK", "INVITE", "ACK", "BYE"]
     for result in (caller, callee):
         assert result.ice is not None
         assert (result.ice.state, result.ice.transport) == ("completed", "tcp" if tcp else "udp")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 import pytest
 
 from sdp.parser import parse
 from sdp.protocols import lookup
+from tests.ua import phones as two
 from tests.ua.call.test_phone_ice import media_leg
 from tests.ua.peer import media_peer
-from tests.ua.phones import Pair, account, pair
+from tests.ua.phones import Pair, account
 from ua.call.incoming import IncomingCall
+from ua.config.account import Account
+from ua.config.calls import CallsSettings
 from ua.config.srtp import SrtpChoice
 from ua.errors import ResultCode
 from ua.events import EventLog
@@ -37,6 +42,12 @@ def bodies(log: EventLog, party: str, direction: str = "out") -> list[str]:
 
 def names(log: EventLog) -> list[str]:
     return [entry.name for entry in log.entries if entry.source == "call"]
+
+
+def pair(*, alice: Account | None = None, bob: Account | None = None) -> AbstractAsyncContextManager[Pair]:
+    """Two phones; Bob's protection is chosen when he picks up, so nothing is told before."""
+    late = dataclasses.replace(bob or account("bob"), calls=CallsSettings(early_answer=False))
+    return two.pair(alice=alice, bob=late)
 
 
 async def talk(

@@ -67,6 +67,7 @@ class LiveState:
         reason: why this path.
         rtt_ms: last measured round trip of the path.
         media: last counters.
+        srtp: SRTP profile of the media, "" for plain RTP.
     """
 
     def __init__(self, party: str | None = None) -> None:
@@ -77,6 +78,7 @@ class LiveState:
         self.reason = ""
         self.rtt_ms: float | None = None
         self.media = MediaView()
+        self.srtp = ""
         self._pair_id: object = None
         self._history: deque[tuple[float, MediaView]] = deque()
         self._answered_at: float | None = None
@@ -93,6 +95,11 @@ class LiveState:
         match entry.source, entry.name:
             case "call", "state":
                 return self._on_state(entry)
+            case "call", "protected":
+                self.srtp = str(data.get("profile") or "")
+                return f"media is encrypted: {self.srtp} ({str(data.get('by', '')).upper()})"
+            case "call", "unprotected":
+                return str(data.get("reason", ""))
             case "ice", "path_selected" if data.get("component") == 1:
                 return self._on_path(entry)
             case "ice", "path_lost" if data.get("component") == 1:
@@ -167,6 +174,8 @@ class LiveState:
         if self._answered_at is not None:
             seconds = int(self._now - self._answered_at)
             text.append(f" {seconds // 60}:{seconds % 60:02}")
+        if self.srtp:
+            text.append("  SRTP", style="green")
         rtt = self.rtt_ms if self.rtt_ms is not None else self.media.rtt_ms
         text.append(f"  rtt {milliseconds(rtt)}")
         for name, level in (("out", self.media.sent_level_db), ("in", self.media.received_level_db)):

@@ -133,6 +133,7 @@ def _tiles(report: Report) -> Markup:
             tiles.append(("ICE took", milliseconds(ice.nominated_ms)))
         tiles.append(("first audio after", milliseconds(result.media_ms)))
         tiles.append(("codec", result.codec or "-"))
+        tiles.append(("protection", result.srtp or "none"))
         if result.received is not None and result.received.lost is not None:
             expected = result.received.packets + max(0, result.received.lost)
             tiles.append(("lost", f"{result.received.lost} of {expected}"))

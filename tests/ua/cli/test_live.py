@@ -179,3 +179,18 @@ def test_text_from_the_wire_cannot_drive_the_terminal(evil: str) -> None:
     assert evil not in screen.getvalue()
     entry = LogEntry(at=0.0, party="alice", source="media", name="counters", data={})
     assert format_entry(entry, 0.0) is None
+
+
+def test_protection_is_shown_where_there_is_any() -> None:
+    state = fed(169)[0]
+    assert "SRTP" not in str(state.line())
+    protected = LogEntry(
+        at=at(170), party=state.party or "", source="call", name="protected",
+        data={"profile": "AEAD_AES_128_GCM", "by": "dtls"},
+    )  # fmt: skip
+    assert state.feed(protected) == "media is encrypted: AEAD_AES_128_GCM (DTLS)"
+    assert "SRTP" in str(state.line())
+    told = LogEntry(
+        at=at(170), party=state.party or "", source="call", name="unprotected", data={"reason": "no keys"}
+    )
+    assert state.feed(told) == "no keys"

@@ -36,9 +36,7 @@ OURS = b"\r\n".join(
 async def calls(programs: Programs, name: str, bob: Phone) -> tuple[Sipp, IncomingInvite]:
     """SIPp calls bob."""
     address = bob.endpoint.local_addresses["udp"]
-    calling = await sipp(
-        programs, "uac", script=name, target=f"{address.host}:{address.port}", user="bob"
-    )
+    calling = await sipp(programs, "uac", script=name, target=f"{address.host}:{address.port}", user="bob")
     return calling, await asyncio.wait_for(bob.offered.get(), 5)
 
 

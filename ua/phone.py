@@ -37,6 +37,7 @@ from ua.sip.events.refer_to import NO_SUBSCRIPTION
 from ua.sip.invite.rack import RELIABLE
 from ua.sip.invite.session_timer import TIMER
 from ua.sip.log import SipLogEntry
+from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.series import RequestSeries
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.name_addr import NameAddr
@@ -113,7 +114,7 @@ class Phone:
             port=account.listen_port,
             user=self._shown.uri.user or "",
             user_agent=account.user_agent,
-            follow_redirects=account.follow_redirects,
+            redirects=RedirectPolicy(follow=account.follow_redirects, max_hops=account.max_redirects),
             features=tuple(name for name, _ in FEATURES),
             allow=tuple(each for each in METHODS if each != "PRACK" or account.reliable != "off"),
             supported=(

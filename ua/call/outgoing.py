@@ -173,6 +173,12 @@ def refused_credentials(response: Response, problem: str, *, wanted: bool) -> Au
             hint="set password_file or password_env in [account], or use --password-file",
             password_wanted=True,
         )
+    if problem.startswith("no credentials for realm"):
+        return AuthenticationError(
+            "a server that is none of ours asks for the password",
+            seen=seen,
+            hint="set realm in [account] where it is to have a proof of it",
+        )
     return AuthenticationError(
         "the server refused user name or password", seen=seen, hint="check auth_user and the password"
     )

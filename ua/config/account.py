@@ -28,6 +28,7 @@ from ua.config.tls import (
     websocket_config,
 )
 from ua.errors import ConfigurationError
+from ua.sip.retry.targets import MAX_HOPS
 from ua.sip.transport.hop import SipTransport
 from ua.sip.transport.tls.config import TlsConfig
 from ua.sip.transport.websocket.config import WebSocketConfig
@@ -131,6 +132,7 @@ class Account:
         user_agent: text of User-Agent, may be empty.
         accept_transfers: who may make us call somebody else, or replace a call of ours.
         follow_redirects: true where redirections are followed.
+        max_redirects: redirections of redirections that are followed.
         reliable: whether provisional responses are acknowledged (RFC 3262).
         session_expires_s: seconds of a call without a refresh that we ask for (RFC 4028), 0 for no limit.
         invite_bytes: most bytes of an INVITE by UDP as long as candidates can be left out, 0 for no limit.
@@ -172,6 +174,7 @@ class Account:
     user_agent: str = "icephone"
     accept_transfers: TransferPolicy = "ask"
     follow_redirects: bool = True
+    max_redirects: int = MAX_HOPS
     reliable: ReliablePolicy = "auto"
     session_expires_s: int = 1800
     invite_bytes: int = 1200
@@ -314,6 +317,7 @@ def account_from(
         user_agent=settings.sip.user_agent,
         accept_transfers=settings.sip.accept_transfers,
         follow_redirects=settings.sip.follow_redirects,
+        max_redirects=settings.sip.max_redirects,
         reliable=settings.sip.reliable,
         session_expires_s=settings.sip.session_expires_s,
         invite_bytes=settings.sip.invite_bytes,

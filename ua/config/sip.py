@@ -11,6 +11,7 @@ from ua.config.sip_uri import split_listen
 from ua.errors import ConfigurationError
 from ua.registration.keepalive_choice import KeepaliveChoice
 from ua.registration.settings import RECOVERY_S
+from ua.sip.retry.targets import MAX_HOPS
 
 TransferPolicy = Literal["never", "ask", "always"]
 """Who may make us call somebody else, or replace a call of ours."""
@@ -30,6 +31,7 @@ class SipSettings:
         accept_transfers: who may make us call somebody else: "ask" leaves it to the program that uses the
             library, and nobody may where it does not listen.
         follow_redirects: true where a 3xx is followed to the addresses that it names.
+        max_redirects: redirections of redirections that are followed, 1 to 5.
         reliable: provisional responses that are acknowledged (RFC 3262): "auto" where the other side can,
             "require" refuses calls with those who cannot, "off".
         session_expires_s: seconds after which a call that nobody refreshes ends (RFC 4028), 90 to 86400; 0
@@ -52,6 +54,7 @@ class SipSettings:
     user_agent: str = "icephone"
     accept_transfers: TransferPolicy = "ask"
     follow_redirects: bool = True
+    max_redirects: int = MAX_HOPS
     reliable: ReliablePolicy = "auto"
     session_expires_s: int = 1800
     invite_bytes: int = 1200
@@ -72,6 +75,8 @@ def check_sip(sip: SipSettings) -> None:
         raise ConfigurationError(f"sip.keepalive_s: {sip.keepalive_s} is not between 0 and 3600")
     if not 0.5 <= sip.recovery_s <= 600:
         raise ConfigurationError(f"sip.recovery_s: {sip.recovery_s} is not between 0.5 and 600")
+    if not 1 <= sip.max_redirects <= MAX_HOPS:
+        raise ConfigurationError(f"sip.max_redirects: {sip.max_redirects} is not between 1 and {MAX_HOPS}")
     if not 500 <= sip.silence_ms <= 32000:
         raise ConfigurationError(f"sip.silence_ms: {sip.silence_ms} is not between 500 and 32000")
     if sip.invite_bytes and not 600 <= sip.invite_bytes <= 65000:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ice.types import TransportAddress
+from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.syntax.uri import Uri
 from ua.sip.transaction.timers import Timers
 from ua.sip.transport.hop import SipTransport
@@ -38,7 +39,7 @@ class SipConfig:
         info_packages: packages of INFO that we take, in Recv-Info (RFC 6086 §5.3.1).
         accept: body types we take, in Accept.
         features: media feature tags of our Contact in answers to OPTIONS, e.g. "+sip.ice" (RFC 5768 §4).
-        follow_redirects: true where a 3xx is followed to the addresses that it names (RFC 3261 §8.1.3.4).
+        redirects: whether a 3xx is followed to the addresses that it names (RFC 3261 §8.1.3.4).
         session_expires: seconds of a session without a refresh that we ask for (RFC 4028), 0 to ask for none.
         min_session_expires: seconds of it that we take at least, 90 or more.
         timers: T1, T2, T4.
@@ -70,7 +71,7 @@ class SipConfig:
     info_packages: tuple[str, ...] = ()
     accept: tuple[str, ...] = ("application/sdp",)
     features: tuple[str, ...] = ()
-    follow_redirects: bool = True
+    redirects: RedirectPolicy = field(default_factory=RedirectPolicy)
     session_expires: int = 1800
     min_session_expires: int = 90
     timers: Timers = field(default_factory=Timers)

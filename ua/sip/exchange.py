@@ -10,7 +10,6 @@ from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipTimeout, SipUnreachable
 from ua.sip.preparation import ContactParams
 from ua.sip.retry.attempts import Attempts
-from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.stack import Stack
 from ua.sip.syntax.message import Request, Response
 from ua.sip.transport.hop import Hop
@@ -71,7 +70,7 @@ async def exchange(
     Challenges are answered, redirections followed, what the other side does not know is left out: see
     `ua.sip.retry`. Raises SipTimeout or SipUnreachable.
     """
-    attempts = Attempts(digest, RedirectPolicy(follow=stack.config.follow_redirects))
+    attempts = Attempts(digest, stack.config.redirects)
     while True:
         request = attempts.amend(draft())
         sent_request: list[Request] = []

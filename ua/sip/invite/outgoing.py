@@ -11,7 +11,6 @@ from ua.sip.invite.forks import Forks
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.pracks import MakeAnswer
 from ua.sip.retry.attempts import Attempts
-from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.stack import Stack
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
@@ -89,7 +88,7 @@ class OutgoingInvite:
 
     async def _attempts(self) -> Response:
         """Send, do what responses ask for, and give the final response."""
-        attempts = Attempts(self._digest, RedirectPolicy(follow=self._stack.config.follow_redirects))
+        attempts = Attempts(self._digest, self._stack.config.redirects)
         while True:
             request = attempts.amend(self._draft())
             if self._cancelled:

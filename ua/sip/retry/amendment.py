@@ -18,7 +18,8 @@ class Amendment:
     Attributes:
         target: where a redirection leads, None for the address of the draft.
         uri: Request-URI in place of one whose scheme the server does not know.
-        dropped_tags: option tags, in lower case, that are no longer asked for.
+        dropped_tags: option tags, in lower case, that are no longer required; what is still supported stands
+            in `rows`.
         rows: headers that take the place of the draft's.
         body: body and its type in place of the draft's.
     """
@@ -44,7 +45,7 @@ class Amendment:
             headers = request.headers.with_rows("content-type", self.body[1])
             request = replace(request, headers=headers, body=self.body[0])
         request = _with_rows(request, self.rows)
-        for name in ("supported", "require", "proxy-require"):
+        for name in ("require", "proxy-require"):
             request = _without_tags(request, name, self.dropped_tags)
         return request
 

@@ -28,7 +28,7 @@ def remedy(amendment: Amendment, request: Request, response: Response) -> Amendm
         case 420:
             return _without_extensions(amendment, request, response)
         case 421:
-            return _with_extensions(amendment, response)
+            return _with_extensions(amendment, request, response)
         case 422:
             return _longer_session(amendment, request, response)
         case _:
@@ -68,15 +68,25 @@ def _without_extensions(amendment: Amendment, request: Request, response: Respon
     refused = response.headers.tokens("unsupported") & asked
     if not refused or refused & INDISPENSABLE:
         return None
-    return replace(amendment, dropped_tags=amendment.dropped_tags | refused)
+    dropped = amendment.dropped_tags | refused
+    return replace(amendment, dropped_tags=dropped, rows=_supporting(amendment, request, dropped))
 
 
-def _with_extensions(amendment: Amendment, response: Response) -> Amendment | None:
+def _with_extensions(amendment: Amendment, request: Request, response: Response) -> Amendment | None:
     """421: an extension that was dropped before and is wanted after all."""
     wanted = response.headers.tokens("require")
     if not wanted or not wanted <= amendment.dropped_tags:
         return None  # what we speak stands in Supported already
-    return replace(amendment, dropped_tags=amendment.dropped_tags - wanted)
+    dropped = amendment.dropped_tags - wanted
+    rows = _supporting(amendment, request, dropped, *sorted(wanted))
+    return replace(amendment, dropped_tags=dropped, rows=rows)
+
+
+def _supporting(amendment: Amendment, request: Request, dropped: frozenset[str], *more: str) -> Headers:
+    """Headers with what is still supported; an empty Supported says that nothing is (RFC 3261 §20.37)."""
+    listed = [tag.strip() for row in request.headers.all("supported") for tag in row.split(",")]
+    kept = [tag for tag in listed if tag and tag.lower() not in dropped]
+    return amendment.rows.with_rows("supported", ", ".join([*kept, *more]))
 
 
 def _longer_session(amendment: Amendment, request: Request, response: Response) -> Amendment | None:

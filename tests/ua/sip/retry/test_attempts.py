@@ -225,3 +225,10 @@ def test_no_server_gets_more_than_so_many_requests(codes: list[int]) -> None:
         if not server.answer(status, *_hostile(number)):
             break
     assert len(server.requests) <= MAX_ATTEMPTS
+
+
+@pytest.mark.req("UAC-9")
+def test_an_empty_supported_says_that_nothing_is_left() -> None:
+    server = Server(invite(("Supported", "timer")))
+    assert server.answer(420, ("Unsupported", "timer"))
+    assert server.last.headers.all("supported") == ("",)

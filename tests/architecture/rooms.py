@@ -157,6 +157,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "sip.exchange",
         "sip.invite.acks",
         "sip.invite.forks",
+        "sip.invite.glare",
         "sip.invite.incoming",
         "sip.invite.incoming_offer",
         "sip.invite.leg",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from ua.sip.dialog import Dialog, glare_delay
 from ua.sip.digest.client import DigestClient
@@ -13,12 +14,13 @@ from ua.sip.events.usages import Usages
 from ua.sip.exchange import Exchange, exchange
 from ua.sip.inspection import call_capabilities
 from ua.sip.invite.acks import Acks
+from ua.sip.invite.glare import once_more
 from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
 from ua.sip.invite.incoming_offer import IncomingOffer
 from ua.sip.invite.leg_end import LegEnd
 from ua.sip.invite.offer_answer import CARRIERS, Carrier, OfferAnswer
 from ua.sip.invite.peer import Peer
-from ua.sip.invite.pracks import MakeAnswer, Pracks, made, with_answer
+from ua.sip.invite.pracks import MakeAnswer, Pracks, PracksDue, made, with_answer
 from ua.sip.invite.reception import Reception
 from ua.sip.invite.refreshing import Refreshing
 from ua.sip.invite.session_timer import SessionTimer
@@ -29,9 +31,6 @@ from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.reason_header import Reason, told
 from ua.sip.transaction.messages import RequestReceived
-
-LONGEST_RETRY_AFTER: Final = 10
-"""Seconds that a refused offer is waited with: whoever is busy names no more (RFC 3261 §14.2)."""
 
 
 class Leg:
@@ -56,6 +55,7 @@ class Leg:
         current_offer: gives the description for a re-INVITE that changes nothing, same version; without it
             `description` is sent again.
         on_refreshed: called with the answer to such a re-INVITE, None where it was refused.
+        pracks_due: the PRACKs that we owe.
         usages: the subscriptions in this dialog; it lives until the last of them has ended too.
     """
 
@@ -78,6 +78,8 @@ class Leg:
         self._refreshing = Refreshing(stack, self)
         self._acks = Acks(stack)
         self._pracks: dict[int, Pracks] = {}
+        self._order = asyncio.Lock()
+        self.pracks_due = PracksDue()
         self._id = dialog.id
         self._bye_sent = False
         self.usages = Usages(stack, dialog, digest, self._forget)
@@ -108,7 +110,24 @@ class Leg:
         answer to that of the response; where ours was answered in a reliable 1xx, the response given has
         it. 481, 408, a timeout or a broken transport end the leg (RFC 3261 §12.2.1.2). Raises SipTimeout,
         SipUnreachable, SipStateError: for an offer or a re-INVITE that may not be sent now.
+
+        Requests but INVITE and BYE go out one after the other, PRACKs that are due first: one that overtakes
+        another makes it invalid (§12.2.2).
         """
+        if method not in ("INVITE", "BYE", "PRACK"):
+            await self.pracks_due.settled()
+        order = contextlib.nullcontext() if method in ("INVITE", "BYE") else self._order
+        async with order:
+            return await self._ask(method, headers, body, content_type, make_answer)
+
+    async def _ask(
+        self,
+        method: str,
+        headers: Headers | None,
+        body: bytes,
+        content_type: str,
+        make_answer: MakeAnswer | None,
+    ) -> Exchange:
         if self.is_over and method != "BYE":
             raise SipStateError("the call is over")
         carriers = CARRIERS.get(method)
@@ -148,9 +167,13 @@ class Leg:
 
         Gives the last answer; raises as `request` does.
         """
-        return await self._modify(
-            "INVITE", body, headers=headers, content_type=content_type, make_answer=make_answer
-        )
+
+        def ask() -> Coroutine[Any, Any, Exchange]:
+            return self.request(
+                "INVITE", headers=headers, body=body, content_type=content_type, make_answer=make_answer
+            )
+
+        return await once_more(self, ask)
 
     async def update(self, body: bytes = b"", *, headers: Headers | None = None) -> Exchange:
         """Send an UPDATE, with a new offer or without; in early dialogs too (RFC 3311 §5.1).
@@ -160,11 +183,11 @@ class Leg:
         """
         if not self.peer.allows("UPDATE"):
             raise SipStateError("the peer has not said that it takes UPDATE")
-        return await self._modify("UPDATE", body, headers=headers, content_type=SDP)
+        return await once_more(self, lambda: self.request("UPDATE", headers=headers, body=body))
 
     async def wait_out_glare(self) -> bool:
         """After a 491: wait for the time of RFC 3261 §14.1; true where our re-INVITE may go out then."""
-        return await self._wait(glare_delay(owns_call_id=self.dialog.is_caller, random=self._stack.random))
+        return await self.wait(glare_delay(owns_call_id=self.dialog.is_caller, random=self._stack.random))
 
     async def bye(
         self, *, headers: Headers | None = None, reason: str = "", cause: int | None = None
@@ -290,31 +313,7 @@ class Leg:
     def _answer(self, event: RequestReceived, status: int) -> None:
         self._stack.respond(event, make_response(event.request, status, to_tag=event.to_tag))
 
-    async def _modify(
-        self,
-        method: str,
-        body: bytes,
-        *,
-        headers: Headers | None,
-        content_type: str,
-        make_answer: MakeAnswer | None = None,
-    ) -> Exchange:
-        def again() -> Coroutine[Any, Any, Exchange]:
-            return self.request(
-                method, headers=headers, body=body, content_type=content_type, make_answer=make_answer
-            )
-
-        done = await again()
-        seconds = done.response.seconds("retry-after")
-        if done.response.status == 491:
-            free = await self.wait_out_glare()
-        elif done.response.status == 500 and seconds is not None and seconds <= LONGEST_RETRY_AFTER:
-            free = await self._wait(seconds)
-        else:
-            free = False
-        return await again() if free else done
-
-    async def _wait(self, seconds: float) -> bool:
+    async def wait(self, seconds: float) -> bool:
         """Wait; true where the call stands then and no exchange is open."""
         await asyncio.wait({self.ended}, timeout=seconds)
         return not self.is_over and self.descriptions.inviting is None and self.descriptions.open is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -23,6 +24,30 @@ if TYPE_CHECKING:
 
 MakeAnswer = Callable[[Response], bytes | Awaitable[bytes]]
 """Gives our answer to the offer in a response; empty where none of its streams is acceptable."""
+
+
+class PracksDue:
+    """How many PRACKs a leg owes, and a way to wait until it owes none."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def add(self) -> None:
+        """One more."""
+        self._count += 1
+        self._none.clear()
+
+    def done(self) -> None:
+        """One was answered, or will not be sent."""
+        self._count -= 1
+        if not self._count:
+            self._none.set()
+
+    async def settled(self) -> None:
+        """Wait until there is none."""
+        await self._none.wait()
 
 
 class Pracks:
@@ -55,8 +80,17 @@ class Pracks:
             reading = self._leg.descriptions.received(Carrier.RELIABLE, session=session)
             if reading.meaning is Meaning.ANSWER:
                 self.answer = response
-            self._stack.spawn(self._acknowledge(response, rack, reading.meaning, make_answer))
+            self._leg.pracks_due.add()
+            self._stack.spawn(self._settle(response, rack, reading.meaning, make_answer))
         return True
+
+    async def _settle(
+        self, response: Response, rack: RAck, meaning: Meaning, make_answer: MakeAnswer | None
+    ) -> None:
+        try:
+            await self._acknowledge(response, rack, meaning, make_answer)
+        finally:
+            self._leg.pracks_due.done()
 
     async def _acknowledge(
         self, response: Response, rack: RAck, meaning: Meaning, make_answer: MakeAnswer | None

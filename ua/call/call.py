@@ -21,7 +21,7 @@ from ua.call.state import CallState, next_state
 from ua.call.surroundings import CallSurroundings
 from ua.call.transfer import TransferResult, attended_target, blind_target, put_on_hold, resume, transfer
 from ua.call.waiting import first, pause
-from ua.errors import Interrupted, NoMediaPath, UaError, UsageError
+from ua.errors import CallRejected, Interrupted, NoMediaPath, UaError, UsageError
 from ua.messages import MessageOutcome, content_type
 from ua.plan import MediaPlan, MediaSource, Silence
 from ua.results import CallResult
@@ -29,6 +29,7 @@ from ua.sip.dialog import Dialog
 from ua.sip.events.dtmf import Digit
 from ua.sip.events.refer_to import ReferTo
 from ua.sip.invite.leg import Leg
+from ua.sip.syntax.headers import Headers
 
 CLOSE_S = 3.0
 """Seconds that a call gets to end cleanly when the phone is switched off."""
@@ -118,6 +119,17 @@ class Call:
         leg = self._standing_leg()
         self._keys = self._keys or InfoKeys(leg)
         await self._keys.press(digits)
+
+    async def send_info(self, package: str, body: bytes, content_type: str) -> None:
+        """Send an INFO of a package (RFC 6086 §5). Raises UsageError, CallRejected, SipError."""
+        leg = self._standing_leg()
+        if not leg.peer.takes_package(package):
+            raise UsageError(f"the other side takes no INFO of {package}: its Recv-Info does not name it")
+        headers = Headers.of(("Info-Package", package), ("Content-Disposition", "Info-Package"))
+        done = await leg.request("INFO", headers=headers, body=body, content_type=content_type)
+        if not done.response.is_success:
+            status = done.response.status
+            raise CallRejected(f"the INFO was refused: {status}", sip_code=status)
 
     @property
     def hold_state(self) -> Hold:

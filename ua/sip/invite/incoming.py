@@ -372,5 +372,8 @@ class IncomingInvite(IncomingRequest):
             ("Contact", NameAddr(uri=contact)),
         )
         if allow:
-            rows = rows.with_added(*call_capabilities(self._stack.config))
+            told = call_capabilities(self._stack.config)
+            if "recv-info" not in self.request.headers:
+                told = told.without("recv-info")  # RFC 6086 §5.2.3: only who tells is told
+            rows = rows.with_added(*told)
         return rows.with_added(*(headers or ()))

@@ -284,6 +284,7 @@ class Leg:
 
     def await_ack(self, invite: IncomingInvite) -> None:
         """A 2xx was sent."""
+        self.peer.learn(invite.request)
         self._reception.await_ack(invite)
 
     def await_prack(self, invite: IncomingInvite) -> None:

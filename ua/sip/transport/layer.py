@@ -61,7 +61,13 @@ class TransportLayer:
 
         Raises SipUnreachable, or ConfigurationError where a certificate is of no use.
         """
-        wires = Wires(self._config)
+        try:
+            await self._start(Wires(self._config))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _start(self, wires: Wires) -> None:
         udp, tcp = bind_both(self._config)
         self._versions = frozenset(_version(each) for each in (*udp, *tcp)) or self._versions
         for bound in udp:

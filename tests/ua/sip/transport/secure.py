@@ -71,6 +71,7 @@ async def tls_server(
         context.verify_mode = ssl.CERT_REQUIRED
     if versions is not None:
         context.minimum_version, context.maximum_version = versions
+        context.set_ciphers("ALL:@SECLEVEL=0")  # else it would not speak old versions itself
     context.sni_callback = lambda _, name, __: heard.names.append(name)
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.ua.sip.transport.secure import tls_of
 from tests.ua.sip.transport.test_tcp import options, stream_to
 from tests.ua.sip.transport.websocket.test_wire import HANDSHAKE, SIP
 from ua.sip.config import SipConfig
+from ua.sip.errors import SipUnreachable
 from ua.sip.syntax.uri import Uri
 from ua.sip.transport.hop import SipTransport
 
@@ -158,3 +160,25 @@ async def test_half_a_message_after_a_whole_one_has_its_own_time() -> None:
             stream.writer.write(message[40:])
             assert (await stream.receive()).cseq.number == number
         assert opened(bob, "half a message") == 0
+
+
+@STREAMS
+async def test_over_ipv6(tmp_path: Path, transport: SipTransport) -> None:
+    authority = Authority(tmp_path)
+    tls = tls_of(authority, authority.issue(addresses=["::1"]))
+    more: dict[str, Any] = {"transports": EVERY, "tls": tls, "ws_port": 0, "wss_port": 0, "host": "::1"}
+    async with phone(**more) as alice, phone(**more) as bob:
+        target = replace(uri(bob, transport), host="::1")
+        assert await ask(alice, target) == 200
+        asked = next(entry for entry in bob.log if entry.kind == "message")
+        assert asked.transport == transport
+        assert f"Via: SIP/2.0/{transport.upper()} [::1]:" in asked.text
+
+
+async def test_a_port_that_is_taken_leaves_nothing_open(settings: dict[str, Any]) -> None:
+    async with phone(**settings) as bob:
+        taken = bob.endpoint.local_addresses["wss"].port
+        for key in ("tls_port", "ws_port", "wss_port"):
+            with pytest.raises(SipUnreachable, match=f"port {taken}"):
+                async with phone(**settings | {key: taken}):
+                    pytest.fail("it started")

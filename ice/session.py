@@ -87,7 +87,10 @@ class Session:
         self.trickle = RemoteTrickle(self._agent, self._driver)
         self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
         self._reception = Reception(self._agent, self._driver, self._paths, self._handle_event)
-        listener = Listener(self._handle_event, self._reception.take, self._sides.intercept)
+        takers = (self._sides.intercept, self._reception.intercept)
+        listener = Listener(
+            self._handle_event, self._reception.take, lambda *stun: any(taker(*stun) for taker in takers)
+        )
         self._driver.listen(self._agent, listener)
         self._gathering = False
         self._remote_at: float | None = None

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final, assert_never
+from typing import assert_never
 
 from media.certificate import Certificate
 from media.dtls import DtlsAssociation, DtlsClosed, DtlsConnected, DtlsFailed
 from media.errors import HandshakeFailed
-from media.secure_path import SecurePath
+from media.secure_path import MOST_EARLY, SecurePath
 from media.srtp import SrtpProfile, SrtpReceiver, SrtpSender
-
-MOST_EARLY: Final = 50
-"""Packets that are kept until we know who the peer is (RFC 8842 §5.2)."""
 
 
 class DtlsRunner:
@@ -50,7 +47,7 @@ class DtlsRunner:
         self._early: deque[bytes] = deque(maxlen=MOST_EARLY)
         self._timer: asyncio.TimerHandle | None = None
         self._done: asyncio.Future[None] = self._loop.create_future()
-        path.on_dtls = self.receive
+        path.set_dtls(self.receive)
 
     def begin(self, *, is_client: bool, fingerprints: Iterable[tuple[str, bytes]]) -> None:
         """Begin an association, the first one or one in its place; media keeps its keys until it is there."""

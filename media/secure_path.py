@@ -15,6 +15,9 @@ from media.srtp import SrtpReceiver, SrtpSender
 OVERLAP_S: Final = 120.0
 """Old keys of the peer are tried so long beside new ones (RFC 5764 §5.2: about one MSL)."""
 
+MOST_EARLY: Final = 50
+"""So many packets of DTLS wait for somebody who takes them."""
+
 _FIRST_DTLS, _LAST_DTLS = 20, 63
 _FIRST_RTP, _LAST_RTP = 128, 191
 
@@ -24,14 +27,15 @@ class SecurePath:
 
     Args:
         path: carries the packets.
-        on_dtls: takes packets of DTLS (RFC 7983 §7); None drops them.
+        on_dtls: takes packets of DTLS (RFC 7983 §7); None keeps the first of them for `set_dtls`.
 
     Attributes:
         refused: packets that were dropped, by reason.
     """
 
     def __init__(self, path: PacketPath, on_dtls: PacketReceiver | None = None) -> None:
-        self.on_dtls = on_dtls
+        self._on_dtls = on_dtls
+        self._early: list[tuple[bytes, float]] = []
         self.refused: dict[str, int] = {}
         self._path = path
         self._send = path.send
@@ -45,7 +49,7 @@ class SecurePath:
 
     def close(self) -> None:
         """Let go of the path."""
-        self._receiver = self.on_dtls = self._on_refused = None
+        self._receiver = self._on_dtls = self._on_refused = None
         self._sender = self._opening = self._former = None
         self._path.set_receiver(None)
 
@@ -101,6 +105,13 @@ class SecurePath:
 
     # --- DTLS ---------------------------------------------------------------------------------------------
 
+    def set_dtls(self, receiver: PacketReceiver) -> None:
+        """Deliver packets of DTLS to `receiver` from now on, those that came before first (RFC 8842 §5.2)."""
+        self._on_dtls = receiver
+        early, self._early = self._early, []
+        for packet, at in early:
+            receiver(packet, at)
+
     def send_dtls(self, packet: bytes) -> bool:
         """Send a packet of the handshake as it is."""
         return self._send(packet)
@@ -125,8 +136,10 @@ class SecurePath:
             elif self._receiver is not None:
                 self._receiver(opened, now)
         elif _FIRST_DTLS <= first <= _LAST_DTLS:
-            if self.on_dtls is not None:
-                self.on_dtls(packet, now)
+            if self._on_dtls is not None:
+                self._on_dtls(packet, now)
+            elif len(self._early) < MOST_EARLY:
+                self._early.append((packet, now))
         else:
             self._drop("packet of no known protocol", now)
 

@@ -8,7 +8,7 @@ from ice.agent import Agent
 from ice.driver import Driver
 from ice.messages import Event, PacketRefused
 from ice.paths.path import SelectedPath
-from ice.paths.plain import PlainSource
+from ice.paths.plain import PlainSource, answer_to
 from ice.types import FlowId, TransportAddress
 
 _MAX_TOLD_SOURCES = 64
@@ -51,6 +51,15 @@ class Reception:
     def expect_plain(self, flow: FlowId, path: SelectedPath, remote: TransportAddress) -> None:
         """A peer without ICE will send to this socket."""
         self._plain[flow] = (path, PlainSource(remote))
+
+    def intercept(self, flow: FlowId, remote: TransportAddress, packet: bytes, now: float) -> bool:  # noqa: ARG002
+        """Answer STUN that opens the path of a peer without ICE; False where it is something else."""
+        socket = self._driver.flows.udp(flow)
+        answer = answer_to(packet, remote) if flow in self._plain and socket is not None else None
+        if answer is None or socket is None:
+            return False
+        socket.send(answer, remote)
+        return True
 
     def take(self, flow: FlowId, remote: TransportAddress, packet: bytes, now: float) -> None:
         """A packet has arrived."""

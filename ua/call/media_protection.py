@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 
+from ice.paths import plain
 from ice.paths.path import SelectedPath
 from media.dtls_runner import DtlsRunner
 from media.errors import HandshakeFailed
@@ -35,6 +37,7 @@ class MediaProtection:
         self._identity = identity
         self._record = record
         self._paths: list[SecurePath] = []
+        self._unopened: list[SecurePath] = []
         self._runners: list[DtlsRunner] = []
         self._keys: Keys | None = None
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -67,6 +70,8 @@ class MediaProtection:
     def _secure(self, path: SelectedPath) -> SecurePath:
         secure = SecurePath(path)
         self._paths.append(secure)
+        if path.pair is None:
+            self._unopened.append(secure)
         return secure
 
     def follow(self, keys: Keys | None) -> None:
@@ -101,6 +106,10 @@ class MediaProtection:
                 DtlsRunner(path, certificate, clock=clock.now, on_end=self._end) for path in self._paths
             ]
         fingerprints = [(each.hash, each.digest) for each in terms.fingerprints]
+        for path in self._unopened if terms.role is DtlsRole.SERVER else ():
+            # RFC 5763 §6.7.2: behind a NAT nothing comes to who has sent nothing.
+            path.send_dtls(plain.opening(secrets.token_bytes(12)))
+        self._unopened.clear()
         for runner in self._runners:
             runner.begin(is_client=terms.role is DtlsRole.CLIENT, fingerprints=fingerprints)
 

@@ -139,6 +139,8 @@ async def test_a_hold_keeps_the_connection(back: bool) -> None:
         negotiated = await call.exchange(HOLD, WISH, back=back)
         assert "a=connection:existing" in call.offer_text
         assert "a=connection:existing" in call.answer_text
+        # Who does not listen writes the discard port (RFC 4145 §4.1).
+        assert port_of(call.offer_text) == 9
         assert negotiated.direction is Direction.SENDONLY
         assert await refuses(port)
         await talk(*paths)

@@ -7,7 +7,9 @@ Sources and names:
 =======  ==================================================================================================
 source   names
 =======  ==================================================================================================
-call     state (data: state, reason), media (data: negotiated codec, ptime_ms, transport), verdict
+call     state (data: state, reason), ringback (state: on, off: play a ringing tone), hold (state: who holds),
+         offer_retried (offered, next, reason), auto_answered,
+         media (data: negotiated codec, ptime_ms, transport), verdict
 sip      message (direction, transport, local, remote, size, text), refused (reason, remote), transaction,
          connection (state, remote), registration (state, contact, expires_s, reason)
 tcp      the snake_case names of the classes in `sdp.tcp_events` with their fields: media over TCP without ICE

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from ice.agent import Agent
 from ice.driver import Driver
 from ice.messages import Event, PacketRefused
-from ice.paths.path import SelectedPath
+from ice.paths.path import PacketReceiver, SelectedPath
 from ice.paths.plain import PlainSource, answer_to
 from ice.types import FlowId, TransportAddress
 
@@ -41,6 +41,7 @@ class Reception:
         self._tell = tell
         self._plain: dict[FlowId, tuple[SelectedPath, PlainSource]] = {}
         self._told_sources: set[tuple[FlowId, TransportAddress]] = set()
+        self._early: dict[str, PacketReceiver] = {}
         self.unvalidated = 0
 
     @property
@@ -61,6 +62,16 @@ class Reception:
         socket.send(answer, remote)
         return True
 
+    def hear_early(self, host: str, receiver: PacketReceiver | None) -> None:
+        """Packets of this host over UDP go to `receiver` as long as no path takes them; None ends that.
+
+        For a peer without ICE that has told this address and may turn out not to be the one (RFC 3960 §3.2).
+        """
+        if receiver is None:
+            self._early.pop(host, None)
+        else:
+            self._early[host] = receiver
+
     def take(self, flow: FlowId, remote: TransportAddress, packet: bytes, now: float) -> None:
         """A packet has arrived."""
         if flow in self._plain:
@@ -72,6 +83,10 @@ class Reception:
             if self._agent.heard_media(component, now):
                 self._driver.pump()
             self._paths[component].deliver(packet, now)
+            return
+        early = self._early.get(remote.host)
+        if early is not None and self._driver.flows.connection(flow) is None:
+            early(packet, now)
             return
         self.unvalidated += 1
         if self._driver.flows.connection(flow) is not None:

@@ -94,6 +94,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "call.descriptions",
         "call.dtmf",
         "call.early_answers",
+        "call.early_media",
         "call.early_reply",
         "call.gathering",
         "call.identity",

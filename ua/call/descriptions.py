@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ice.errors import GatheringFailed, IceFailed
+from ice.session import Session
 from sdp import parser, writer
 from sdp.direction import Direction
 from sdp.errors import ConnectionFailed, ExchangeError, NegotiationError, SdpError
@@ -16,7 +17,7 @@ from sdp.keying import SdesKeys
 from sdp.negotiated import AudioWish, NegotiatedMedia
 from ua import clock, codec_mapping
 from ua.call import hold
-from ua.call.early_answers import EarlyAnswers
+from ua.call.early_answers import EarlyAnswer, EarlyAnswers
 from ua.call.hold import Hold
 from ua.call.offer_policy import OfferForm
 from ua.call.path_watch import Watch
@@ -173,10 +174,26 @@ class Descriptions:
                 hint="the other side answered the call but accepted none of its audio",
             ) from error
 
-    async def early_answer(self, tag: str, body: bytes) -> None:
-        """A phone that rings has answered our offer: ICE with it begins; `tag` is its To tag."""
-        if await self._early.take(tag, body):
+    async def early_answer(self, tag: str, body: bytes) -> EarlyAnswer | None:
+        """A phone that rings has answered our offer: ICE with it begins; `tag` is its To tag.
+
+        None where ICE does not run with it.
+        """
+        fork = await self._early.take(tag, body)
+        if fork is not None:
             self._sdp.told("answer", "in", body)
+        return fork
+
+    def heard_early(self, body: bytes) -> tuple[Session, NegotiatedMedia] | None:
+        """Where the media of a phone that rings, and has answered without ICE, comes in; None where not."""
+        binding = self._binding
+        if not isinstance(binding, IceBinding) or binding.exchange.open_offer is None:
+            return None
+        try:
+            negotiated = binding.exchange.fork().accept(parser.parse(body))
+        except SdpError:
+            return None
+        return None if negotiated.ice is not None else (binding.session, negotiated)
 
     async def final_answer(self, tag: str, body: bytes) -> None:
         """The phone of this To tag takes the call; ICE with all others ends.

@@ -52,25 +52,25 @@ class EarlyAnswers:
         self._forks: dict[str, EarlyAnswer] = {}
         self._closed = False
 
-    async def take(self, tag: str, body: bytes) -> bool:
-        """A phone that rings has answered; True where ICE runs with it now.
+    async def take(self, tag: str, body: bytes) -> EarlyAnswer | None:
+        """A phone that rings has answered; None where ICE does not run with it.
 
         Args:
             tag: its To tag; the first answer of a fork counts.
             body: its description.
         """
         if self._closed or not tag or tag in self._forks or isinstance(self._offered, TcpBinding):
-            return False
+            return None
         events: deque[Event] = deque(maxlen=MOST_EVENTS)
         try:
             begun = await early_answer.begin(self._offered, parser.parse(body), events.append)
         except SdpError:
             # It is refused for good, and told so, if that phone takes the call.
-            return False
+            return None
         if begun is None:
-            return False
-        self._forks[tag] = EarlyAnswer(body, *begun, events)
-        return True
+            return None
+        fork = self._forks[tag] = EarlyAnswer(body, *begun, events)
+        return fork
 
     async def choose(self, tag: str, body: bytes) -> EarlyAnswer | None:
         """A phone takes the call: end ICE with the others.

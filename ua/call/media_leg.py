@@ -7,6 +7,7 @@ This is where the layers meet: `ua.call.descriptions` drives ICE, the path that 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from ice.errors import IceFailed
 from ice.net.network import Network
@@ -21,6 +22,7 @@ from sdp.negotiated import NegotiatedMedia
 from ua import codec_mapping
 from ua.call.audio import open_audio, open_source
 from ua.call.descriptions import Descriptions
+from ua.call.early_media import EarlyMedia
 from ua.call.gathering import EarlyGathering, gather, tcp_setup
 from ua.call.identity import DtlsIdentity
 from ua.call.media_protection import MediaProtection
@@ -121,6 +123,10 @@ class MediaLeg:
         except UaError:
             await descriptions.close()
             raise
+
+    def early_media(self, on_heard: Callable[[], None]) -> EarlyMedia:
+        """Plays phones that ring into what takes the audio of this call."""
+        return EarlyMedia(self._engine, self._audio.sink, on_heard)
 
     # --- media --------------------------------------------------------------------------------------------
 

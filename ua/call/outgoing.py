@@ -6,9 +6,11 @@ from ua import clock
 from ua.call import gathering, offer_policy
 from ua.call.call import Call
 from ua.call.descriptions import Descriptions
+from ua.call.early_media import EarlyMedia
 from ua.call.invites import Invites, is_about_codecs
 from ua.call.offer_policy import OfferForm
 from ua.call.protection import is_protected
+from ua.call.ringback import Ringback
 from ua.call.state import CallState
 from ua.call.surroundings import CallSurroundings
 from ua.call.waiting import pause
@@ -57,6 +59,8 @@ class OutgoingCall(Call):
         self._is_protected = is_protected(around.account, target)
         self._plan = plan
         self._early: dict[str, bytes] = {}
+        self._early_media: EarlyMedia | None = None
+        self._ringback = Ringback(lambda on: self._record("ringback", state="on" if on else "off"))
         self._begin(self._place())
 
     @property
@@ -72,7 +76,12 @@ class OutgoingCall(Call):
             raise Interrupted("hung up before the call was placed")
         self._enter(CallState.CALLING)
         self._times.invited = clock.now()
-        response = await self._invite(media.descriptions)
+        early = self._early_media = media.early_media(self._ringback.end)
+        try:
+            response = await self._invite(media.descriptions)
+        finally:
+            early.stop()
+            self._ringback.end()
         self._times.answered = clock.now()
         if self._leg is None:
             raise UaError("the call was answered without a dialog")
@@ -129,9 +138,23 @@ class OutgoingCall(Call):
             descriptions.rings(tag)
             if body is not None and tag not in self._early:
                 self._early[tag] = body
-                await descriptions.early_answer(tag, body)
+                await self._hear(descriptions, tag, body)
+            self._ringback.rings(response.status)
             if response.status in (180, 183) and self.state is CallState.CALLING:
                 self._enter(CallState.RINGING)
+
+    async def _hear(self, descriptions: Descriptions, tag: str, body: bytes) -> None:
+        """A phone that rings has told where it is: ICE with it begins, and what it sends is played."""
+        fork = await descriptions.early_answer(tag, body)
+        if self._early_media is None:
+            return
+        if fork is not None:
+            self._early_media.follow(fork.binding, fork.negotiated)
+        elif (plain := descriptions.heard_early(body)) is not None:
+            self._early_media.hear(*plain)
+
+    def _record(self, name: str, **data: object) -> None:
+        self._around.log.record(clock.now(), self._around.party, "call", name, **data)
 
     def _answer_of(self, response: Response) -> bytes | None:
         """The answer to our offer: the first description of this fork counts (RFC 3261 §13.2.1)."""

@@ -1,0 +1,144 @@
+"""What a caller hears before anybody picks up, and whom of several."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ice.types import TransportAddress
+from media import wav
+from media.codecs import for_name
+from sdp import parser, remote_audio
+from sdp.default_destination import read as default_of
+from tests.ua.call.test_phone_early_reply import until
+from tests.ua.call.test_phone_ice import answered, media_leg
+from tests.ua.peer import MediaPeer, media_peer
+from tests.ua.phones import account
+from ua.errors import ResultCode
+from ua.events import EventLog
+from ua.phone import Phone
+from ua.plan import MediaPlan, Tone
+from ua.sip.syntax.body import session_of
+from ua.sip.syntax.message import Request
+
+
+def rings(peer: MediaPeer, invite: Request, status: int, body: bytes = b"", tag: str = "peer") -> None:
+    rows = (("Content-Type", "application/sdp"),) if body else ()
+    peer.answer(invite, status, *rows, tag=tag, body=body)
+
+
+def states(log: EventLog) -> list[str]:
+    return [str(entry.data["state"]) for entry in log.entries if entry.name == "ringback"]
+
+
+def where(offer: bytes) -> TransportAddress:
+    """The default address of an offer."""
+    description = parser.parse(offer)
+    media = description.media[0]
+    remote = remote_audio.read(description, media, is_answer=False)
+    found = default_of(description, media, remote.rtcp, muxed=True).rtp
+    assert found is not None
+    assert found.address is not None
+    return found.address
+
+
+async def play(peer: MediaPeer, to: TransportAddress, loud: int, packets: int = 25) -> None:
+    """Half a second of one sample value, as PCMU."""
+    payload = for_name("PCMU").encode(loud.to_bytes(2, "little", signed=True) * 160)
+    for number in range(packets):
+        header = bytes((0x80, 0)) + number.to_bytes(2, "big") + (160 * number).to_bytes(4, "big") + b"tone"
+        peer.media.sendto(header + payload, (to.host, to.port))
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.req("UAC-16", "sdp.md:OA-29", "sdp.md:OA-8", "sip.md:OA-2")
+async def test_an_announcement_before_the_answer_is_heard_and_ends_the_tone(tmp_path: Path) -> None:
+    log = EventLog()
+    heard = tmp_path / "heard.wav"
+    plan = MediaPlan(source=Tone(hz=440), record=heard)
+    async with media_peer() as peer, Phone(account("alice"), log) as phone:
+        call = await phone.place(str(peer.uri), plan)
+        invite = await peer.receive_request("INVITE")
+        rings(peer, invite, 180)
+        await until(lambda: states(log) == ["on"])
+        rings(peer, invite, 183, peer.sdp())
+        await asyncio.sleep(0.05)
+        await play(peer, where(invite.body), 8000)
+        assert states(log) == ["on", "off"]
+        assert peer.packets() == [], "nothing is sent before the answer"
+        # What is said later in this transaction changes nothing (RFC 6337 §3.1.1).
+        peer.accept(invite, peer.sdp(port=9))
+        await peer.receive_request("ACK")
+        await peer.hear(0)
+        call.hang_up()
+        await peer.finish()
+        assert (await call.ended()).result is ResultCode.OK
+    samples = wav.read_audio(heard, 8000)
+    loud = sum(1 for at in range(0, len(samples) - 1, 2) if samples[at + 1] > 20)
+    assert loud > 1000, "an eighth of a second of the announcement at least"
+
+
+@pytest.mark.req("UAC-16")
+async def test_without_a_180_there_is_no_tone() -> None:
+    log = EventLog()
+    async with media_peer() as peer, Phone(account("alice"), log) as phone:
+        call = await phone.place(str(peer.uri), MediaPlan())
+        invite = await peer.receive_request("INVITE")
+        rings(peer, invite, 183)
+        rings(peer, invite, 183, peer.sdp())
+        await asyncio.sleep(0.1)
+        peer.answer(invite, 486)
+        await peer.receive_request("ACK")
+        await call.ended()
+    assert states(log) == []
+
+
+async def test_strangers_are_not_heard_before_the_answer() -> None:
+    log = EventLog()
+    async with media_peer() as peer, Phone(account("alice"), log) as phone:
+        call = await phone.place(str(peer.uri), MediaPlan())
+        invite = await peer.receive_request("INVITE")
+        rings(peer, invite, 180)
+        # It has told another address than the one that sends.
+        rings(peer, invite, 183, peer.sdp().replace(b"c=IN IP4 127.0.0.1", b"c=IN IP4 192.0.2.9"))
+        await asyncio.sleep(0.05)
+        await play(peer, where(invite.body), 8000, packets=5)
+        assert states(log) == ["on"]
+        call.hang_up()
+        await peer.receive_request("CANCEL")
+        peer.answer(invite, 487)
+        await call.ended()
+    assert states(log) == ["on", "off"]
+
+
+@pytest.mark.req("UAC-16", "sdp.md:OA-32", "sip.md:OA-8")
+async def test_of_two_phones_with_ice_the_one_that_answered_last_is_played() -> None:
+    log = EventLog()
+    async with (
+        media_peer() as peer,
+        Phone(account("alice"), log) as phone,
+        media_leg() as first,
+        media_leg() as second,
+    ):
+        call = await phone.place(str(peer.uri), MediaPlan(source=Tone(hz=440)))
+        invite = await peer.receive_request("INVITE")
+        for leg, tag in ((first, "one"), (second, "two")):
+            rings(peer, invite, 183, await answered(leg, session_of(invite)), tag)
+            leg.descriptions.answer_sent()
+            await leg.descriptions.paths()
+        early = call._early_media
+        assert early is not None
+        await until(lambda: early._session is not None)
+        await second.start()
+        await until(lambda: early._session is not None and early._session.statistics.received.packets > 3)
+        # Both have their own exchange, and the first may still take the call.
+        await first.start()
+        peer.answer(invite, 200, tag="one", body=b"")
+        await peer.receive_request("ACK")
+        await call.established()
+        await until(lambda: call.statistics is not None and call.statistics.received.packets > 3)
+        call.hang_up()
+        await peer.finish()
+        assert (await call.ended()).result is ResultCode.OK

@@ -1,0 +1,142 @@
+"""What phones send that ring: announcements and tones of the network (RFC 3960).
+
+Of several the one that has answered last is played. Nothing is sent before the call is answered. Protected
+media is not played: its keys are agreed on with the phone that takes the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+from ice.errors import IceFailed
+from ice.session import Session
+from media import rtp
+from media.engine import MediaEngine
+from media.path import PacketPath, PacketReceiver
+from media.session import MediaSession
+from media.sinks import Sink
+from media.sources import SilenceSource
+from sdp.errors import ConnectionFailed
+from sdp.ice_binding import IceBinding
+from sdp.negotiated import NegotiatedMedia
+from ua import codec_mapping
+
+
+class EarlyMedia:
+    """Plays one phone at a time into the sink of the call.
+
+    Args:
+        engine: the clock of all media.
+        sink: takes what is heard; it stays open.
+        on_heard: called with the first packet of each.
+    """
+
+    def __init__(self, engine: MediaEngine, sink: Sink, on_heard: Callable[[], None]) -> None:
+        self._engine = engine
+        self._sink = sink
+        self._on_heard = on_heard
+        self._session: MediaSession | None = None
+        self._waiting: asyncio.Task[None] | None = None
+
+    def follow(self, binding: IceBinding, negotiated: NegotiatedMedia) -> None:
+        """Play a phone with ICE from the moment on when there is a path."""
+        self.stop()
+        self._waiting = asyncio.ensure_future(self._wait(binding, negotiated))
+
+    async def _wait(self, binding: IceBinding, negotiated: NegotiatedMedia) -> None:
+        try:
+            paths = await binding.paths()
+        except (IceFailed, ConnectionFailed):
+            return  # it is told where that phone takes the call
+        self._play(_Heard(paths.rtp, self._on_heard), negotiated)
+
+    def hear(self, session: Session, negotiated: NegotiatedMedia) -> None:
+        """Play a phone without ICE: what comes from the address that it has told."""
+        self.stop()
+        if negotiated.remote_address is not None:
+            self._play(_Heard(_Told(session, negotiated.remote_address.host), self._on_heard), negotiated)
+
+    def _play(self, path: PacketPath, negotiated: NegotiatedMedia) -> None:
+        if negotiated.keys is not None or not negotiated.direction.receives:
+            return
+        self._session = MediaSession(
+            rtp=path,
+            rtcp=None,
+            codec=codec_mapping.codec_of(negotiated.format),
+            payload_type=negotiated.format.payload_type,
+            receive=codec_mapping.receivable(negotiated.formats),
+            source=SilenceSource(),
+            sink=_Lent(self._sink),
+            random=secrets.token_bytes,
+            sending=False,
+        )
+        self._engine.add(self._session)
+
+    def stop(self) -> None:
+        """Play no more. Does nothing twice."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        if self._session is not None:
+            self._engine.remove(self._session)
+            self._session = None
+
+
+class _Lent:
+    """A sink that somebody else closes."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def write(self, pcm: bytes) -> None:
+        self._sink.write(pcm)
+
+    def close(self) -> None:
+        """It is needed for the call."""
+
+
+class _Told:
+    """The path from an address that a description has told; nothing can be sent to it yet."""
+
+    reliable = False
+
+    def __init__(self, session: Session, host: str) -> None:
+        self._session = session
+        self._host = host
+
+    def send(self, _packet: bytes) -> bool:
+        return False
+
+    def set_receiver(self, receiver: PacketReceiver | None) -> None:
+        self._session.hear_early(self._host, receiver)
+
+
+class _Heard:
+    """A path that tells of the first RTP packet and sends nothing."""
+
+    def __init__(self, path: PacketPath, on_heard: Callable[[], None]) -> None:
+        self._path = path
+        self._on_heard = on_heard
+        self._receiver: PacketReceiver | None = None
+        self._heard = False
+
+    @property
+    def reliable(self) -> bool:
+        return self._path.reliable
+
+    def send(self, _packet: bytes) -> bool:
+        return False
+
+    def set_receiver(self, receiver: PacketReceiver | None) -> None:
+        self._receiver = receiver
+        self._path.set_receiver(None if receiver is None else self._take)
+
+    def _take(self, packet: bytes, now: float) -> None:
+        if rtp.is_rtcp(packet) or self._receiver is None:
+            return
+        if not self._heard:
+            self._heard = True
+            self._on_heard()
+        self._receiver(packet, now)

@@ -98,6 +98,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "call.early_reply",
         "call.gathering",
         "call.identity",
+        "call.in_call",
         "call.incoming",
         "call.info",
         "call.invites",

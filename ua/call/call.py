@@ -4,55 +4,48 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Literal
 
 from media.statistics import MediaStatistics
 from ua import clock
 from ua.call import hold
 from ua.call.descriptions import Descriptions
-from ua.call.dtmf import InfoKeys
 from ua.call.gathering import EarlyGathering
 from ua.call.hold import Hold, HoldRefused
+from ua.call.in_call import InCall
 from ua.call.info import InfoRequests
 from ua.call.media_leg import MediaLeg
 from ua.call.offers import Offers
 from ua.call.outcome import Times, make_result, one_way
 from ua.call.state import CallState, next_state
 from ua.call.surroundings import CallSurroundings
-from ua.call.transfer import TransferResult, attended_target, blind_target, put_on_hold, resume, transfer
 from ua.call.waiting import first, pause
-from ua.errors import CallRejected, Interrupted, NoMediaPath, UaError, UsageError
+from ua.errors import Interrupted, NoMediaPath, UaError, UsageError
 from ua.messages import MessageOutcome, content_type
 from ua.plan import MediaPlan, MediaSource, Silence
 from ua.results import CallResult
 from ua.sip.dialog import Dialog
-from ua.sip.events.dtmf import Digit
-from ua.sip.events.refer_to import ReferTo
 from ua.sip.invite.leg import Leg
-from ua.sip.syntax.headers import Headers
 
 CLOSE_S = 3.0
 """Seconds that a call gets to end cleanly when the phone is switched off."""
 
 
-class Call:
+class Call(InCall):
     """One call. Await `established()` and `ended()`; `hang_up()` ends it at any time.
 
     Attributes:
         remote_uri: URI of the other side.
         state: where it stands.
         plan: the media side, None before it began.
-        digits: keys that the other side has pressed, e.g. "12#".
         successor: the call that took the place of this one: by a transfer, or by Replaces. None without.
     """
 
     def __init__(self, around: CallSurroundings, *, remote_uri: str) -> None:
-        self._around = around
+        super().__init__(around)
         self.remote_uri = remote_uri
         self.state = CallState.NEW
         self._is_protected = False
         self.plan: MediaPlan | None = None
-        self.digits = ""
         self.successor: Call | None = None
         loop = asyncio.get_running_loop()
         self._established: asyncio.Future[None] = loop.create_future()
@@ -64,7 +57,6 @@ class Call:
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Future[None] | None = None
         self._times = Times()
-        self._keys: InfoKeys | None = None
 
     # --- what the owner may know and do -------------------------------------------------------------------
 
@@ -94,42 +86,6 @@ class Call:
     def hang_up(self) -> None:
         """CANCEL, reject or BYE, whatever the state needs; a call that is over stays over."""
         self._hung_up.set()
-
-    async def transfer(self, uri: str) -> TransferResult:
-        """Ask the other side to call `uri`; where that works, this call ends. Raises UsageError.
-
-        Until that is known the call is held; where it fails the call goes on.
-        """
-        return await self._transfer(blind_target(uri))
-
-    async def transfer_to(self, other: Call) -> TransferResult:
-        """Join the other side with that of `other`; where that works, both calls end. Raises UsageError.
-
-        Where `other` only rings yet it is given up, and its target called by the other side (RFC 5589 §7.6):
-        a call that the target has not answered cannot be replaced there (RFC 3891 §3).
-        """
-        if other.state is CallState.ESTABLISHED and other.dialog is not None:
-            return await self._transfer(attended_target(other.dialog), other)
-        other.hang_up()
-        await other.ended()
-        return await self.transfer(other.remote_uri)
-
-    async def send_dtmf(self, digits: str, *, by: Literal["info"] = "info") -> None:  # noqa: ARG002
-        """Press keys, one after the other, by INFO requests. Raises UsageError, CallRejected, SipError."""
-        leg = self._standing_leg()
-        self._keys = self._keys or InfoKeys(leg)
-        await self._keys.press(digits)
-
-    async def send_info(self, package: str, body: bytes, content_type: str) -> None:
-        """Send an INFO of a package (RFC 6086 §5). Raises UsageError, CallRejected, SipError."""
-        leg = self._standing_leg()
-        if not leg.peer.takes_package(package):
-            raise UsageError(f"the other side takes no INFO of {package}: its Recv-Info does not name it")
-        headers = Headers.of(("Info-Package", package), ("Content-Disposition", "Info-Package"))
-        done = await leg.request("INFO", headers=headers, body=body, content_type=content_type)
-        if not done.response.is_success:
-            status = done.response.status
-            raise CallRejected(f"the INFO was refused: {status}", sip_code=status)
 
     @property
     def hold_state(self) -> Hold:
@@ -307,33 +263,6 @@ class Call:
         if self.state is not CallState.ESTABLISHED or self._leg is None:
             raise UsageError("the call does not stand")
         return self._leg
-
-    async def _transfer(self, refer_to: ReferTo, *others: Call) -> TransferResult:
-        leg = self._standing_leg()
-        held = await put_on_hold((self, *others))
-        result = await transfer(leg, refer_to)
-        around = self._around
-        around.log.record(
-            clock.now(),
-            around.party,
-            "call",
-            "transfer",
-            state="done" if result.done else "failed",
-            target=str(refer_to.target),
-            status=result.status,
-            reason=result.reason,
-        )
-        if result.done:
-            self.hang_up()
-        else:
-            await resume(held)
-        return result
-
-    def _pressed(self, digit: Digit) -> None:
-        self.digits += digit.key
-        self._around.log.record(
-            clock.now(), self._around.party, "call", "digit", key=digit.key, duration_ms=digit.duration_ms
-        )
 
     def _take_leg(self, leg: Leg) -> None:
         self._leg = leg

@@ -19,7 +19,7 @@ from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
 
 if TYPE_CHECKING:
-    from ua.call.call import Call
+    from ua.call.in_call import InCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +64,12 @@ def attended_target(dialog: Dialog) -> ReferTo:
     return ReferTo(target=dialog.remote.uri.as_identity(), replaces=replaces, require_replaces=True)
 
 
-async def put_on_hold(calls: Sequence[Call]) -> list[Call]:
+async def put_on_hold(calls: Sequence[InCall]) -> list[InCall]:
     """Hold the calls that a transfer is about (RFC 5589 §6); gives those that we did not hold before.
 
     Who refuses to be held is transferred as the call stands.
     """
-    held: list[Call] = []
+    held: list[InCall] = []
     for call in calls:
         if not call.hold_state.by_us:
             with contextlib.suppress(UaError):
@@ -78,7 +78,7 @@ async def put_on_hold(calls: Sequence[Call]) -> list[Call]:
     return held
 
 
-async def resume(calls: Sequence[Call]) -> None:
+async def resume(calls: Sequence[InCall]) -> None:
     """Go on with the calls of a transfer that has failed; one that is over by now stays over."""
     for call in calls:
         with contextlib.suppress(UaError):

@@ -66,6 +66,7 @@ async def test_register_asks_for_a_flow_by_the_name_of_the_phone(transport: str)
     removal = one.of("REGISTER")[-1]
     assert removal.contacts[0].param("expires") == "0"
     assert removal.contacts[0].param("reg-id") == "1"
+    assert removal.contacts[0].uri.param("ob") is None
     assert removal.call_id == request.call_id
 
 

@@ -286,6 +286,22 @@ async def test_a_series_stays_with_the_server_that_answered_and_moves_when_it_fa
             await register(second)
         await register(first, refuses=second)
         await register(first)
+        went = {
+            (int(entry.text.partition("CSeq: ")[2].split()[0]), entry.remote)
+            for entry in found.log
+            if entry.text.startswith("REGISTER") and entry.direction == "out"
+        }
+        ports = {first.port: "first", second.port: "second"}
+        assert sorted((number, ports[int(remote.rpartition(":")[2])]) for number, remote in went) == [
+            (1, "first"),
+            (1, "second"),
+            (2, "second"),
+            (3, "second"),
+            (4, "second"),
+            (5, "first"),
+            (5, "second"),
+            (6, "first"),
+        ]
 
 
 @pytest.mark.req("TRN-13")

@@ -29,8 +29,6 @@ from sdp.offer_size import Telling
 from sdp.race import Race, judge, told_pairs
 from sdp.silent_path import SilentPath
 
-__all__ = ["LONGEST_RACE_S", "MID", "IceBinding", "Paths"]
-
 MID = "a"
 """Identification tag of our m= line in the first offer (RFC 5888)."""
 

@@ -14,7 +14,8 @@ from ice.net.sockets import HostNetwork
 from ice.paths.path import SelectedPath
 from ice.types import Role
 from sdp.direction import Direction
-from sdp.ice_binding import IceBinding, Paths
+from sdp.ice_binding import IceBinding
+from sdp.media_paths import Paths
 from sdp.negotiated import Answer, AudioWish, NegotiatedMedia
 from sdp.parser import parse
 from sdp.silent_path import SilentPath

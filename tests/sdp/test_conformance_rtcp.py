@@ -15,7 +15,8 @@ from ice.paths.path import SelectedPath
 from ice.types import Role, SessionState, Transport
 from sdp.answer_reading import accept_answer
 from sdp.candidate_attr import parse_candidate
-from sdp.ice_binding import IceBinding, Paths
+from sdp.ice_binding import IceBinding
+from sdp.media_paths import Paths
 from sdp.offer_answer import build_offer
 from sdp.parser import parse
 from sdp.rtcp_attr import SWITCHED_OFF

@@ -6,7 +6,7 @@ import secrets
 
 from media.path import PacketPath
 from media.session import MediaSession
-from sdp.ice_binding import Paths
+from sdp.media_paths import Paths
 from sdp.negotiated import NegotiatedMedia
 from ua import codec_mapping
 from ua.call.audio import Audio

@@ -13,8 +13,8 @@ from sdp.direction import Direction
 from sdp.errors import ConnectionFailed, ExchangeError, NegotiationError, SdpError
 from sdp.fragment import read as read_fragment
 from sdp.ice_binding import IceBinding
-from sdp.media_paths import Paths
 from sdp.keying import SdesKeys
+from sdp.media_paths import Paths
 from sdp.negotiated import AudioWish, NegotiatedMedia
 from ua import clock, codec_mapping
 from ua.call import hold

@@ -78,10 +78,10 @@ def test_where_nothing_can_be_written_the_name_is_still_the_same(tmp_path: Path)
 @pytest.mark.parametrize(
     ("platform", "environ", "place"),
     [
-        ("linux", {"HOME": "/home/a"}, "/home/a/.local/state/icephone/instance"),
-        ("linux", {"HOME": "/home/a", "XDG_STATE_HOME": "/x"}, "/x/icephone/instance"),
-        ("linux", {"HOME": "/home/a", "XDG_STATE_HOME": "x"}, "/home/a/.local/state/icephone/instance"),
-        ("darwin", {"HOME": "/Users/a"}, "/Users/a/Library/Application Support/icephone/instance"),
+        ("linux", {"HOME": "/h/a"}, "/h/a/.local/state/icephone/instance"),
+        ("linux", {"HOME": "/h/a", "XDG_STATE_HOME": "/x"}, "/x/icephone/instance"),
+        ("linux", {"HOME": "/h/a", "XDG_STATE_HOME": "x"}, "/h/a/.local/state/icephone/instance"),
+        ("darwin", {"HOME": "/u/a"}, "/u/a/Library/Application Support/icephone/instance"),
         ("win32", {"HOME": "/a", "LOCALAPPDATA": "/local"}, "/local/icephone/instance"),
     ],
 )

@@ -86,13 +86,14 @@ async def caller_gives_up(alice: Phone, bob: Phone, invite: OutgoingInvite, ends
     async def ring() -> None:
         incoming = await bob.offered.get()
         ends.callee_leg = incoming.leg
-        incoming.ring()
+        _ring(incoming)
         try:
             async with asyncio.timeout(60):
                 await incoming.cancelled.wait()
             ends.callee = "cancelled"
         except TimeoutError:  # nobody hears of the CANCEL, and nobody answers the phone
-            incoming.reject(480)
+            if not incoming.is_answered:
+                incoming.reject(480)
             ends.callee = "refused"
 
     callee = ends.answer(ring())
@@ -110,13 +111,18 @@ async def callee_refuses(alice: Phone, bob: Phone, invite: OutgoingInvite, ends:
     async def refuse() -> None:
         incoming = await bob.offered.get()
         ends.callee_leg = incoming.leg
-        incoming.ring()
+        _ring(incoming)
         await asyncio.sleep(2)
         incoming.reject(603)
         ends.callee = "refused"
 
     ends.answer(refuse())
     await invite.answered()
+
+
+def _ring(incoming: IncomingInvite) -> None:
+    """180, made reliable where the caller can (RFC 3262)."""
+    incoming.ring(reliable=incoming.can_ring_reliably or None)
 
 
 async def _answer(
@@ -127,7 +133,7 @@ async def _answer(
     on_reinvite: Callable[[IncomingInvite], object] | None = None,
 ) -> None:
     incoming = await bob.offered.get()
-    incoming.ring()
+    _ring(incoming)
     await asyncio.sleep(2)
     leg = ends.callee_leg = incoming.accept(b"answer")
     leg.on_reinvite = on_reinvite
@@ -143,14 +149,14 @@ async def _answer(
     await leg.ended
 
 
-def play(scenario: Scenario, fate: Fate) -> tuple[Ends, list[str]]:
-    """One call; gives what both thought, and what passed."""
+def play(scenario: Scenario, fate: Fate, *features: str) -> tuple[Ends, list[str]]:
+    """One call; gives what both thought, and what passed. `features` are option tags besides the timer."""
     ends = Ends()
     passed: list[str] = []
 
     async def main() -> None:
         proxy = StatelessProxy(fate)
-        timed = ("timer",)  # a link that dies within the call is noticed by the session timer
+        timed = ("timer", *features)  # a link that dies within the call is noticed by the session timer
         async with (
             phone(timers=REAL, supported=timed, session_expires=90) as bob,
             phone(timers=REAL, supported=timed, session_expires=90, proxy=proxy.uri) as alice,
@@ -274,3 +280,31 @@ def test_a_link_that_loses_every_third_message() -> None:
         ends, passed = play(caller_hangs_up, thinning(seed))
         check(ends)
         assert ends.caller == "answered", (seed, passed)
+
+
+RELIABLE = ["INVITE", "180", "PRACK", "200", "200", "ACK", "BYE", "200"]
+
+
+@pytest.mark.req("TXN-22", "EXT-1", "PRK-1", "PRK-2")
+@pytest.mark.parametrize("scenario", [caller_hangs_up, callee_hangs_up])
+def test_reliable_ringing_survives_the_loss_of_any_one_and_any_two(scenario: Scenario) -> None:
+    whole, passed = play(scenario, losing(), "100rel")
+    assert passed == RELIABLE
+    losses = [(number,) for number in range(len(passed))]
+    pairs = itertools.combinations(range(len(passed)), 2)
+    for lost in (*losses, *pairs):
+        ends, seen = play(scenario, losing(*lost), "100rel")
+        check(ends)
+        assert (ends.caller, ends.callee) == (whole.caller, whole.callee), (lost, seen)
+
+
+@pytest.mark.req("TXN-22", "EXT-1")
+@pytest.mark.parametrize(("scenario", "_"), SCENARIOS)
+def test_reliable_ringing_out_of_order_and_over_a_dead_link(scenario: Scenario, _: object) -> None:
+    for seed in range(6):
+        ends, _passed = play(scenario, shuffling(seed), "100rel")
+        check(ends)
+    for last in range(1, 9, 2):
+        ends, seen = play(scenario, losing(*range(last, 1000)), "100rel")
+        for leg in (ends.caller_leg, ends.callee_leg):
+            assert leg is None or leg.is_over, (last, seen)

@@ -57,6 +57,7 @@ class MediaPlan:
         tail_s: seconds from the end of the WAV file to hanging up; None does not hang up for it.
         path: ways that media may take.
         tcp_candidates: TCP candidates in the offer of this call; None leaves it to the account.
+        leaves_offer: the other side offers, in its answer to our INVITE (RFC 3261 §13.2.1).
         media: our offer asks for ICE ("rtp"), or for RTP over TCP without it ("tcp"); None leaves it to the
             account.
         srtp: how media is protected; None leaves it to the account.
@@ -68,6 +69,7 @@ class MediaPlan:
     tail_s: float | None = None
     path: PathChoice = "auto"
     tcp_candidates: TcpCandidates | None = None
+    leaves_offer: bool = False
     media: MediaTransport | None = None
     srtp: SrtpChoice | None = None
 

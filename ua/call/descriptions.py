@@ -48,6 +48,8 @@ class Descriptions:
         hold: who holds whom.
         on_agreed: called with each result of an offer and its answer; may be set.
         keys_are_told: the signalling is not encrypted: keys in it are everybody's.
+        refusal: the answer to the offer that was refused last, all its ports 0, for one that came in a
+            response: that cannot be refused in any other way (RFC 6337 §2.3).
         on_hold: called when `hold` has changed; may be set.
     """
 
@@ -68,6 +70,7 @@ class Descriptions:
         self.keys_are_told = False
         self._branches: set[str] = set()
         self._answered: NegotiatedMedia | None = None
+        self.refusal = b""
         self._is_closed = False
         self._side = self._side_of(binding)
         self._early = EarlyAnswers(binding, self.record)
@@ -259,6 +262,7 @@ class Descriptions:
             return self._sdp.told("answer", "out", writer.write(answer.description))
         if answer.negotiated is None:
             self._sdp.refused(answer.reason)
+            self.refusal = writer.write(answer.description).encode()
             return Refusal(code=421 if answer.lacks_ice else 488, reason=answer.reason)
         self._answered = answer.negotiated
         return self._sdp.told("answer", "out", writer.write(answer.description))

@@ -18,6 +18,7 @@ from ua.sip.digest.credentials import Credentials
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipParseError
 from ua.sip.invite.outgoing import OutgoingInvite
+from ua.sip.invite.pracks import MakeAnswer
 from ua.sip.series import RequestSeries
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers
@@ -82,6 +83,20 @@ class Invites:
                 headers=self._headers,
                 credentials=self._credentials,
                 series=self._series,
+            )
+        except SipParseError as error:
+            raise UsageError(f"{self._target} cannot be called: {error.reason}") from error
+        return self.last
+
+    def ask(self, make_answer: MakeAnswer) -> OutgoingInvite:
+        """Send an INVITE that leaves the offer to the other side; raises UsageError as `send` does."""
+        try:
+            self.last = self._endpoint.invite(
+                self._target,
+                from_=self._from,
+                headers=self._headers,
+                credentials=self._credentials,
+                make_answer=make_answer,
             )
         except SipParseError as error:
             raise UsageError(f"{self._target} cannot be called: {error.reason}") from error

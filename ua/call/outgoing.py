@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ua import clock
 from ua.call import gathering, offer_policy
 from ua.call.call import Call
@@ -10,6 +12,7 @@ from ua.call.early_media import EarlyMedia
 from ua.call.invites import Invites, is_about_codecs
 from ua.call.offer_policy import OfferForm
 from ua.call.protection import is_protected
+from ua.call.refusal import Refusal
 from ua.call.ringback import Ringback
 from ua.call.state import CallState
 from ua.call.surroundings import CallSurroundings
@@ -59,6 +62,7 @@ class OutgoingCall(Call):
         self._is_protected = is_protected(around.account, target)
         self._plan = plan
         self._early: dict[str, bytes] = {}
+        self._offer_taken: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._early_media: EarlyMedia | None = None
         self._ringback = Ringback(lambda on: self._record("ringback", state="on" if on else "off"))
         self._begin(self._place())
@@ -71,14 +75,17 @@ class OutgoingCall(Call):
 
     async def _place(self) -> None:
         self._enter(CallState.GATHERING)
-        media = await self._open_media(self._plan, offers=True)
+        media = await self._open_media(self._plan, offers=not self._plan.leaves_offer)
         if self._hung_up.is_set():
             raise Interrupted("hung up before the call was placed")
         self._enter(CallState.CALLING)
         self._times.invited = clock.now()
         early = self._early_media = media.early_media(self._ringback.end)
         try:
-            response = await self._invite(media.descriptions)
+            if self._plan.leaves_offer:
+                response = await self._ask(media.descriptions)
+            else:
+                response = await self._invite(media.descriptions)
         finally:
             early.stop()
             self._ringback.end()
@@ -86,11 +93,55 @@ class OutgoingCall(Call):
         if self._leg is None:
             raise UaError("the call was answered without a dialog")
         self._enter(CallState.CONNECTING)
-        body = self._answer_of(response)
-        if body is None:
-            raise NoMediaPath("the call was answered without a session description")
-        await media.descriptions.final_answer(response.to.tag or "", body)
+        if self._plan.leaves_offer:
+            await self._before_end(self._leg, self._offered(media.descriptions))
+        else:
+            body = self._answer_of(response)
+            if body is None:
+                raise NoMediaPath("the call was answered without a session description")
+            await media.descriptions.final_answer(response.to.tag or "", body)
         await self._talk(self._leg, self._plan)
+
+    async def _ask(self, descriptions: Descriptions) -> Response:
+        """Leave the offer to the other side; gives the 2xx."""
+
+        async def make_answer(response: Response) -> bytes:
+            """For the ACK, or the PRACK to a reliable 1xx; ports 0 where nothing is acceptable."""
+            if self._offer_taken.done():
+                return b""  # of another fork
+            body = await descriptions.answer(session_of(response) or b"")
+            if isinstance(body, Refusal):
+                self._offer_taken.set_result(body.reason)
+                return descriptions.refusal
+            descriptions.answer_sent()
+            self._offer_taken.set_result("")
+            return body
+
+        invite = self._invites.ask(make_answer)
+        invite.on_leg = self._take_leg
+        if not await self._first(self._follow(invite)):
+            invite.cancel()
+        try:
+            return await invite.answered()
+        except SipRejected as rejection:
+            raise self._explained(rejection, invite) from rejection
+
+    async def _follow(self, invite: OutgoingInvite) -> None:
+        async for response in invite.provisional():
+            self._ringback.rings(response.status)
+            if response.status in (180, 183) and self.state is CallState.CALLING:
+                self._enter(CallState.RINGING)
+
+    async def _offered(self, descriptions: Descriptions) -> None:
+        """Wait for the offer of the 2xx, or of a reliable 1xx before, to be answered."""
+        if self._leg is not None and self._leg.descriptions.open is None and not self._offer_taken.done():
+            raise NoMediaPath("the call was answered without an offer")
+        problem = await self._offer_taken
+        if problem or descriptions.agreed is None:
+            raise NoMediaPath(
+                f"the offer of the other side leaves no media: {problem}",
+                hint="it was asked for an offer and named nothing that we have",
+            )
 
     async def _invite(self, descriptions: Descriptions) -> Response:
         """Offer, and with less where that is refused or meets with silence; gives the 2xx."""

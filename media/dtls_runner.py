@@ -21,7 +21,8 @@ class DtlsRunner:
         path: gets the keys.
         certificate: ours.
         clock: monotonic seconds of the event loop.
-        on_end: called with the reason when the association ends by failure, or by the peer's close_notify.
+        on_end: called with the reason when the association ends, and whether by failure or by the peer's
+            close_notify.
 
     Attributes:
         handshakes: associations that were begun.
@@ -34,7 +35,7 @@ class DtlsRunner:
         certificate: Certificate,
         *,
         clock: Callable[[], float],
-        on_end: Callable[[str], None] | None = None,
+        on_end: Callable[[str, bool], None] | None = None,
     ) -> None:
         self.handshakes = 0
         self.profile: SrtpProfile | None = None
@@ -112,21 +113,21 @@ class DtlsRunner:
                     if not self._done.done():
                         self._done.set_result(None)
                 case DtlsFailed(reason=reason):
-                    self._end(reason)
+                    self._end(reason, failed=True)
                 case DtlsClosed():
-                    self._end("the peer closed the DTLS association")
+                    self._end("the peer closed the DTLS association", failed=False)
                 case _:
                     assert_never(event)
         self._arm(association)
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, *, failed: bool) -> None:
         """RFC 5763 §5: media with somebody else than signalling names ends at once."""
         self._path.drop_keys()
         if not self._done.done():
             self._done.set_exception(HandshakeFailed(reason))
             self._done.exception()
         if self._on_end is not None:
-            self._on_end(reason)
+            self._on_end(reason, failed)
 
     def _arm(self, association: DtlsAssociation) -> None:
         if self._timer is not None:

@@ -55,7 +55,7 @@ class End:
     path: SecurePath
     runner: DtlsRunner
     heard: list[bytes] = field(default_factory=list)
-    ends: list[str] = field(default_factory=list)
+    ends: list[tuple[str, bool]] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -65,8 +65,13 @@ async def two(*certificates: Certificate) -> AsyncIterator[tuple[End, End]]:
     ends = []
     for link, certificate in zip(links, certificates or (ALICE, BOB), strict=True):
         path = SecurePath(link)
-        told: list[str] = []
-        end = End(link, path, DtlsRunner(path, certificate, clock=now, on_end=told.append), ends=told)
+        told: list[tuple[str, bool]] = []
+        end = End(
+            link,
+            path,
+            DtlsRunner(path, certificate, clock=now, on_end=lambda *end, told=told: told.append(end)),
+            ends=told,
+        )
         heard = end.heard
         path.set_receiver(lambda packet, _, heard=heard: heard.append(packet))  # type: ignore[misc]
         ends.append(end)
@@ -105,7 +110,7 @@ async def test_an_impostor_ends_media_at_once() -> None:
         client.runner.begin(is_client=True, fingerprints=known(BOB))
         with pytest.raises(HandshakeFailed, match="certificate"):
             await asyncio.wait_for(client.runner.completed(), 1)
-        assert len(client.ends) == 1
+        assert [failed for _, failed in client.ends] == [True]
         assert not client.path.send(rtp(1))
         assert not client.path.is_keyed
 
@@ -138,7 +143,7 @@ async def test_the_end_of_the_peer_is_told() -> None:
         await asyncio.gather(client.runner.completed(), server.runner.completed())
         client.runner.close()
         await settle()
-        assert server.ends == ["the peer closed the DTLS association"]
+        assert server.ends == [("the peer closed the DTLS association", False)]
         assert not server.path.send(rtp(1))
 
 

@@ -119,9 +119,10 @@ class MediaProtection:
         by = "sdes" if isinstance(keys, SdesKeys) else "dtls"
         self._record("protected", profile=self.profile, by=by)
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, failed: bool) -> None:
+        """No more media. A peer that only closes its association is about to hang up."""
         self._record("protection_ended", reason=reason)
-        if not self._lost.done():
+        if failed and not self._lost.done():
             self._lost.set_result(reason)
 
     def on_refused(self, refused: Callable[[str, float], None]) -> None:
@@ -130,7 +131,7 @@ class MediaProtection:
             path.on_refused(refused)
 
     async def lost(self) -> None:
-        """Return never; raises NoMediaPath where the association ends while the call stands."""
+        """Return never; raises NoMediaPath where a further handshake fails while the call stands."""
         raise NoMediaPath(f"media is protected no more: {await asyncio.shield(self._lost)}")
 
     def close(self) -> None:

@@ -46,7 +46,7 @@ def port_of(body: bytes | None) -> int:
     return int(next(line for line in text.split("\r\n") if line.startswith("m=")).split(" ")[1])
 
 
-@pytest.mark.req("OA-13", "OA-2")
+@pytest.mark.req("OA-13", "sdp.md:OA-2")
 async def test_media_stops_and_its_sockets_are_freed() -> None:
     async with media_peer() as peer, Phone(account("bob"), EventLog()) as phone:
         ringing = asyncio.ensure_future(anext(phone.incoming()))
@@ -81,7 +81,7 @@ async def test_media_stops_and_its_sockets_are_freed() -> None:
         assert (await call.ended()).result is ResultCode.OK
 
 
-@pytest.mark.req("OA-2", "4145-6")
+@pytest.mark.req("sdp.md:OA-2", "4145-6")
 async def test_over_tcp_it_comes_back_with_a_new_connection() -> None:
     async with pair() as both:
         calling, ringing = await both.ring(MediaPlan(source=Tone(hz=440), media="tcp"))

@@ -219,6 +219,15 @@ def test_missing_answers_and_offers_are_told() -> None:
     assert updated.open is None
 
 
+@pytest.mark.req("OA-1", "sdp.md:OA-7")
+def test_without_a_session_there_is_nothing_to_update() -> None:
+    machine = after((US, INVITE, True))
+    assert machine.received(SUCCESS, session=False).fault is Fault.NO_ANSWER
+    assert machine.check(UPDATE, session=True) != ""
+    assert machine.check(UPDATE, session=False) == ""
+    assert machine.check(INVITE, session=True) == ""
+
+
 @pytest.mark.req("OA-8", "sdp.md:OA-32")
 def test_each_fork_has_its_own_exchange() -> None:
     forks = [after((US, INVITE, True)) for _ in range(3)]

@@ -295,6 +295,18 @@ async def test_the_answer_of_an_unreliable_response_stays(peer: MediaPeer) -> No
         assert (await peer.receive_response(200)).body == b"answer"
 
 
+@pytest.mark.req("UAS-7")
+async def test_a_reliable_response_has_the_same_answer_as_the_unreliable_one_before(peer: MediaPeer) -> None:
+    async with phone(supported=("100rel",)) as bob:
+        _, incoming = await called(peer, bob, CAN)
+        incoming.ring(183, body=b"answer", reliable=False)
+        with pytest.raises(SipStateError):
+            incoming.ring(183, body=b"another", reliable=True)
+        incoming.ring(183, body=b"answer", reliable=True)
+        assert (await peer.receive_response(183)).body == b"answer"
+        incoming.reject(486)
+
+
 @pytest.mark.req("SDP-ICE-17", "GLU-1", "TRI-12")
 async def test_an_unreliable_answer_is_repeated_until_it_has_come(peer: MediaPeer) -> None:
     async with phone(timers=Timers(t1=0.02, t2=4.0, t4=0.1)) as bob:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 from ice.types import TransportAddress
 from ua.sip.config import SipConfig
@@ -115,11 +116,10 @@ class TransportLayer:
             if _version_at(target.address.host) not in self._udp:
                 raise SipUnreachable("UDP is not in use here")
             return Hop(transport="udp", remote=target.address)
-        if target.transport == "ws" and (secure := self.streams.get("wss")) is not None:
-            # transport=ws stands for both in URIs (RFC 7118 §5.2): the connection tells which it is
-            known = secure.find(target.address, target.domain)
-            if known is not None:
-                return secure.hop(target.address, known)
+        secure = self.streams.get("wss")
+        if target.transport == "ws" and secure is not None and secure.knows(target.address):
+            # transport=ws stands for both in URIs (RFC 7118 §5.2): what was secure stays so
+            target = replace(target, transport="wss")
         channel = self.streams.get(target.transport)
         if channel is None:
             raise SipUnreachable(f"{target.transport.upper()} is not in use here")

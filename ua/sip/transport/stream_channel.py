@@ -17,6 +17,9 @@ from ua.sip.transport.stream_connection import StreamConnection
 from ua.sip.transport.udp_channel import family_of
 from ua.sip.transport.wires import Wires
 
+_MAX_DOMAINS: Final = 256
+"""Servers whose domains are remembered."""
+
 _CLOSE_TIMEOUT: Final = 1.0
 """Seconds for what was written to leave when the endpoint closes."""
 
@@ -56,6 +59,7 @@ class StreamChannel:
         self._numbers = numbers
         self._connections: dict[int, StreamConnection] = {}
         self._accepted: Counter[str] = Counter()
+        self._domains: dict[TransportAddress, str] = {}
         self._opening: WeakValueDictionary[TransportAddress, asyncio.Lock] = WeakValueDictionary()
         self._servers: list[asyncio.Server] = []
 
@@ -75,8 +79,13 @@ class StreamChannel:
         """A neighbour over this transport."""
         return Hop(transport=self.transport, remote=remote, connection=connection)
 
+    def knows(self, remote: TransportAddress) -> bool:
+        """True where there is a connection to this address, or a server was there whose domain is known."""
+        return remote in self._domains or any(each.remote == remote for each in self._connections.values())
+
     def find(self, remote: TransportAddress, domain: str) -> int | None:
         """Number of the newest open connection to this address that is good for the domain, else None."""
+        domain = self._meant(remote, domain)
         for connection in reversed(self.connections):
             if connection.remote != remote or not connection.is_open:
                 continue
@@ -99,13 +108,25 @@ class StreamChannel:
                 return known
             if len(self._connections) >= self.config.max_connections:
                 raise SipUnreachable("too many connections")
+            domain = self._meant(remote, domain)
             connection = await self._dial(remote, domain, local_host)
             try:
                 await connection.ready
             except BaseException:
                 connection.abort("not wanted any more")
                 raise
+            if domain != remote.host:
+                self._domains[remote] = domain
+                if len(self._domains) > _MAX_DOMAINS:
+                    del self._domains[next(iter(self._domains))]
             return connection.number
+
+    def _meant(self, remote: TransportAddress, domain: str) -> str:
+        """Whom a URI means that names the server's address: the domain that was found and proved there.
+
+        Proxies like to put their addresses into Record-Route, and have certificates for their names.
+        """
+        return self._domains.get(remote, domain) if domain.strip("[]") == remote.host else domain
 
     async def _dial(self, remote: TransportAddress, domain: str, local_host: str) -> StreamConnection:
         local = (local_host, 0) if local_host not in ("0.0.0.0", "::") else None  # noqa: S104 - a comparison

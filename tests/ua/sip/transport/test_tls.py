@@ -320,22 +320,6 @@ async def test_connections_are_used_again_and_shared_by_requests_at_once(authori
 
 
 @pytest.mark.req("TRN-7")
-async def test_a_connection_is_not_used_for_a_domain_that_its_certificate_does_not_name(
-    authority: Authority,
-) -> None:
-    issued = authority.issue(dns=["localhost"])
-    async with (
-        phone(transports=TLS_FIRST, tls=tls_of(authority, issued)) as bob,
-        phone(transports=TLS_FIRST, tls=tls_of(authority)) as alice,
-    ):
-        assert await ask(alice, sips(bob)) == 200
-        with pytest.raises(SipTlsError):
-            await ask(alice, sips(bob, "127.0.0.1"))
-        assert await ask(alice, sips(bob)) == 200
-        assert len([entry for entry in alice.log if entry.reason.startswith("opened")]) == 1
-
-
-@pytest.mark.req("TRN-7")
 async def test_what_nobody_uses_is_closed_after_a_while(authority: Authority) -> None:
     async with pair(authority, idle_timeout=0.3) as (alice, bob):
         assert await ask(alice, sips(bob)) == 200

@@ -20,7 +20,6 @@ from ua.call.state import CallState, next_state
 from ua.call.surroundings import CallSurroundings
 from ua.call.waiting import first, pause
 from ua.errors import Interrupted, NoMediaPath, UaError, UsageError
-from ua.messages import MessageOutcome, content_type
 from ua.plan import MediaPlan, MediaSource, Silence
 from ua.results import CallResult
 from ua.sip.dialog import Dialog
@@ -121,12 +120,6 @@ class Call(InCall):
         if self._media is None or self._offers is None:
             raise UsageError("the call has no media")
         return self._media, self._offers
-
-    async def message(self, text: str) -> MessageOutcome:
-        """Send a short message in the call; tells what became of it. Raises UsageError, SipError."""
-        leg = self._standing_leg()
-        done = await leg.request("MESSAGE", body=text.encode(), content_type=content_type())
-        return MessageOutcome.of(done.response)
 
     def on_end(self, forget: Callable[[Call], None]) -> None:
         """Call `forget` with this call once it is over."""

@@ -56,6 +56,7 @@ class Call(InCall):
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Future[None] | None = None
         self._times = Times()
+        self._failure: UaError | None = None
 
     # --- what the owner may know and do -------------------------------------------------------------------
 
@@ -155,6 +156,7 @@ class Call(InCall):
         await self._finish(error)
 
     async def _finish(self, error: UaError | None) -> None:
+        self._failure = error
         if self._times.ended is None:
             self._times.ended = clock.now()
         try:
@@ -203,7 +205,11 @@ class Call(InCall):
         """Say BYE where the call stands."""
         if self._leg is not None and not self._leg.is_over:
             self._enter(CallState.ENDING)
-            await self._leg.bye()
+            if isinstance(self._failure, NoMediaPath):
+                # The other side may still be looking for one (RFC 3326).
+                await self._leg.bye(reason=self._failure.what, cause=488)
+            else:
+                await self._leg.bye()
 
     async def _talk(self, leg: Leg, plan: MediaPlan) -> None:
         """From the answer to the end: find the path, let media flow, until somebody hangs up."""

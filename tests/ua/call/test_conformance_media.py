@@ -28,7 +28,7 @@ UDP_ALONE = dataclasses.replace(LOOPBACK, tcp=False)
 IMPATIENT = dataclasses.replace(UDP_ALONE, patience_s=0.5, check_timeout_s=0.4)
 
 
-@pytest.mark.req("ICE-8.1.2-2")
+@pytest.mark.req("ICE-8.1.2-2", "GLU-3")
 async def test_the_controlling_side_ends_the_call_when_its_checks_have_failed() -> None:
     """The other side would check on for 40 s; it learns of the end by a BYE."""
     network = FirewallNetwork(HostNetwork(), FirewallPolicy(udp="blocked"))
@@ -43,6 +43,9 @@ async def test_the_controlling_side_ends_the_call_when_its_checks_have_failed() 
             caller, callee = await asyncio.gather(call.ended(), ringing.ended())
         assert [line for line in phones.messages("alice", "out") if line.startswith("BYE ")]
         assert not [line for line in phones.messages("bob", "out") if line.startswith("BYE ")]
+        texts = [str(entry.data["text"]) for entry in phones.log.entries if entry.name == "message"]
+        bye = next(text for text in texts if text.startswith("BYE "))
+        assert 'Reason: SIP;cause=488;text="no media path' in bye
     assert caller.result is callee.result is ResultCode.NO_MEDIA_PATH
     assert caller.ice is not None
     assert (caller.ice.state, caller.ice.role) == ("failed", "controlling")

@@ -9,9 +9,11 @@ source   names
 =======  ==================================================================================================
 call     state (data: state, reason), ringback (state: on, off: play a ringing tone), hold (state: who holds),
          offer_retried (offered, next, reason), auto_answered,
-         media (data: negotiated codec, ptime_ms, transport), verdict
+         media (data: negotiated codec, ptime_ms, transport), verdict, digit (key, duration_ms),
+         transfer (state, target, status, reason)
 sip      message (direction, transport, local, remote, size, text), refused (reason, remote), transaction,
-         connection (state, remote), registration (state, contact, expires_s, reason)
+         connection (state, remote), registration (state, contact, expires_s, reason),
+         subscription (package, state, content, reason), text (sender, text, call_id)
 tcp      the snake_case names of the classes in `sdp.tcp_events` with their fields: media over TCP without ICE
 sdp      offer, answer (direction, text), refused (line, reason)
 ice      the snake_case names of the classes in `ice.messages` with their fields, gathering_problem (reason)

@@ -55,6 +55,7 @@ class Refreshing:
             case TimerDue.EXPIRED:
                 why = "session timer expired"
                 self._stack.report.note(why)
+                self._leg.finish("failure", why)
                 self._stack.spawn(self._leg.bye(reason=why, cause=408))
             case None:
                 pass

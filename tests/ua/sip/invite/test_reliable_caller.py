@@ -13,6 +13,7 @@ from ua.sip.errors import SipRejected
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.syntax.message import Request, Response
+from ua.sip.transaction.timers import Timers
 
 SDP = ("Content-Type", "application/sdp")
 
@@ -50,7 +51,7 @@ async def statuses(invite: OutgoingInvite, count: int) -> list[int]:
 
 @pytest.mark.req("PRK-1", "EXT-1", "DLG-8", "UAC-5")
 async def test_each_reliable_response_gets_one_prack(peer: MediaPeer) -> None:
-    async with phone(supported=("100rel", "timer")) as alice:
+    async with phone(timers=Timers(), supported=("100rel", "timer")) as alice:
         call = alice.endpoint.invite(peer.uri, from_=ALICE, body=b"offer")
         invite = await peer.receive_request("INVITE")
         assert "100rel" in invite.headers.tokens("supported")
@@ -82,7 +83,7 @@ async def test_each_reliable_response_gets_one_prack(peer: MediaPeer) -> None:
 
 @pytest.mark.req("PRK-1", "OA-8")
 async def test_two_forks_with_equal_numbers(peer: MediaPeer) -> None:
-    async with phone(supported=("100rel",)) as alice:
+    async with phone(timers=Timers(), supported=("100rel",)) as alice:
         call = alice.endpoint.invite(peer.uri, from_=ALICE, body=b"offer")
         legs: list[Leg] = []
         call.on_early = legs.append
@@ -130,7 +131,7 @@ async def test_an_offer_in_a_183_is_answered_in_the_prack(peer: MediaPeer, slow:
     def make(response: Response) -> bytes:
         return b"answer to " + response.body
 
-    async with phone(supported=("100rel",)) as alice:
+    async with phone(timers=Timers(), supported=("100rel",)) as alice:
         call = alice.endpoint.invite(peer.uri, from_=ALICE, make_answer=make_slowly if slow else make)
         invite = await peer.receive_request("INVITE")
         ring(peer, invite, 1, body=b"offer")
@@ -146,7 +147,7 @@ async def test_an_offer_in_the_200_is_answered_in_the_ack(peer: MediaPeer) -> No
     async def make(response: Response) -> bytes:
         return b"answer to " + response.body
 
-    async with phone(supported=("100rel",)) as alice:
+    async with phone(timers=Timers(), supported=("100rel",)) as alice:
         call = alice.endpoint.invite(peer.uri, from_=ALICE, make_answer=make)
         invite = await peer.receive_request("INVITE")
         peer.answer(invite, 200, SDP, body=b"offer")
@@ -163,7 +164,7 @@ async def test_a_new_offer_in_the_prack(peer: MediaPeer, status: int) -> None:
         leg.make_prack_offer = lambda response: b"second offer" if response.body else b""
         leg.on_prack_answer = answers.append
 
-    async with phone(supported=("100rel",)) as alice:
+    async with phone(timers=Timers(), supported=("100rel",)) as alice:
         call = alice.endpoint.invite(peer.uri, from_=ALICE, body=b"offer")
         call.on_early = begin
         invite = await peer.receive_request("INVITE")
@@ -198,7 +199,7 @@ async def call_that_rings(
 
 @pytest.mark.req("EXT-2", "DLG-8")
 async def test_updates_before_the_call_is_answered(peer: MediaPeer) -> None:
-    async with phone(supported=("100rel",)) as alice:
+    async with phone(timers=Timers(), supported=("100rel",)) as alice:
         call, invite, leg = await call_that_rings(alice, peer)
         asking = asyncio.create_task(leg.update(b"hold"))
         update = await peer.receive_request("UPDATE")
@@ -213,7 +214,7 @@ async def test_updates_before_the_call_is_answered(peer: MediaPeer) -> None:
 
 @pytest.mark.req("PRK-1")
 async def test_a_prack_that_is_not_known_does_not_end_the_call(peer: MediaPeer) -> None:
-    async with phone(supported=("100rel",)) as alice:
+    async with phone(timers=Timers(), supported=("100rel",)) as alice:
         call = alice.endpoint.invite(peer.uri, from_=ALICE, body=b"offer")
         invite = await peer.receive_request("INVITE")
         ring(peer, invite, 1)

@@ -51,7 +51,7 @@ async def placed(alice: Phone, peer: MediaPeer, *rows: tuple[str, str]) -> tuple
 
 @pytest.mark.req("EXT-2", "DLG-2")
 async def test_an_update_without_offer_refreshes_the_target(peer: MediaPeer) -> None:
-    async with phone() as bob:
+    async with phone(timers=Timers()) as bob:
         leg, dialog = await taken(peer, bob)
         update = peer.ask(dialog, "UPDATE")
         answer = await peer.receive_response(200)
@@ -64,7 +64,7 @@ async def test_an_update_without_offer_refreshes_the_target(peer: MediaPeer) -> 
 
 @pytest.mark.req("EXT-2", "OA-4")
 async def test_an_update_with_offer_is_answered_by_the_user(peer: MediaPeer) -> None:
-    async with phone() as bob:
+    async with phone(timers=Timers()) as bob:
         leg, dialog = await taken(peer, bob)
         peer.ask(dialog, "UPDATE", b"offer")
         assert (await peer.receive_response(488)).cseq.method == "UPDATE"  # nobody is there to take it
@@ -95,7 +95,7 @@ async def test_an_update_that_nobody_answers_in_time_is_504(peer: MediaPeer) -> 
 
 @pytest.mark.req("EXT-2", "OA-3", "OA-7", "sdp.md:OA-6", "DLG-3")
 async def test_what_crosses_an_offer_of_theirs_is_500(peer: MediaPeer) -> None:
-    async with phone() as bob:
+    async with phone(timers=Timers()) as bob:
         leg, dialog = await taken(peer, bob)
         waiting: list[IncomingOffer] = []
         leg.on_update = waiting.append
@@ -124,7 +124,7 @@ async def test_what_crosses_an_offer_of_theirs_is_500(peer: MediaPeer) -> None:
 @pytest.mark.parametrize("ours", ["UPDATE", "INVITE"])
 @pytest.mark.parametrize("theirs", ["UPDATE", "INVITE"])
 async def test_what_crosses_an_offer_of_ours_is_491(peer: MediaPeer, ours: str, theirs: str) -> None:
-    async with phone() as bob:
+    async with phone(timers=Timers()) as bob:
         leg, dialog = await taken(peer, bob)
         asking = asyncio.create_task(leg.request(ours, body=b"ours"))
         request = await peer.receive_request(ours)
@@ -138,7 +138,7 @@ async def test_what_crosses_an_offer_of_ours_is_491(peer: MediaPeer, ours: str, 
 
 @pytest.mark.req("OA-7")
 async def test_an_update_that_overtakes_the_2xx_is_no_answer(peer: MediaPeer) -> None:
-    async with phone() as alice:
+    async with phone(timers=Timers()) as alice:
         leg, _ = await placed(alice, peer)
         asking = asyncio.create_task(leg.request("INVITE", body=b"ours"))
         request = await peer.receive_request("INVITE")
@@ -155,7 +155,7 @@ async def test_an_update_that_overtakes_the_2xx_is_no_answer(peer: MediaPeer) ->
 
 @pytest.mark.req("OA-9", "EXT-2")
 async def test_update_is_used_only_where_the_peer_takes_it(peer: MediaPeer) -> None:
-    async with phone() as alice:
+    async with phone(timers=Timers()) as alice:
         leg, _ = await placed(alice, peer, ("Allow", "INVITE, ACK, BYE, CANCEL"))
         assert not leg.peer.allows("UPDATE")
         with pytest.raises(SipStateError):
@@ -173,7 +173,7 @@ async def test_update_is_used_only_where_the_peer_takes_it(peer: MediaPeer) -> N
 
 @pytest.mark.req("DLG-11", "EXT-2")
 async def test_a_refused_update_changes_nothing(peer: MediaPeer) -> None:
-    async with phone() as alice:
+    async with phone(timers=Timers()) as alice:
         leg, _ = await placed(alice, peer)
         before = (leg.dialog.target, leg.description)
         asking = asyncio.create_task(leg.update(b"video"))
@@ -188,7 +188,7 @@ async def test_a_refused_update_changes_nothing(peer: MediaPeer) -> None:
 @pytest.mark.req("EXT-2", "DLG-3", "OA-3")
 @pytest.mark.parametrize("status", [491, 500])
 async def test_after_glare_an_update_comes_again(peer: MediaPeer, status: int) -> None:
-    async with phone() as bob:
+    async with phone(timers=Timers()) as bob:
         leg, _ = await taken(peer, bob)
         asking = asyncio.create_task(leg.update(b"hold"))
         first = await peer.receive_request("UPDATE")
@@ -212,7 +212,7 @@ async def test_an_update_without_answer_ends_the_dialog(peer: MediaPeer) -> None
 
 @pytest.mark.req("EXT-2", "OA-3")
 async def test_a_callee_updates_only_after_its_183_was_acknowledged(peer: MediaPeer) -> None:
-    async with phone(supported=("100rel",)) as bob:
+    async with phone(timers=Timers(), supported=("100rel",)) as bob:
         invite = peer.call(str(bob.uri()), b"offer", ("Supported", "100rel"), TAKES_UPDATE)
         incoming = await bob.offered.get()
         with pytest.raises(SipStateError):
@@ -236,7 +236,7 @@ async def test_a_callee_updates_only_after_its_183_was_acknowledged(peer: MediaP
 
 @pytest.mark.req("EXT-2", "OA-3")
 async def test_an_update_in_an_early_dialog_before_the_answer_is_500(peer: MediaPeer) -> None:
-    async with phone(supported=("100rel",)) as bob:
+    async with phone(timers=Timers(), supported=("100rel",)) as bob:
         invite = peer.call(str(bob.uri()), b"offer", ("Supported", "100rel"), TAKES_UPDATE)
         incoming = await bob.offered.get()
         incoming.ring(180, reliable=True)
@@ -250,7 +250,7 @@ async def test_an_update_in_an_early_dialog_before_the_answer_is_500(peer: Media
 
 @pytest.mark.req("UAS-9")
 async def test_bye_answers_an_update_that_waits(peer: MediaPeer) -> None:
-    async with phone() as bob:
+    async with phone(timers=Timers()) as bob:
         leg, dialog = await taken(peer, bob)
         waiting: list[IncomingOffer] = []
         leg.on_update = waiting.append
@@ -265,7 +265,7 @@ async def test_bye_answers_an_update_that_waits(peer: MediaPeer) -> None:
 
 @pytest.mark.req("OA-5", "OA-4")
 async def test_a_reinvite_without_offer_asks_for_one(peer: MediaPeer) -> None:
-    async with phone() as alice:
+    async with phone(timers=Timers()) as alice:
         leg, _ = await placed(alice, peer)
         asking = asyncio.create_task(leg.reinvite(b"", make_answer=lambda response: b"to " + response.body))
         request = await peer.receive_request("INVITE")
@@ -279,7 +279,7 @@ async def test_a_reinvite_without_offer_asks_for_one(peer: MediaPeer) -> None:
 
 @pytest.mark.req("PRK-1", "OA-6")
 async def test_a_reinvite_is_answered_reliably_and_undone_by_update(peer: MediaPeer) -> None:
-    async with phone(supported=("100rel",)) as alice:
+    async with phone(timers=Timers(), supported=("100rel",)) as alice:
         leg, _ = await placed(alice, peer)
         asking = asyncio.create_task(leg.request("INVITE", body=b"with video"))
         request = await peer.receive_request("INVITE")
@@ -308,7 +308,7 @@ async def test_a_mistake_in_a_callback_is_500(peer: MediaPeer) -> None:
     asyncio.get_running_loop().set_exception_handler(
         lambda _, context: reports.append(str(context["exception"]))
     )
-    async with phone() as bob:
+    async with phone(timers=Timers()) as bob:
         leg, dialog = await taken(peer, bob)
         leg.on_update = broken
         peer.ask(dialog, "UPDATE", b"offer")
@@ -319,7 +319,7 @@ async def test_a_mistake_in_a_callback_is_500(peer: MediaPeer) -> None:
 
 async def test_two_endpoints_change_a_call_by_update_at_once() -> None:
     """Both offer at the same time: one of them gets through, then the other."""
-    async with phone() as alice, phone() as bob:
+    async with phone(timers=Timers()) as alice, phone(timers=Timers()) as bob:
         call = alice.endpoint.invite(bob.uri(), from_=ALICE, body=b"offer")
         incoming: IncomingInvite = await bob.offered.get()
         theirs = incoming.accept(b"answer")

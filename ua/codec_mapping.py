@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from sdp.attributes.rtp_attr import STATIC_FORMATS, AudioFormat
+from sdp.negotiation import section
+from sdp.syntax import writer
+
 from media import codecs
 from media.codecs.codec import Codec
 from media.errors import CodecError
-from sdp import section, writer
-from sdp.rtp_attr import STATIC_FORMATS, AudioFormat
 
 _STATIC: Final = {audio.name.upper(): audio for audio in STATIC_FORMATS.values()}
 

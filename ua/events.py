@@ -14,7 +14,7 @@ call     state (data: state, reason), ringback (state: on, off: play a ringing t
 sip      message (direction, transport, local, remote, size, text), refused (reason, remote), transaction,
          connection (state, remote), registration (state, contact, expires_s, reason),
          subscription (package, state, content, reason), text (sender, text, call_id)
-tcp      the snake_case names of the classes in `sdp.tcp_events` with their fields: media over TCP without ICE
+tcp      the snake_case names of the classes in `sdp.tcp.events` with their fields: media over TCP without ICE
 sdp      offer, answer (direction, text), refused (line, reason)
 ice      the snake_case names of the classes in `ice.messages` with their fields, gathering_problem (reason)
 media    the snake_case names of the classes in `media.events`; media_counters comes every 200 ms

@@ -6,6 +6,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from sdp.ice.binding import IceBinding
+from sdp.negotiation.negotiated import AudioWish
+from sdp.syntax import writer
 
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
@@ -13,9 +16,6 @@ from ice.gathering.servers import ServerTransport, TurnServer
 from ice.net.sockets import HostNetwork
 from ice.session import Session
 from ice.types import Candidate, CandidateType, Description, Role, Transport
-from sdp import writer
-from sdp.ice_binding import IceBinding
-from sdp.negotiated import AudioWish
 from tests.ice.loopback import HOST, until
 from tests.ice.sessions import CONFIG, Side, connect, exchange_packets, two
 from tests.peers.coturn import coturn

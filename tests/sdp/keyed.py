@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sdp.exchange import MediaExchange
-from sdp.fingerprint_attr import Fingerprint
-from sdp.keying import KeyingPolicy
-from sdp.model import Attribute, Media, SessionDescription
-from sdp.negotiated import Answer, LocalMedia, NegotiatedMedia
-from sdp.parser import parse
-from sdp.protocols import Keying
-from sdp.writer import write
+from sdp.attributes.fingerprint_attr import Fingerprint
+from sdp.negotiation.exchange import MediaExchange
+from sdp.negotiation.keying import KeyingPolicy
+from sdp.negotiation.negotiated import Answer, LocalMedia, NegotiatedMedia
+from sdp.syntax.model import Attribute, Media, SessionDescription
+from sdp.syntax.parser import parse
+from sdp.syntax.protocols import Keying
+from sdp.syntax.writer import write
+
 from tests.sdp.local import LOCAL, PEER
 
 OURS = Fingerprint(hash="sha-256", digest=bytes(range(32)))

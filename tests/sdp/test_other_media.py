@@ -7,17 +7,18 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sdp.attributes.connection_attr import ConnectionUse, Setup, TcpSetup
+from sdp.attributes.direction import Direction
+from sdp.negotiation import keying
+from sdp.negotiation.exchange import MediaExchange
+from sdp.negotiation.keying import KeyingPolicy
+from sdp.negotiation.negotiated import LocalMedia, TcpSide
+from sdp.syntax import protocols
+from sdp.syntax.parser import parse
+from sdp.syntax.protocols import Keying
+from sdp.syntax.writer import write
 
 from ice.types import TransportAddress
-from sdp import keying, protocols
-from sdp.connection_attr import ConnectionUse, Setup, TcpSetup
-from sdp.direction import Direction
-from sdp.exchange import MediaExchange
-from sdp.keying import KeyingPolicy
-from sdp.negotiated import LocalMedia, TcpSide
-from sdp.parser import parse
-from sdp.protocols import Keying
-from sdp.writer import write
 from tests.sdp.answering import HEAD, reply
 from tests.sdp.bodies import crlf
 from tests.sdp.keyed import OURS

@@ -7,16 +7,16 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sdp.attributes.direction import Direction
+from sdp.negotiation.answer_reading import accept_answer
+from sdp.negotiation.exchange import MediaExchange
+from sdp.negotiation.negotiated import LocalMedia
+from sdp.negotiation.offer_answer import answer, build_offer
+from sdp.syntax.model import SessionDescription
+from sdp.syntax.parser import parse
+from sdp.syntax.writer import write
 
-from sdp.answer_reading import accept_answer
-from sdp.direction import Direction
 from sdp.errors import NegotiationError, SdpError
-from sdp.exchange import MediaExchange
-from sdp.model import SessionDescription
-from sdp.negotiated import LocalMedia
-from sdp.offer_answer import answer, build_offer
-from sdp.parser import parse
-from sdp.writer import write
 from tests.sdp import bodies
 from tests.sdp.local import EVENTS, LOCAL, OPUS, PCMA, PCMU, PLAIN, tcp_pair
 from tests.sdp.strategies import ice_descriptions, session_descriptions

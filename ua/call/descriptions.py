@@ -6,16 +6,17 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
+from sdp.attributes.direction import Direction
+from sdp.ice.binding import IceBinding
+from sdp.ice.fragment import read as read_fragment
+from sdp.negotiation.keying import SdesKeys
+from sdp.negotiation.negotiated import AudioWish, NegotiatedMedia
+from sdp.syntax import parser, writer
+
 from ice.errors import GatheringFailed, IceFailed
 from ice.session import Session
-from sdp import parser, writer
-from sdp.direction import Direction
 from sdp.errors import ConnectionFailed, ExchangeError, NegotiationError, SdpError
-from sdp.fragment import read as read_fragment
-from sdp.ice_binding import IceBinding
-from sdp.keying import SdesKeys
 from sdp.media_paths import Paths
-from sdp.negotiated import AudioWish, NegotiatedMedia
 from ua import clock, codec_mapping
 from ua.call import hold
 from ua.call.early_answers import EarlyAnswer, EarlyAnswers

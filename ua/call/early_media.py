@@ -10,6 +10,9 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
+from sdp.ice.binding import IceBinding
+from sdp.negotiation.negotiated import NegotiatedMedia
+
 from ice.errors import IceFailed
 from ice.session import Session
 from media import rtp
@@ -19,8 +22,6 @@ from media.session import MediaSession
 from media.sinks import Sink
 from media.sources import SilenceSource
 from sdp.errors import ConnectionFailed
-from sdp.ice_binding import IceBinding
-from sdp.negotiated import NegotiatedMedia
 from ua import codec_mapping
 
 

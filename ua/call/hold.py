@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 
-from sdp.direction import Direction
-from sdp.negotiated import NegotiatedMedia
+from sdp.attributes.direction import Direction
+from sdp.negotiation.negotiated import NegotiatedMedia
+
 from ua.errors import ResultCode, UaError
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sdp.fragment import CONTENT_TYPE
+from sdp.ice.fragment import CONTENT_TYPE
+
 from ua.call.descriptions import Descriptions
 from ua.sip.errors import SipParseError
 from ua.sip.events.dtmf import CONTENT_TYPES, Digit

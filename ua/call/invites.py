@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from sdp import parser, rtp_attr
+from sdp.attributes import rtp_attr
+from sdp.syntax import parser
+
 from sdp.errors import SdpError
 from ua import clock, codec_mapping
 from ua.call.descriptions import Descriptions

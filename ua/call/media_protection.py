@@ -6,6 +6,9 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
+from sdp.attributes.fingerprint_attr import DtlsRole
+from sdp.negotiation.keying import DtlsTerms, Keys, SdesKeys
+
 from ice.paths import plain
 from ice.paths.path import SelectedPath
 from media.dtls_runner import DtlsRunner
@@ -13,8 +16,6 @@ from media.errors import HandshakeFailed
 from media.path import PacketPath
 from media.secure_path import SecurePath
 from media.srtp import PROFILES, MasterKey, SrtpReceiver, SrtpSender
-from sdp.fingerprint_attr import DtlsRole
-from sdp.keying import DtlsTerms, Keys, SdesKeys
 from sdp.media_paths import Paths
 from ua import clock
 from ua.call.identity import DtlsIdentity

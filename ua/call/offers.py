@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from sdp.direction import Direction
+from sdp.attributes.direction import Direction
+
 from sdp.errors import ExchangeError
 from ua.call.descriptions import Descriptions
 from ua.call.refusal import Refusal, reject

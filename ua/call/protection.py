@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sdp.fingerprint_attr import Fingerprint
-from sdp.keying import KeyingPolicy
-from sdp.protocols import Keying
+from sdp.attributes.fingerprint_attr import Fingerprint
+from sdp.negotiation.keying import KeyingPolicy
+from sdp.syntax.protocols import Keying
+
 from ua.config.account import Account
 from ua.config.srtp import SrtpChoice
 from ua.errors import UsageError

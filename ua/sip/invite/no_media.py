@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sdp import parser, section, writer
-from sdp.default_destination import UNSPECIFIED_IPV4
+from sdp.negotiation import section
+from sdp.negotiation.default_destination import UNSPECIFIED_IPV4
+from sdp.syntax import parser, writer
+from sdp.syntax.model import Origin
+
 from sdp.errors import SdpError
-from sdp.model import Origin
 
 
 def no_media(offer: bytes, *, session_id: int) -> bytes:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sdp.attributes.rtp_attr import STATIC_FORMATS, AudioFormat
-from sdp.negotiation import section
-from sdp.syntax import writer
-
 from media import codecs
 from media.codecs.codec import Codec
 from media.errors import CodecError
+from sdp.attributes.rtp_attr import STATIC_FORMATS, AudioFormat
+from sdp.negotiation import section
+from sdp.syntax import writer
 
 _STATIC: Final = {audio.name.upper(): audio for audio in STATIC_FORMATS.values()}
 

@@ -13,10 +13,6 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
-from sdp.attributes import ice_attr
-from sdp.attributes.candidate_attr import format_candidate
-from sdp.syntax.parser import parse
-
 from ice.config import IceConfig
 from ice.messages import CloseFlow, OpenTcp, SendDatagram, SendFrame
 from ice.stun.transaction import RC
@@ -30,7 +26,10 @@ from ice.types import (
     Transport,
     TransportAddress,
 )
+from sdp.attributes import ice_attr
+from sdp.attributes.candidate_attr import format_candidate
 from sdp.errors import SdpError
+from sdp.syntax.parser import parse
 from tests.ice.single import THEIRS, Single
 
 VICTIM = "203.0.113.99"

@@ -6,9 +6,6 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from sdp.ice.binding import IceBinding
-from sdp.negotiation.negotiated import AudioWish
-from sdp.syntax import writer
 
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
@@ -16,6 +13,9 @@ from ice.gathering.servers import ServerTransport, TurnServer
 from ice.net.sockets import HostNetwork
 from ice.session import Session
 from ice.types import Candidate, CandidateType, Description, Role, Transport
+from sdp.ice.binding import IceBinding
+from sdp.negotiation.negotiated import AudioWish
+from sdp.syntax import writer
 from tests.ice.loopback import HOST, until
 from tests.ice.sessions import CONFIG, Side, connect, exchange_packets, two
 from tests.peers.coturn import coturn

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sdp.ice.binding import IceBinding
-from sdp.syntax.parser import parse
-from sdp.syntax.writer import write
 
 from ice.net.sockets import HostNetwork
 from ice.types import Role
+from sdp.ice.binding import IceBinding
+from sdp.syntax.parser import parse
+from sdp.syntax.writer import write
 from tests.peers.coturn import coturn
 from tests.peers.namespace import Namespace
 from tests.peers.process import Programs

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from sdp.attributes.fingerprint_attr import Fingerprint, parse
 
 from ice.session import Session
 from ice.types import Role, TcpType, Transport
@@ -20,6 +19,7 @@ from media.secure_path import SecurePath
 from media.session import MediaSession
 from media.sinks import MemorySink
 from media.sources import ToneSource
+from sdp.attributes.fingerprint_attr import Fingerprint, parse
 from tests.interop.webrtc import only, our_session, read, written
 from tests.peers.browser_call import browser_call
 from tests.peers.janus import janus

@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Literal
 
-from sdp.attributes.candidate_attr import format_candidate, parse_candidate
-
 from ice.config import IceConfig
 from ice.net.sockets import HostNetwork
 from ice.session import Session
 from ice.types import Credentials, Description, Role, TcpType, Transport
+from sdp.attributes.candidate_attr import format_candidate, parse_candidate
 
 Setup = Literal["active", "passive"]
 """As a=setup says it: active begins the DTLS handshake."""

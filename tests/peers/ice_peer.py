@@ -11,9 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sdp.attributes.candidate_attr import format_candidate, parse_candidate
-
 from ice.types import Credentials, Description
+from sdp.attributes.candidate_attr import format_candidate, parse_candidate
 from tests.peers.process import PeerError, Program, Programs, until
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ice.types import TransportAddress
 from sdp.negotiation.negotiated import Answer, LocalMedia, NegotiatedMedia
 from sdp.negotiation.offer_answer import answer, build_offer
 from sdp.syntax.model import Media
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
-from ice.types import TransportAddress
 from tests.sdp.bodies import crlf
 from tests.sdp.local import LOCAL, PEER, tcp_pair
 

@@ -7,20 +7,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from sdp.attributes.direction import Direction
-from sdp.ice.binding import IceBinding
-from sdp.negotiation.negotiated import Answer, AudioWish, NegotiatedMedia
-from sdp.syntax.parser import parse
-from sdp.syntax.writer import write
-
 from ice.config import IceConfig
 from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.network import Network
 from ice.net.sockets import HostNetwork
 from ice.paths.path import SelectedPath
 from ice.types import Role
+from sdp.attributes.direction import Direction
+from sdp.ice.binding import IceBinding
 from sdp.media_paths import Paths
+from sdp.negotiation.negotiated import Answer, AudioWish, NegotiatedMedia
 from sdp.silent_path import SilentPath
+from sdp.syntax.parser import parse
+from sdp.syntax.writer import write
 from tests.sdp.local import EVENTS, PCMA, PCMU
 
 WISH = AudioWish(formats=(PCMU, PCMA, EVENTS))

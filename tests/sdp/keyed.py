@@ -15,7 +15,6 @@ from sdp.syntax.model import Attribute, Media, SessionDescription
 from sdp.syntax.parser import parse
 from sdp.syntax.protocols import Keying
 from sdp.syntax.writer import write
-
 from tests.sdp.local import LOCAL, PEER
 
 OURS = Fingerprint(hash="sha-256", digest=bytes(range(32)))

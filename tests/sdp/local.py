@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sdp.attributes.rtp_attr import AudioFormat
-from sdp.negotiation.negotiated import LocalMedia, SelectedPair
-
 from ice.types import (
     Candidate,
     CandidateType,
@@ -16,6 +13,8 @@ from ice.types import (
     Transport,
     TransportAddress,
 )
+from sdp.attributes.rtp_attr import AudioFormat
+from sdp.negotiation.negotiated import LocalMedia, SelectedPair
 
 PCMU = AudioFormat(payload_type=0, name="PCMU", clock_rate=8000)
 PCMA = AudioFormat(payload_type=8, name="PCMA", clock_rate=8000)

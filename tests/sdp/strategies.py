@@ -5,16 +5,6 @@ from __future__ import annotations
 import string
 
 from hypothesis import strategies as st
-from sdp.syntax.model import (
-    Attribute,
-    Bandwidth,
-    Connection,
-    Media,
-    Origin,
-    SessionDescription,
-    Time,
-    UnknownLine,
-)
 
 from ice.types import (
     Candidate,
@@ -24,6 +14,16 @@ from ice.types import (
     TcpType,
     Transport,
     TransportAddress,
+)
+from sdp.syntax.model import (
+    Attribute,
+    Bandwidth,
+    Connection,
+    Media,
+    Origin,
+    SessionDescription,
+    Time,
+    UnknownLine,
 )
 
 ICE_CHARS = string.ascii_letters + string.digits + "+/"

@@ -6,17 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from ice.net.network import Network, TcpConnection, TcpListener
+from ice.net.sockets import HostNetwork
+from ice.types import TransportAddress
 from sdp.attributes.connection_attr import Setup
+from sdp.media_paths import Paths
 from sdp.negotiation.negotiated import AudioWish, NegotiatedMedia
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
 from sdp.tcp.binding import TcpBinding
 from sdp.tcp.events import TcpEvent
-
-from ice.net.network import Network, TcpConnection, TcpListener
-from ice.net.sockets import HostNetwork
-from ice.types import TransportAddress
-from sdp.media_paths import Paths
 from tests.sdp.calls import CONFIG, WISH, Edit, unchanged
 
 CONNECT_S = 0.3

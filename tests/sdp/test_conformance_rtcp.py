@@ -6,13 +6,6 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from sdp.attributes.candidate_attr import parse_candidate
-from sdp.attributes.rtcp_attr import SWITCHED_OFF
-from sdp.ice.binding import IceBinding
-from sdp.negotiation.answer_reading import accept_answer
-from sdp.negotiation.offer_answer import build_offer
-from sdp.syntax.parser import parse
-from sdp.syntax.writer import write
 
 from ice.candidates.candidate import default_candidate
 from ice.messages import FlowOpened
@@ -20,8 +13,15 @@ from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.sockets import HostNetwork
 from ice.paths.path import SelectedPath
 from ice.types import Role, SessionState, Transport
+from sdp.attributes.candidate_attr import parse_candidate
+from sdp.attributes.rtcp_attr import SWITCHED_OFF
+from sdp.ice.binding import IceBinding
 from sdp.media_paths import Paths
+from sdp.negotiation.answer_reading import accept_answer
+from sdp.negotiation.offer_answer import build_offer
 from sdp.silent_path import SilentPath
+from sdp.syntax.parser import parse
+from sdp.syntax.writer import write
 from tests.sdp.answering import accepted, names, peer_offer
 from tests.sdp.calls import CONFIG, WISH, WITHOUT_MUX, Call, packet, two, until, without
 from tests.sdp.local import ICE, LOCAL, PEER_ICE

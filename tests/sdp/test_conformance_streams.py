@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
+from ice.messages import CheckReceived, ConsentAnswered, Event
+from ice.types import Transport
 from sdp.attributes.candidate_attr import parse_candidate
 from sdp.attributes.direction import Direction
 from sdp.ice.binding import IceBinding
 from sdp.negotiation.negotiated import AudioWish
-
-from ice.messages import CheckReceived, ConsentAnswered, Event
-from ice.types import Transport
 from tests.sdp.calls import CONFIG, HOLD, WISH, talk, two, until
 
 INACTIVE = replace(WISH, direction=Direction.INACTIVE)

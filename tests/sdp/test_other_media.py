@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ice.types import TransportAddress
 from sdp.attributes.connection_attr import ConnectionUse, Setup, TcpSetup
 from sdp.attributes.direction import Direction
 from sdp.negotiation import keying
@@ -17,8 +19,6 @@ from sdp.syntax import protocols
 from sdp.syntax.parser import parse
 from sdp.syntax.protocols import Keying
 from sdp.syntax.writer import write
-
-from ice.types import TransportAddress
 from tests.sdp.answering import HEAD, reply
 from tests.sdp.bodies import crlf
 from tests.sdp.keyed import OURS

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sdp.attributes.direction import Direction
+from sdp.errors import NegotiationError, SdpError
 from sdp.negotiation.answer_reading import accept_answer
 from sdp.negotiation.exchange import MediaExchange
 from sdp.negotiation.negotiated import LocalMedia
@@ -15,8 +17,6 @@ from sdp.negotiation.offer_answer import answer, build_offer
 from sdp.syntax.model import SessionDescription
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
-from sdp.errors import NegotiationError, SdpError
 from tests.sdp import bodies
 from tests.sdp.local import EVENTS, LOCAL, OPUS, PCMA, PCMU, PLAIN, tcp_pair
 from tests.sdp.strategies import ice_descriptions, session_descriptions

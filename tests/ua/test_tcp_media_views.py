@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sdp.tcp.events import TcpConnected, TcpLost
 
 from ice.types import TransportAddress
+from sdp.tcp.events import TcpConnected, TcpLost
 from tests.ua.phones import account
 from ua.call.gathering import asked_setup, tcp_setup
 from ua.cli.call import CallRequest

@@ -6,17 +6,16 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
+from ice.errors import GatheringFailed, IceFailed
+from ice.session import Session
 from sdp.attributes.direction import Direction
+from sdp.errors import ConnectionFailed, ExchangeError, NegotiationError, SdpError
 from sdp.ice.binding import IceBinding
 from sdp.ice.fragment import read as read_fragment
+from sdp.media_paths import Paths
 from sdp.negotiation.keying import SdesKeys
 from sdp.negotiation.negotiated import AudioWish, NegotiatedMedia
 from sdp.syntax import parser, writer
-
-from ice.errors import GatheringFailed, IceFailed
-from ice.session import Session
-from sdp.errors import ConnectionFailed, ExchangeError, NegotiationError, SdpError
-from sdp.media_paths import Paths
 from ua import clock, codec_mapping
 from ua.call import hold
 from ua.call.early_answers import EarlyAnswer, EarlyAnswers

@@ -10,15 +10,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ice.messages import Event
+from ice.types import SessionState
+from sdp.errors import SdpError
 from sdp.ice import early_answer
 from sdp.ice.binding import IceBinding
 from sdp.negotiation.negotiated import NegotiatedMedia
 from sdp.syntax import parser
 from sdp.tcp.binding import TcpBinding
-
-from ice.messages import Event
-from ice.types import SessionState
-from sdp.errors import SdpError
 
 MOST_EVENTS = 2000
 """So many events of a fork are kept for the log."""

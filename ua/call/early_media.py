@@ -10,9 +10,6 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
-from sdp.ice.binding import IceBinding
-from sdp.negotiation.negotiated import NegotiatedMedia
-
 from ice.errors import IceFailed
 from ice.session import Session
 from media import rtp
@@ -22,6 +19,8 @@ from media.session import MediaSession
 from media.sinks import Sink
 from media.sources import SilenceSource
 from sdp.errors import ConnectionFailed
+from sdp.ice.binding import IceBinding
+from sdp.negotiation.negotiated import NegotiatedMedia
 from ua import codec_mapping
 
 

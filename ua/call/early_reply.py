@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sdp.attributes import ice_attr
-from sdp.ice.binding import IceBinding
-from sdp.syntax import parser
-
 from ice.errors import IceFailed
 from ice.messages import CheckReceived, Event
 from ice.session import Session
+from sdp.attributes import ice_attr
 from sdp.errors import SdpError
+from sdp.ice.binding import IceBinding
+from sdp.syntax import parser
 from ua.call.descriptions import Descriptions
 from ua.call.gathering import EarlyGathering
 from ua.call.negotiation import describe

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 
-from sdp.attributes.connection_attr import Setup
-from sdp.ice.binding import IceBinding
-from sdp.syntax import parser
-from sdp.tcp import offer as tcp_offer
-from sdp.tcp.binding import TcpBinding
-
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
 from ice.net.network import Network
 from ice.types import Role
+from sdp.attributes.connection_attr import Setup
 from sdp.errors import SdpError
+from sdp.ice.binding import IceBinding
+from sdp.syntax import parser
+from sdp.tcp import offer as tcp_offer
+from sdp.tcp.binding import TcpBinding
 from ua.config.account import Account
 from ua.errors import NoMediaPath, UsageError
 from ua.plan import MediaPlan

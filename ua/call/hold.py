@@ -6,7 +6,6 @@ import enum
 
 from sdp.attributes.direction import Direction
 from sdp.negotiation.negotiated import NegotiatedMedia
-
 from ua.errors import ResultCode, UaError
 
 

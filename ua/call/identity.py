@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sdp.attributes.fingerprint_attr import Fingerprint
-
 from ua import clock
 
 if TYPE_CHECKING:  # OpenSSL is not needed before the first call

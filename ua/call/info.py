@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Final
 
 from sdp.ice.fragment import CONTENT_TYPE
-
 from ua.call.descriptions import Descriptions
 from ua.sip.errors import SipParseError
 from ua.sip.events.dtmf import CONTENT_TYPES, Digit

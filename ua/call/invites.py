@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from sdp.attributes import rtp_attr
-from sdp.syntax import parser
-
 from sdp.errors import SdpError
+from sdp.syntax import parser
 from ua import clock, codec_mapping
 from ua.call.descriptions import Descriptions
 from ua.call.offer_policy import OfferForm

@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sdp.negotiation.keying import SdesKeys
-from sdp.negotiation.negotiated import NegotiatedMedia
-
 from ice.errors import IceFailed
 from ice.net.network import Network
 from ice.types import Transport
@@ -20,6 +17,8 @@ from media.session import MediaSession
 from media.sources import WavSource
 from media.statistics import MediaStatistics
 from sdp.errors import ConnectionFailed
+from sdp.negotiation.keying import SdesKeys
+from sdp.negotiation.negotiated import NegotiatedMedia
 from ua import codec_mapping
 from ua.call.audio import open_audio, open_source
 from ua.call.descriptions import Descriptions

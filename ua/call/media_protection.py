@@ -6,9 +6,6 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
-from sdp.attributes.fingerprint_attr import DtlsRole
-from sdp.negotiation.keying import DtlsTerms, Keys, SdesKeys
-
 from ice.paths import plain
 from ice.paths.path import SelectedPath
 from media.dtls_runner import DtlsRunner
@@ -16,7 +13,9 @@ from media.errors import HandshakeFailed
 from media.path import PacketPath
 from media.secure_path import SecurePath
 from media.srtp import PROFILES, MasterKey, SrtpReceiver, SrtpSender
+from sdp.attributes.fingerprint_attr import DtlsRole
 from sdp.media_paths import Paths
+from sdp.negotiation.keying import DtlsTerms, Keys, SdesKeys
 from ua import clock
 from ua.call.identity import DtlsIdentity
 from ua.errors import NoMediaPath

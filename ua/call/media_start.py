@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import secrets
 
-from sdp.negotiation.negotiated import NegotiatedMedia
-
 from media.path import PacketPath
 from media.session import MediaSession
 from sdp.media_paths import Paths
+from sdp.negotiation.negotiated import NegotiatedMedia
 from ua import codec_mapping
 from ua.call.audio import Audio
 from ua.events import EventLog

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from sdp.attributes.direction import Direction
-
 from sdp.errors import ExchangeError
 from ua.call.descriptions import Descriptions
 from ua.call.refusal import Refusal, reject

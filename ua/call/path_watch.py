@@ -5,11 +5,10 @@ from __future__ import annotations
 import abc
 import asyncio
 
-from sdp.tcp.events import TcpConnected, TcpEvent, TcpLost
-
 from ice.messages import ConsentAnswered, Event, PathLost, PathSelected, RestartAdvised, StateChanged
 from ice.session import Session
 from ice.types import Role, SessionState
+from sdp.tcp.events import TcpConnected, TcpEvent, TcpLost
 
 
 class Watch(abc.ABC):

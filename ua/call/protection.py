@@ -7,7 +7,6 @@ from collections.abc import Callable
 from sdp.attributes.fingerprint_attr import Fingerprint
 from sdp.negotiation.keying import KeyingPolicy
 from sdp.syntax.protocols import Keying
-
 from ua.config.account import Account
 from ua.config.srtp import SrtpChoice
 from ua.errors import UsageError

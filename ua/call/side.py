@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from ice.messages import Event
+from ice.report import SessionReport
+from ice.types import Transport
 from sdp.ice.binding import IceBinding
 from sdp.negotiation.negotiated import NegotiatedMedia
 from sdp.tcp.binding import TcpBinding
 from sdp.tcp.events import TcpConnected, TcpEvent, TcpLost
-
-from ice.messages import Event
-from ice.report import SessionReport
-from ice.types import Transport
 from ua.call import path_figures
 from ua.call.path_watch import ConnectionWatch, PathWatch, Watch
 from ua.results import IceSummary, PathChange

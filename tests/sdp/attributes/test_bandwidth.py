@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sdp.attributes import bandwidth
 from sdp.attributes.rtp_attr import STATIC_FORMATS
 from sdp.negotiation.exchange import MediaExchange
 from sdp.syntax.parser import parse
-
 from tests.sdp.answering import HEAD, accepted, plain
 from tests.sdp.local import LOCAL, OPUS, PCMA, PCMU, PLAIN
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sdp.attributes import bundle
 from sdp.attributes.bundle import Demultiplexer, Group
 from sdp.negotiation.negotiated import Answer
 from sdp.syntax.model import Media
 from sdp.syntax.parser import parse
-
 from tests.sdp import bodies
 from tests.sdp.answering import names, reply
 from tests.sdp.bodies import crlf

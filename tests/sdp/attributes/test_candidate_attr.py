@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sdp.attributes.candidate_attr import format_candidate, parse_candidate
 
 from ice.types import Candidate, CandidateType, TcpType, Transport, TransportAddress
+from sdp.attributes.candidate_attr import format_candidate, parse_candidate
 from sdp.errors import CandidateError
 from tests.sdp.strategies import candidates
 

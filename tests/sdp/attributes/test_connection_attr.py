@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
 from sdp.attributes import connection_attr
 from sdp.attributes.connection_attr import Agreement, ConnectionUse, Opener, Setup, TcpSetup
 from sdp.syntax.parser import parse
-
 from tests.sdp.bodies import crlf
 
 NEW, EXISTING = ConnectionUse.NEW, ConnectionUse.EXISTING

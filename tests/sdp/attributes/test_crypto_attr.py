@@ -8,12 +8,12 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sdp.attributes import crypto_attr
 from sdp.attributes.crypto_attr import SUITES, CryptoLine, InlineKey, parse
-from sdp.syntax.model import Attribute, Media
-
 from sdp.errors import ValueFault
 from sdp.masking import mask_keys
+from sdp.syntax.model import Attribute, Media
 from tests.sdp.answering import plain
 
 MATERIAL = bytes(range(30))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
 from sdp.attributes import direction
 from sdp.attributes.direction import Direction
 from sdp.syntax.parser import parse
-
 from tests.sdp.bodies import crlf
 
 SENDRECV, SENDONLY, RECVONLY, INACTIVE = Direction

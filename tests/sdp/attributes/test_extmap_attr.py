@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sdp.attributes import extmap_attr
 from sdp.attributes.direction import Direction
 from sdp.attributes.extmap_attr import ALTERNATIVES, MID_URI, ONE_BYTE, USABLE, Extension, Extensions
+from sdp.errors import ValueFault
 from sdp.negotiation.exchange import MediaExchange
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
-from sdp.errors import ValueFault
 from tests.sdp.answering import HEAD, accepted, names, plain
 from tests.sdp.local import LOCAL, PEER
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sdp.attributes import feedback_attr
 from sdp.attributes.feedback_attr import Feedback, ReportBlock
+from sdp.errors import ValueFault
 from sdp.negotiation import remote_audio
 from sdp.syntax import protocols
 from sdp.syntax.model import Attribute
 from sdp.syntax.parser import parse
 from sdp.syntax.protocols import RTP_AVP
-
-from sdp.errors import ValueFault
 from tests.sdp import bodies
 from tests.sdp.answering import HEAD, accepted, names, plain
 

@@ -7,12 +7,12 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sdp.attributes import fingerprint_attr
 from sdp.attributes.connection_attr import Setup
 from sdp.attributes.fingerprint_attr import ANSWERS, DIGEST_LENGTHS, DtlsRole, Fingerprint, parse, strongest
-from sdp.syntax.model import Attribute, Media, Origin, SessionDescription
-
 from sdp.errors import ValueFault
+from sdp.syntax.model import Attribute, Media, Origin, SessionDescription
 
 GOOD = Fingerprint(hash="sha-256", digest=bytes(range(32)))
 OTHER = Fingerprint(hash="sha-256", digest=bytes(32))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+
+from ice.types import Credentials, Description, TransportAddress
 from sdp.attributes import ice_attr
 from sdp.attributes.ice_attr import IceReading, RemoteCandidate
+from sdp.errors import ValueFault
 from sdp.syntax.model import Attribute, Connection, Media, Origin, SessionDescription
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
-from ice.types import Credentials, Description, TransportAddress
-from sdp.errors import ValueFault
 from tests.sdp import bodies
 from tests.sdp.bodies import crlf
 from tests.sdp.strategies import ice_descriptions

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from sdp.attributes import rtcp_attr
 from sdp.attributes.rtcp_attr import Rtcp, RtcpPort
-from sdp.syntax.parser import parse
-
 from sdp.errors import ValueFault
+from sdp.syntax.parser import parse
 from tests.sdp.bodies import crlf
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sdp.attributes import rtp_attr
 from sdp.attributes.rtp_attr import AudioFormat, PacketTimes
-from sdp.syntax.model import Attribute, Media
-
 from sdp.errors import ValueFault
+from sdp.syntax.model import Attribute, Media
 
 
 def media(formats: str, *lines: str) -> Media:

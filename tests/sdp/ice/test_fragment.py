@@ -7,10 +7,10 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sdp.ice.fragment import read
 
 from ice.types import Credentials
 from sdp.errors import SdpError
+from sdp.ice.fragment import read
 from tests.sdp.bodies import crlf
 
 CREDENTIALS = "a=ice-ufrag:abcd\na=ice-pwd:0123456789012345678901\n"

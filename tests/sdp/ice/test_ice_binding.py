@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sdp.attributes.direction import Direction
-from sdp.negotiation.negotiated import AudioWish
-from sdp.syntax.parser import parse
-from sdp.syntax.writer import write
 
 from ice.messages import CheckSent, Event
 from ice.net.network import HostAddress
 from ice.net.sockets import HostNetwork
 from ice.types import Role, SessionState, Transport
+from sdp.attributes.direction import Direction
 from sdp.errors import ExchangeError, NegotiationError
+from sdp.negotiation.negotiated import AudioWish
 from sdp.silent_path import SilentPath
+from sdp.syntax.parser import parse
+from sdp.syntax.writer import write
 from tests.sdp.bodies import crlf
 from tests.sdp.calls import (
     CONFIG,

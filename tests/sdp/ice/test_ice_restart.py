@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
+from ice.types import Credentials, SessionState, Transport
+from sdp.errors import ExchangeError, NegotiationError
 from sdp.ice.binding import IceBinding
 from sdp.syntax.model import SessionDescription
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
-from ice.types import Credentials, SessionState, Transport
-from sdp.errors import ExchangeError, NegotiationError
 from tests.sdp.bodies import crlf
 from tests.sdp.calls import WISH, Call, talk, two, without
 

@@ -7,13 +7,13 @@ import re
 from dataclasses import replace
 
 import pytest
-from sdp.ice.binding import IceBinding
-from sdp.negotiation import lite_selection
-from sdp.syntax.parser import parse
 
 from ice.net.network import HostAddress
 from ice.net.sockets import HostNetwork
 from ice.types import Role, SessionState, Transport
+from sdp.ice.binding import IceBinding
+from sdp.negotiation import lite_selection
+from sdp.syntax.parser import parse
 from tests.sdp.calls import (
     CONFIG,
     HOLD,

@@ -6,14 +6,14 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from sdp.ice.binding import IceBinding
-from sdp.syntax.parser import parse
-from sdp.syntax.writer import write
 
 from ice.config import IceConfig
 from ice.net.network import HostAddress
 from ice.net.sockets import HostNetwork
 from ice.types import Role, SessionState, Transport
+from sdp.ice.binding import IceBinding
+from sdp.syntax.parser import parse
+from sdp.syntax.writer import write
 from tests.sdp.calls import CONFIG, LOOPBACK, WISH, Call, role, talk, two, wants_update
 
 LITE = replace(CONFIG, lite=True)

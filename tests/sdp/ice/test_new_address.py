@@ -6,11 +6,11 @@ import asyncio
 import socket
 
 import pytest
+
+from ice.types import Transport
 from sdp.ice.binding import IceBinding
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
-from ice.types import Transport
 from tests.sdp.calls import WISH, WITHOUT_ICE, Call, carry, packet, talk, two, until
 from tests.sdp.tcp_calls import port_of
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
+from ice.types import Candidate, CandidateType, PairState, PairView, Transport, TransportAddress
 from sdp.ice.race import Race, ToldPair, judge, told_pairs
 from sdp.negotiation import remote_audio
 from sdp.syntax.parser import parse
-
-from ice.types import Candidate, CandidateType, PairState, PairView, Transport, TransportAddress
 from tests.sdp.bodies import crlf
 
 OURS = TransportAddress(host="192.0.2.1", port=4000)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
+from ice.types import TransportAddress
 from sdp.attributes.connection_attr import Agreement, ConnectionUse, Opener
 from sdp.attributes.direction import Direction
+from sdp.errors import NegotiationError
 from sdp.negotiation.answer_reading import accept_answer
 from sdp.negotiation.negotiated import LocalMedia, NegotiatedMedia
 from sdp.negotiation.offer_answer import answer, build_offer
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
-from ice.types import TransportAddress
-from sdp.errors import NegotiationError
 from tests.sdp import bodies
 from tests.sdp.bodies import crlf
 from tests.sdp.local import EVENTS, LOCAL, OPUS, PCMA, PCMU, PEER, PEER_ICE, PLAIN, tcp_pair

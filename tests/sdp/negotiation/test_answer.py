@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
+from ice.types import TransportAddress
 from sdp.attributes.direction import Direction
 from sdp.negotiation.offer_answer import answer, build_offer
 from sdp.syntax.model import Time
 from sdp.syntax.parser import parse
-
-from ice.types import TransportAddress
 from tests.sdp import bodies
 from tests.sdp.answering import HEAD, accepted, names, plain, ports, reply
 from tests.sdp.bodies import crlf

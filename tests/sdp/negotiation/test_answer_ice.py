@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
+from ice.types import Transport, TransportAddress
 from sdp.attributes.connection_attr import Agreement, ConnectionUse, Opener
 from sdp.attributes.direction import Direction
 from sdp.syntax.writer import write
-
-from ice.types import Transport, TransportAddress
 from tests.sdp import bodies
 from tests.sdp.answering import HEAD, accepted, names, peer_offer, plain, ports, reply, updated
 from tests.sdp.local import (

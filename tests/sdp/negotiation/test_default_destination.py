@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+
+from ice.types import Description, Transport, TransportAddress
 from sdp.negotiation import default_destination, remote_audio
 from sdp.negotiation.default_destination import Destination
 from sdp.negotiation.remote_audio import RemoteAudio
 from sdp.syntax.parser import parse
-
-from ice.types import Description, Transport, TransportAddress
 from tests.sdp import bodies
 from tests.sdp.bodies import crlf
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from ice.types import Credentials
 from sdp.attributes.fingerprint_attr import DtlsRole, Fingerprint
+from sdp.errors import NegotiationError
 from sdp.negotiation.key_agreement import association_fault
 from sdp.negotiation.keying import DtlsTerms
 from sdp.negotiation.negotiated import NegotiatedMedia
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
-from ice.types import Credentials
-from sdp.errors import NegotiationError
 from tests.sdp.keyed import ALL, DTLS, OURS, THEIRS, Side, audio, call, two, values, with_value
 from tests.sdp.local import ICE, PEER_ICE, tcp_pair, udp_pair
 

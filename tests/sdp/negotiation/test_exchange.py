@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
+from ice.types import Credentials
 from sdp.attributes.direction import Direction
+from sdp.errors import ExchangeError, NegotiationError
 from sdp.negotiation.exchange import MediaExchange
 from sdp.negotiation.negotiated import LocalMedia
 from sdp.syntax.model import SessionDescription
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
-from ice.types import Credentials
-from sdp.errors import ExchangeError, NegotiationError
 from tests.sdp import bodies
 from tests.sdp.bodies import crlf
 from tests.sdp.local import EVENTS, ICE, LOCAL, OPUS, PCMA, PCMU, PEER, PEER_ICE, tcp_pair

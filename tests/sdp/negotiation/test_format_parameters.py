@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sdp.attributes.rtp_attr import STATIC_FORMATS, AudioFormat
 from sdp.negotiation import format_match, format_parameters
-
 from tests.sdp.answering import accepted, plain, reply
 from tests.sdp.local import EVENTS, LOCAL, OPUS, PCMA, PCMU
 

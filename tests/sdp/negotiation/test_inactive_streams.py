@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from sdp.attributes.direction import Direction
 from sdp.negotiation.negotiated import LocalMedia
 from sdp.negotiation.offer_answer import build_offer
-
 from tests.sdp.answering import accepted, peer_offer, plain
 from tests.sdp.local import HOST, LOCAL, PLAIN
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
+from ice.types import TcpType, Transport
 from sdp.attributes.direction import Direction
 from sdp.negotiation.offer_answer import build_offer
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
-from ice.types import TcpType, Transport
 from tests.sdp.bodies import crlf
 from tests.sdp.local import HOST, ICE, LOCAL, PLAIN, tcp, tcp_pair, udp_pair
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sdp.negotiation import offer_size
 
 from ice.types import Candidate, TcpType, Transport
+from sdp.negotiation import offer_size
 from tests.sdp import strategies
 from tests.sdp.local import CANDIDATES, address, tcp, udp
 

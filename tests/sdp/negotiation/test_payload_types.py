@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from sdp.attributes.rtp_attr import STATIC_FORMATS, AudioFormat, formats
 from sdp.negotiation.exchange import MediaExchange
 from sdp.syntax.model import Attribute, Media
-
 from tests.sdp.answering import accepted, plain
 from tests.sdp.local import LOCAL, PCMU
 

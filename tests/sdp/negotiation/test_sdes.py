@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from sdp.attributes.crypto_attr import SUITES
 from sdp.attributes.crypto_attr import parse as parse_line
 from sdp.attributes.direction import Direction
+from sdp.errors import NegotiationError
 from sdp.negotiation.keying import KeyingPolicy, SdesKeys
 from sdp.negotiation.negotiated import NegotiatedMedia
 from sdp.syntax.parser import parse
 from sdp.syntax.protocols import Keying
 from sdp.syntax.writer import write
-
-from sdp.errors import NegotiationError
 from tests.sdp.keyed import ALL, BEST_EFFORT, DTLS, SDES, audio, call, two, values, with_value
 from tests.sdp.local import address, tcp_pair, udp_pair
 

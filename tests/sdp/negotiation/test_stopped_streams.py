@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
+from sdp.errors import ExchangeError, NegotiationError
 from sdp.negotiation.exchange import MediaExchange
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
-from sdp.errors import ExchangeError, NegotiationError
 from tests.sdp.answering import plain
 from tests.sdp.local import LOCAL, OPUS, PCMA, PCMU, PEER, PLAIN
 

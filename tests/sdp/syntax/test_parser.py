@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from sdp.errors import SdpError
 from sdp.syntax.model import Attribute, Bandwidth, Connection, Time
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
-from sdp.errors import SdpError
 from tests.sdp import bodies
 from tests.sdp.bodies import crlf
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sdp.syntax import protocols
-from sdp.syntax.protocols import Keying
 
 from ice.types import Transport
+from sdp.syntax import protocols
+from sdp.syntax.protocols import Keying
 
 
 @pytest.mark.req("ICETCP-4.5-16")

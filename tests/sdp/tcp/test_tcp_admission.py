@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sdp.tcp.admission import MOST_WAITING, PREFERENCE_S, Admission, Ruling
 
 PEER, NAT, OTHER = "192.0.2.1", "198.51.100.7", "203.0.113.9"

@@ -6,17 +6,17 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+
+from ice.net.framing import frame
 from sdp.attributes.connection_attr import Setup
 from sdp.attributes.direction import Direction
 from sdp.attributes.rtp_attr import STATIC_FORMATS, AudioFormat
+from sdp.errors import ConnectionFailed
+from sdp.silent_path import SilentPath
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
 from sdp.tcp.binding import nearest
 from sdp.tcp.events import TcpConnected, TcpConnectionRefused, TcpLost, TcpUnreachable
-
-from ice.net.framing import frame
-from sdp.errors import ConnectionFailed
-from sdp.silent_path import SilentPath
 from tests.sdp.bodies import crlf
 from tests.sdp.calls import CONFIG, HOLD, WISH, WITHOUT_MUX, carry, packet, talk, until, without
 from tests.sdp.tcp_calls import Side, TcpCall, Watched, port_of, refuses, tcp_call

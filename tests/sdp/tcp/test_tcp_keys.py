@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from sdp.negotiation.keying import SdesKeys
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
-
 from tests.sdp.calls import WISH, talk
 from tests.sdp.keyed import ALL, DTLS, SDES
 from tests.sdp.tcp_calls import tcp_call

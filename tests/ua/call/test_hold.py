@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sdp.attributes.direction import Direction
 
+from sdp.attributes.direction import Direction
 from tests.sdp.answering import HEAD, accepted, plain
 from tests.sdp.local import LOCAL
 from ua.call.hold import Hold, holding, read

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sdp.syntax import parser
 
+from sdp.syntax import parser
 from tests.ua.peer import media_peer
 from tests.ua.phones import account
 from ua.events import EventLog

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from sdp.syntax import parser
 
+from sdp.syntax import parser
 from tests.ua.peer import media_peer
 from tests.ua.phones import account, pair
 from ua.errors import ResultCode

@@ -6,13 +6,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sdp.negotiation import remote_audio
-from sdp.negotiation.default_destination import read as default_of
-from sdp.syntax import parser
 
 from ice.types import TransportAddress
 from media import wav
 from media.codecs import for_name
+from sdp.negotiation import remote_audio
+from sdp.negotiation.default_destination import read as default_of
+from sdp.syntax import parser
 from tests.ua.call.test_phone_early_reply import until
 from tests.ua.call.test_phone_ice import answered, media_leg
 from tests.ua.peer import MediaPeer, media_peer

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+
 from sdp.attributes import direction
 from sdp.attributes.direction import Direction
 from sdp.syntax import parser
-
 from tests.ua.call.test_phone_ice import next_version
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account, pair

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from sdp.attributes import ice_attr
-from sdp.syntax import parser
 
 from ice.types import Transport
+from sdp.attributes import ice_attr
+from sdp.syntax import parser
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import LOOPBACK, account
 from ua.errors import ResultCode

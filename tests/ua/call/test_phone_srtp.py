@@ -9,9 +9,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 import pytest
+
 from sdp.syntax.parser import parse
 from sdp.syntax.protocols import lookup
-
 from tests.ua import phones as two
 from tests.ua.call.test_phone_ice import media_leg
 from tests.ua.peer import media_peer

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from sdp.errors import SdpError
 from sdp.negotiation import section
 from sdp.negotiation.default_destination import UNSPECIFIED_IPV4
 from sdp.syntax import parser, writer
 from sdp.syntax.model import Origin
-
-from sdp.errors import SdpError
 
 
 def no_media(offer: bytes, *, session_id: int) -> bytes:

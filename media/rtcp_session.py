@@ -54,6 +54,7 @@ class RtcpSession:
         receiver: the peer's RTP.
         cname: our canonical name.
         config: bandwidth and minimum interval.
+        reporting: false while nothing is to be sent.
         uniform: random numbers in [0, 1).
         refuse: called with a reason and the time for each packet that is dropped.
         collision: called when a packet carries our own SSRC.
@@ -70,6 +71,7 @@ class RtcpSession:
         receiver: RtpReceiver,
         cname: str,
         config: MediaConfig,
+        reporting: Callable[[], bool],
         uniform: Callable[[], float],
         refuse: Callable[[str, float], None],
         collision: Callable[[float], None],
@@ -84,6 +86,7 @@ class RtcpSession:
         self._refuse = refuse
         self._collision = collision
         self._on_event = on_event
+        self._reporting = reporting
         self._wall_offset = wall_clock - now
         self._members = Members()
         self._reported_at = now
@@ -134,7 +137,7 @@ class RtcpSession:
     def _send(self, items: list[RtcpItem], now: float) -> int:
         packet = build(items)
         self._reported_at = now
-        if self._path is not None:
+        if self._path is not None and self._reporting():
             self._sent = True
             self._path.send(packet)
             if self._path is self._sender.path:

@@ -87,6 +87,8 @@ class MediaSession:
         """Where the peer's audio goes; may be exchanged at any time."""
         self.sending = sending
         """Whether RTP is sent; switch it for hold."""
+        self.reporting = True
+        """Whether RTCP is sent; it is taken in any case."""
         self._rtp = rtp
         self._rtcp_path = rtcp
         self._config = config or MediaConfig()
@@ -147,6 +149,7 @@ class MediaSession:
             receiver=self._receiver,
             cname=self._cname,
             config=self._config,
+            reporting=lambda: self.reporting,
             uniform=lambda: self._draw(4) / (1 << 32),
             refuse=self.refuse,
             collision=self._on_collision,

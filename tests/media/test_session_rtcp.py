@@ -248,3 +248,22 @@ def test_rtp_and_rtcp_share_a_path_or_do_not() -> None:
     assert not any(rtp.is_rtcp(packet) for packet in apart.rtp.sent)
     assert all(rtp.is_rtcp(packet) for packet in apart.rtcp.sent)
     assert len(apart.rtcp.sent) >= 2
+
+
+@pytest.mark.req("sdp.md:OA-22")
+def test_rtcp_that_is_switched_off_in_the_session_and_on_again() -> None:
+    bench = Bench()
+    bench.run(30)
+    before = len(bench.rtcp_sent)
+    assert before > 1
+    bench.session.reporting = False
+    bench.run(60)
+    assert len(bench.rtcp_sent) == before
+    bench.report(RtcpRrPacket(ssrc=PEER, reports=[]), source_description(PEER, "peer"))
+    bench.session.reporting = True
+    bench.run(30)
+    assert before < len(bench.rtcp_sent) < before + 10
+    bench.session.reporting = False
+    sent = len(bench.rtcp_sent)
+    bench.session.stop(bench.now)
+    assert len(bench.rtcp_sent) == sent

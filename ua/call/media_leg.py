@@ -172,7 +172,7 @@ class MediaLeg:
             self.descriptions.record("unprotected", reason=reason)
 
     def _follow(self, negotiated: NegotiatedMedia) -> None:
-        """Another codec, a hold or its end, other keys."""
+        """Another codec, a hold or its end, other keys, RTCP or none (RFC 3264 §5.1)."""
         if self._session is not None:
             self.protection.follow(negotiated.keys)
             self._session.use_codec(
@@ -182,6 +182,7 @@ class MediaLeg:
             )
             self._session.sending = negotiated.direction.sends and not negotiated.held
             self._session.receiving = negotiated.direction.receives
+            self._session.reporting = negotiated.rtcp
 
     def play(self, music: MediaSource | None) -> None:
         """Send this instead of the source of the plan, which waits meanwhile; None goes on with the source.

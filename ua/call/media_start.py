@@ -42,7 +42,7 @@ def media_session(
     longest = LONGEST_MS if negotiated.keys is None else LONGEST_PROTECTED_MS
     session = MediaSession(
         rtp=rtp,
-        rtcp=rtcp if negotiated.rtcp else None,
+        rtcp=rtcp,
         codec=codec_mapping.codec_of(negotiated.format),
         payload_type=negotiated.format.payload_type,
         receive=codec_mapping.receivable(negotiated.formats),
@@ -56,6 +56,7 @@ def media_session(
         on_counters=lambda counters: log.record_event(party, "media", counters),
         on_event=lambda event: log.record_event(party, "media", event),
     )
+    session.reporting = negotiated.rtcp
     if paths.rtp.pair is not None:
         session.path_round_trip_ms = paths.rtp.pair.rtt_ms
     return session

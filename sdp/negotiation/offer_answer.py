@@ -1,6 +1,7 @@
 """Offer and answer for one audio stream (RFC 3264) with ICE (RFC 8839 §4).
 
-Pure functions: session ids and versions are arguments. `sdp.negotiation.exchange` keeps the state of a session.
+Pure functions: session ids and versions are arguments.
+`sdp.negotiation.exchange` keeps the state of a session.
 """
 
 from __future__ import annotations

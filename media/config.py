@@ -53,7 +53,7 @@ class MediaConfig:
         jitter: bounds of the playout delay.
         rtcp_bandwidth: what RTCP may use; by default 5 % of one G.711 stream (RFC 3550 §6.2).
         rtcp_minimum_s: least interval between two compound packets in seconds (RFC 3550 §6.2);
-            `media.rtcp_interval.reduced_minimum` computes smaller ones.
+            `media.rtcp.interval.reduced_minimum` computes smaller ones.
         counters_ms: period of `MediaCounters`.
         keepalive_ms: longest silence on the media path before a keepalive is sent, where the session is
             told to send them (RFC 6263 §4; not below 15 s).

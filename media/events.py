@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from media.audio import SILENCE_DBFS
+from media.audio.pcm import SILENCE_DBFS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

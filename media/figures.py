@@ -6,11 +6,11 @@ from array import array
 from collections.abc import Mapping
 
 from media.codecs.codec import Codec
-from media.jitter import PlayoutFigures
+from media.playout.jitter import PlayoutFigures
 from media.quality import mos, r_factor
-from media.receiver import RtpReceiver
-from media.rtcp_session import RtcpSession
-from media.sender import RtpSender
+from media.rtcp.session import RtcpSession
+from media.rtp.receiver import RtpReceiver
+from media.rtp.sender import RtpSender
 from media.statistics import DelayStatistics, DirectionStatistics, MediaStatistics
 
 

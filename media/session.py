@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from media import audio
+from media.audio import pcm as audio
+from media.audio.sinks import NullSink, Sink
+from media.audio.sources import SilenceSource, Source
 from media.codecs.codec import Codec
 from media.config import MediaConfig
 from media.errors import MediaError
 from media.events import AudioFailed, MediaCounters, MediaEvent, MediaRefused, SsrcChanged
 from media.figures import gather
 from media.path import PacketPath
-from media.receiver import RtpReceiver
-from media.rtcp_session import RtcpSession, new_cname
-from media.rtp import BARRED_PAYLOAD_TYPES, is_rtcp
-from media.sender import RtpSender
-from media.sinks import NullSink, Sink
-from media.sources import SilenceSource, Source
+from media.rtcp.session import RtcpSession, new_cname
+from media.rtp.packet import BARRED_PAYLOAD_TYPES, is_rtcp
+from media.rtp.receiver import RtpReceiver
+from media.rtp.sender import RtpSender
 from media.statistics import MediaStatistics
 
 _COLLISION_MEMORY_S: Final = 50.0

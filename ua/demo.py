@@ -11,14 +11,15 @@ import contextlib
 import tempfile
 from pathlib import Path
 
+from media.audio.correlation import correlate
+from media.audio.recorder import WavRecorder
+from media.audio.wav import read_audio
+
 from ice.config import IceConfig
 from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.sockets import HostNetwork
-from media import samples
-from media.correlation import correlate
+from media.audio import samples
 from media.errors import AudioFileError
-from media.recorder import WavRecorder
-from media.wav import read_audio
 from ua.config.account import Account
 from ua.errors import UsageError
 from ua.events import EventLog

@@ -87,7 +87,14 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "tcp.binding",
         "tcp.stream",
     ),
-    "media": ("dtls_runner", "engine", "recorder", "sinks", "sources", "wav"),
+    "media": (
+        "audio.recorder",
+        "audio.sinks",
+        "audio.sources",
+        "audio.wav",
+        "engine",
+        "protection.dtls_runner",
+    ),
     "ua": (
         "call.audio",
         "call.call",

@@ -22,17 +22,17 @@ from aiortc.codecs.g711 import PcmuDecoder, PcmuEncoder
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtp import RtpPacket
 from av import AudioFrame
+from media.audio.samples import melody
+from media.audio.sinks import NullSink
+from media.audio.sources import PcmSource
+from media.playout.delay import PlayoutDelay
+from media.playout.jitter import JitterBuffer, PlayoutFigures
 
-from media import rtp
 from media.codecs import PCMU
 from media.config import JitterConfig
-from media.delay import PlayoutDelay
-from media.jitter import JitterBuffer, PlayoutFigures
 from media.path import PacketReceiver
-from media.samples import melody
+from media.rtp import packet as rtp
 from media.session import MediaSession
-from media.sinks import NullSink
-from media.sources import PcmSource
 
 PACKETS_PER_SECOND = 50
 FRAME = melody()[16_000:16_320]

@@ -8,17 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from media.audio.sinks import MemorySink
+from media.audio.sources import ToneSource
+from media.protection.certificate import Certificate
+from media.protection.dtls_runner import DtlsRunner
+from media.protection.secure_path import SecurePath
 
 from ice.session import Session
 from ice.types import Role, TcpType, Transport
-from media.certificate import Certificate
 from media.codecs import for_name
-from media.dtls_runner import DtlsRunner
 from media.engine import MediaEngine
-from media.secure_path import SecurePath
 from media.session import MediaSession
-from media.sinks import MemorySink
-from media.sources import ToneSource
 from sdp.attributes.fingerprint_attr import Fingerprint, parse
 from tests.interop.webrtc import only, our_session, read, written
 from tests.peers.browser_call import browser_call

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from media import rtp
-from media.codecs import PCMA, PCMU
-from media.config import MediaConfig
-from media.events import (
-    MediaCounters,
-    MediaEvent,
-)
-from media.rtcp import (
+from media.audio.sinks import MemorySink, Sink
+from media.audio.sources import SilenceSource, Source
+from media.rtcp.compound import (
     RtcpItem,
     RtcpReceiverInfo,
     build,
     parse,
     receiver_info,
 )
+
+from media.codecs import PCMA, PCMU
+from media.config import MediaConfig
+from media.events import (
+    MediaCounters,
+    MediaEvent,
+)
+from media.rtp import packet as rtp
 from media.session import MediaSession
-from media.sinks import MemorySink, Sink
-from media.sources import SilenceSource, Source
 from tests.media.network import Clock, End, Udp, Wire, seeded
 
 PEER = 0x0BADCAFE

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from media.certificate import Certificate
-from media.dtls import DtlsAssociation, DtlsConnected, DtlsEvent
-from media.srtp import PROFILES, SrtpProfile
+from media.protection.certificate import Certificate
+from media.protection.dtls import DtlsAssociation, DtlsConnected, DtlsEvent
+from media.protection.srtp import PROFILES, SrtpProfile
 
 ALICE, BOB, MALLORY = (Certificate.generate(1_800_000_000.0) for _ in range(3))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from media.audio.sinks import NullSink
+from media.audio.sources import ToneSource
 
-from media import rtp
 from media.codecs import PCMU
+from media.rtp import packet as rtp
 from media.session import MediaSession
-from media.sinks import NullSink
-from media.sources import ToneSource
 from tests.media.network import Clock, End, Udp, Wire, seeded
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from media.audio.correlation import Correlation, correlate
+from media.audio.samples import melody
+from media.audio.sinks import MemorySink, Sink
+from media.audio.sources import EchoSource, PcmSource, SilenceSource, Source, ToneSource
 
 from media.codecs import for_name
-from media.correlation import Correlation, correlate
-from media.samples import melody
 from media.session import MediaSession
-from media.sinks import MemorySink, Sink
-from media.sources import EchoSource, PcmSource, SilenceSource, Source, ToneSource
 from media.statistics import MediaStatistics
 from tests.media.network import Clock, Tcp, Udp, Wire, pair, seeded
 from tests.tones import share_of_power

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from media.audio.sinks import MemorySink
+from media.audio.sources import SilenceSource, ToneSource
+from media.rtcp.compound import RtcpRrPacket, RtcpSrPacket, build, parse, source_description
 
-from media import rtp
 from media.codecs import PCMU
-from media.rtcp import RtcpRrPacket, RtcpSrPacket, build, parse, source_description
+from media.rtp import packet as rtp
 from media.session import MediaSession
-from media.sinks import MemorySink
-from media.sources import SilenceSource, ToneSource
 from tests.media.bench import PEER, Bench
 from tests.media.network import Clock, End, Tcp, Wire, pair, seeded
 

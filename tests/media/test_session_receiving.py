@@ -6,8 +6,9 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from media.audio.sinks import MemorySink, NullSink
+from media.audio.sources import ToneSource
 
-from media import rtp
 from media.codecs import PCMA, PCMU
 from media.config import MediaConfig
 from media.errors import AudioFileError
@@ -17,8 +18,7 @@ from media.events import (
     MediaStarted,
     StreamChanged,
 )
-from media.sinks import MemorySink, NullSink
-from media.sources import ToneSource
+from media.rtp import packet as rtp
 from tests.media.bench import PEER, Bench
 from tests.tones import share_of_power
 

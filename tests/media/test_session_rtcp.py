@@ -3,13 +3,7 @@ from __future__ import annotations
 from typing import TypeGuard
 
 import pytest
-
-from media import rtp
-from media.config import MediaConfig, RtcpBandwidth
-from media.events import (
-    PeerLeft,
-)
-from media.rtcp import (
+from media.rtcp.compound import (
     RtcpByePacket,
     RtcpItem,
     RtcpRrPacket,
@@ -20,6 +14,12 @@ from media.rtcp import (
     cname_of,
     source_description,
 )
+
+from media.config import MediaConfig, RtcpBandwidth
+from media.events import (
+    PeerLeft,
+)
+from media.rtp import packet as rtp
 from tests.media.bench import PEER, WALL_CLOCK, Bench, block_about
 
 

@@ -4,20 +4,20 @@ import dataclasses
 import itertools
 
 import pytest
+from media.audio.sinks import NullSink
+from media.audio.sources import SilenceSource, ToneSource
+from media.rtcp.compound import (
+    RtcpByePacket,
+    RtcpRrPacket,
+    source_description,
+)
 
 from media.codecs import PCMA, PCMU
 from media.config import MediaConfig, RtcpBandwidth
 from media.events import (
     SsrcChanged,
 )
-from media.rtcp import (
-    RtcpByePacket,
-    RtcpRrPacket,
-    source_description,
-)
 from media.session import MediaSession
-from media.sinks import NullSink
-from media.sources import SilenceSource, ToneSource
 from tests.media.bench import PEER, Bench
 from tests.media.network import End, Udp, Wire, seeded
 

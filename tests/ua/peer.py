@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from media import rtp
+from media.rtp import packet as rtp
 from tests.ua.sip.phones import ScriptedPeer
 from ua.sip.dialog import Dialog
 from ua.sip.syntax.headers import Headers

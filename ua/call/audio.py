@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple, assert_never
 
+from media.audio.recorder import WavRecorder
+from media.audio.sinks import NullSink, Sink, TeeSink
+from media.audio.sources import EchoSource, SilenceSource, Source, ToneSource, WavSource
+
 from media.errors import AudioFileError
-from media.recorder import WavRecorder
-from media.sinks import NullSink, Sink, TeeSink
-from media.sources import EchoSource, SilenceSource, Source, ToneSource, WavSource
 from ua.errors import UsageError
 from ua.plan import Echo, MediaPlan, MediaSource, Silence, Tone, WavFile
 

@@ -10,14 +10,15 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
+from media.audio.sinks import Sink
+from media.audio.sources import SilenceSource
+
 from ice.errors import IceFailed
 from ice.session import Session
-from media import rtp
 from media.engine import MediaEngine
 from media.path import PacketPath, PacketReceiver
+from media.rtp import packet as rtp
 from media.session import MediaSession
-from media.sinks import Sink
-from media.sources import SilenceSource
 from sdp.errors import ConnectionFailed
 from sdp.ice.binding import IceBinding
 from sdp.negotiation.negotiated import NegotiatedMedia

@@ -8,7 +8,7 @@ from sdp.attributes.fingerprint_attr import Fingerprint
 from ua import clock
 
 if TYPE_CHECKING:  # OpenSSL is not needed before the first call
-    from media.certificate import Certificate
+    from media.protection.certificate import Certificate
 
 HASH = "sha-256"
 """The certificate is signed with it too, so that one line is enough (RFC 8122 §5.1)."""
@@ -24,7 +24,7 @@ class DtlsIdentity:
     def certificate(self) -> Certificate:
         """With its key."""
         if self._certificate is None:
-            from media.certificate import Certificate
+            from media.protection.certificate import Certificate
 
             self._certificate = Certificate.generate(clock.unix())
         return self._certificate

@@ -16,7 +16,7 @@ SHORTEST_MS, LONGEST_MS = 10, 200
 """Packet times that we send with, whatever the peer wishes."""
 
 LONGEST_PROTECTED_MS = 160
-"""The same of SRTP, whose packets `media.srtp.LONGEST_PACKET` limits."""
+"""The same of SRTP, whose packets `media.protection.srtp.LONGEST_PACKET` limits."""
 
 
 def media_session(

@@ -131,8 +131,9 @@ def readable_wav(path: Path) -> Path:
 
 
 def _decodable(path: Path) -> Path:
+    from media.audio.wav import read_audio
+
     from media.errors import MediaError
-    from media.wav import read_audio
 
     try:
         read_audio(path, 8000)

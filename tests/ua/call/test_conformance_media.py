@@ -6,17 +6,18 @@ import asyncio
 import dataclasses
 
 import pytest
+from media.audio.sinks import MemorySink
+from media.audio.sources import SilenceSource
+from media.rtcp.compound import RtcpByePacket
 
 from ice.messages import PacketRefused
 from ice.net.demux import PacketKind, classify
 from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.sockets import HostNetwork
-from media import rtcp, rtp
 from media.codecs import PCMU
-from media.rtcp import RtcpByePacket
+from media.rtcp import compound as rtcp
+from media.rtp import packet as rtp
 from media.session import MediaSession
-from media.sinks import MemorySink
-from media.sources import SilenceSource
 from tests.ice.loopback import until
 from tests.ice.sessions import Side, connect, two
 from tests.media.network import seeded

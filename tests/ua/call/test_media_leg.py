@@ -9,15 +9,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from media.audio.correlation import correlate
+from media.audio.recorder import WavRecorder
 
 from ice.config import IceConfig
 from ice.gathering.servers import TurnServer
 from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.sockets import HostNetwork
-from media import samples, wav
-from media.correlation import correlate
+from media.audio import samples, wav
 from media.engine import MediaEngine
-from media.recorder import WavRecorder
 from tests.peers.process import free_ports
 from ua.call.media_leg import MediaLeg
 from ua.call.refusal import Refusal

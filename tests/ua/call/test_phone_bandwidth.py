@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from media import rtp
+from media.rtp import packet as rtp
 from tests.ua.call.test_phone_offers import STAY
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ice.types import TransportAddress
-from media import wav
+from media.audio import wav
 from media.codecs import for_name
 from sdp.negotiation import remote_audio
 from sdp.negotiation.default_destination import read as default_of

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from media import rtp
+from media.rtp import packet as rtp
 from tests.ua.peer import media_peer
 from tests.ua.phones import account
 from ua.errors import ResultCode

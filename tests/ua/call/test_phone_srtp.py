@@ -159,7 +159,7 @@ async def test_auto_offers_keys_beside_rtp_avp_where_nobody_reads_them() -> None
 async def test_a_peer_with_another_certificate_hears_nothing() -> None:
     async with pair() as phones:
         other = phones.bob._around.identity.certificate
-        from media.certificate import Certificate
+        from media.protection.certificate import Certificate
 
         assert other is phones.bob._around.identity.certificate, "one for the life of the phone"
         fingerprint = phones.bob._around.identity.fingerprint

@@ -1,0 +1,1 @@
+"""From packets in any order to audio without gaps: buffer, delay, concealment."""

@@ -1,0 +1,274 @@
+"""The jitter buffer: puts packets in order, and plays them when `media.playout.delay` says.
+
+The buffer works on media time (RTP timestamps), not on packets: any packet length is played in frames of
+our own length, silence that the peer did not send keeps its length, and the only measure of delay is how
+far the played media time lies behind the clock. That distance is held at the target: by waiting when the
+buffer runs dry, by leaving out or repeating single pitch periods, and by skipping ahead where the audio is
+older than the limit. So neither a burst on TCP nor clocks that run apart let the delay grow.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from array import array
+from typing import Final, NamedTuple
+
+from media.audio.pcm import BYTES_PER_SAMPLE, lengthen, shorten
+from media.codecs.codec import Codec
+from media.playout.concealment import Concealment
+from media.playout.delay import PlayoutDelay
+
+_SHORTEN_EVERY_S: Final = 0.2
+_LONGEST_GAP_S: Final = 1.0
+_DELAY_SLOTS: Final = 2000
+
+
+class Put(enum.Enum):
+    """What became of an arriving packet."""
+
+    KEPT = enum.auto()
+    DUPLICATE = enum.auto()
+    LATE = enum.auto()
+
+
+class PlayoutFigures:
+    """Counts of all buffers of a session together."""
+
+    __slots__ = ("concealed", "delays", "duplicates", "late", "played", "skipped", "stretched", "waits")
+
+    def __init__(self) -> None:
+        self.delays: array[int] = array("L", bytes(array("L").itemsize * (_DELAY_SLOTS + 1)))
+        """Packets played by the ms that they had lain in the buffer; the last slot holds the longer ones."""
+        self.played = 0
+        """Packets decoded and played."""
+        self.late = 0
+        """Packets that came after their time had passed."""
+        self.skipped = 0
+        """Packets dropped unplayed because they were too old, or too many."""
+        self.duplicates = 0
+        """Packets that were in the buffer already."""
+        self.concealed = 0
+        """Samples made up for lost or late packets."""
+        self.stretched = 0
+        """Times that a pitch period was left out or repeated."""
+        self.waits = 0
+        """Times that the buffer ran dry because packets were late (silence of the peer is none)."""
+
+
+class _Packet(NamedTuple):
+    timestamp: int
+    payload: bytes
+    codec: Codec
+    arrival: float
+
+
+class JitterBuffer:
+    """Buffer and playout of one stream. Sequence numbers and timestamps are extended, never wrapping.
+
+    Args:
+        clock_rate: timestamp units per second.
+        sample_rate: samples per second of what `frame` returns.
+        frame_samples: length of a frame, samples.
+        capacity: packets kept at most.
+        delay: the estimator; it is fed with `put`.
+        figures: where to count.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock_rate: int,
+        sample_rate: int,
+        frame_samples: int,
+        capacity: int,
+        delay: PlayoutDelay,
+        figures: PlayoutFigures,
+    ) -> None:
+        self._clock_rate = clock_rate
+        self._sample_rate = sample_rate
+        self._frame_samples = frame_samples
+        self._frame_bytes = BYTES_PER_SAMPLE * frame_samples
+        self._half_frame_s = frame_samples / sample_rate / 2
+        self._capacity = capacity
+        self.delay = delay
+        self._packets: dict[int, _Packet] = {}
+        self._concealment = Concealment(sample_rate)
+        self._residue = b""
+        self._next = 0
+        self._play_at = 0
+        self._started = False
+        self._waiting = True
+        self._waited = 0
+        self._shortened_at = float("-inf")
+        self.figures = figures
+
+    def __len__(self) -> int:
+        """Packets waiting."""
+        return len(self._packets)
+
+    def put(self, sequence: int, timestamp: int, payload: bytes, codec: Codec, now: float) -> Put:
+        """Take an arriving packet at its arrival time."""
+        self.delay.observe(now - timestamp / self._clock_rate, now)
+        if sequence in self._packets:
+            self.figures.duplicates += 1
+            return Put.DUPLICATE
+        if self._started and (sequence < self._next or timestamp < self._play_at):
+            self.figures.late += 1
+            return Put.LATE
+        packets = self._packets
+        packets[sequence] = _Packet(timestamp, payload, codec, now)
+        if len(packets) > self._capacity:
+            del packets[min(packets)]
+            self.figures.skipped += 1
+        return Put.KEPT
+
+    def frame(self, now: float) -> bytes:
+        """The next frame of audio; silence or concealment where there is none. Call once a frame length."""
+        if not self._residue:
+            pcm = self._take(now)
+            if len(pcm) == self._frame_bytes:
+                return pcm
+            self._residue = pcm
+        while len(self._residue) < self._frame_bytes:
+            self._residue += self._take(now)
+        pcm = self._residue[: self._frame_bytes]
+        self._residue = self._residue[self._frame_bytes :]
+        return pcm
+
+    def restart(self) -> None:
+        """Forget all that waits and all that is known of the delay; the next packet starts anew."""
+        self._packets.clear()
+        self._residue = b""
+        self._started = False
+        self._waiting = True
+        self._waited = 0
+        self.delay.restart()
+
+    # --- one stretch of audio ---------------------------------------------------------------------------
+
+    def _take(self, now: float) -> bytes:
+        packet = None if self._waiting else self._packets.get(self._next)
+        if packet is None or packet.timestamp != self._play_at:
+            packet = self._find(now)
+            if packet is None:
+                return self._fill()
+        transit = now - self._play_at / self._clock_rate
+        if self.delay.least <= transit <= self.delay.most and not self._residue:
+            return self._play(packet, now)
+        return self._adjust(packet, transit, now)
+
+    def _find(self, now: float) -> _Packet | None:
+        """The packet that is due at `_play_at`; None where concealment or silence is due."""
+        while self._packets:
+            sequence = min(self._packets)
+            packet = self._packets[sequence]
+            gap = packet.timestamp - self._play_at
+            if self._waiting:
+                if not self._is_due(packet, now):
+                    return None
+                self._resume(sequence, packet, now)
+                return packet
+            if gap < 0:
+                del self._packets[sequence]
+                self.figures.late += 1
+                continue
+            if gap > _LONGEST_GAP_S * self._clock_rate:
+                self._waiting = True
+                continue
+            if gap == 0:
+                self._next = sequence
+                return packet
+            return None
+        self._waiting = True
+        return None
+
+    def _is_due(self, packet: _Packet, now: float) -> bool:
+        transit = now - packet.timestamp / self._clock_rate
+        samples = packet.codec.duration(packet.payload) * self._sample_rate // self._clock_rate
+        # packets that do not fill our frames are taken earlier than they are heard
+        early = (self._frame_samples - math.gcd(self._frame_samples, samples)) / self._sample_rate
+        if transit >= max(self.delay.target - self._half_frame_s, self.delay.least + early):
+            return True
+        # a gap that has had its length needs no further wait, unless the delay must grow anyway
+        return (
+            self._started and self._waited >= packet.timestamp - self._play_at and transit >= self.delay.least
+        )
+
+    def _resume(self, sequence: int, packet: _Packet, now: float) -> None:
+        if self._started and self._waited:
+            if sequence != self._next:
+                self.figures.concealed += self._waited * self._sample_rate // self._clock_rate
+            elif packet.timestamp == self._play_at:
+                # what was due came late; a timestamp further on would mean silence of the peer
+                self.figures.waits += 1
+                self.figures.concealed += self._waited * self._sample_rate // self._clock_rate
+                self.delay.late(packet.arrival - packet.timestamp / self._clock_rate, now)
+        self._started = True
+        self._waiting = False
+        self._waited = 0
+        self._next = sequence
+        self._play_at = packet.timestamp
+
+    def _fill(self) -> bytes:
+        samples = self._frame_samples
+        if not self._started:
+            return bytes(self._frame_bytes)
+        if self._waiting:
+            self._waited += samples * self._clock_rate // self._sample_rate
+            return self._concealment.fill(samples)
+        first = min(self._packets)
+        gap = self._packets[first].timestamp - self._play_at
+        samples = min(samples, max(1, gap * self._sample_rate // self._clock_rate))
+        self._play_at += min(gap, max(1, samples * self._clock_rate // self._sample_rate))
+        if first != self._next:
+            self.figures.concealed += samples
+        return self._concealment.fill(samples)
+
+    def _play(self, packet: _Packet, now: float) -> bytes:
+        del self._packets[self._next]
+        self._next += 1
+        self.figures.played += 1
+        held = int((now - packet.arrival) * 1000)
+        if self._residue:
+            held += len(self._residue) * 1000 // (BYTES_PER_SAMPLE * self._sample_rate)
+        self.figures.delays[held if 0 <= held < _DELAY_SLOTS else 0 if held < 0 else _DELAY_SLOTS] += 1
+        codec = packet.codec
+        pcm = codec.decode(packet.payload)
+        self._play_at = packet.timestamp + codec.duration(packet.payload)
+        concealment = self._concealment
+        if concealment.active:
+            pcm = concealment.join(pcm)
+        concealment.heard(pcm)
+        return pcm
+
+    def _adjust(self, packet: _Packet, transit: float, now: float) -> bytes:
+        """Play with the delay brought nearer to the target.
+
+        A packet must be there when it is taken, however much is still to be played before it; the listener
+        waits for both.
+        """
+        delay = self.delay
+        if transit < delay.least:
+            self.figures.stretched += 1
+            return lengthen(self._play(packet, now), self._sample_rate)
+        if transit > delay.ceiling:
+            return self._skip(packet, now)
+        heard = transit + len(self._residue) / (BYTES_PER_SAMPLE * self._sample_rate)
+        if heard <= delay.most or now - self._shortened_at < _SHORTEN_EVERY_S:
+            return self._play(packet, now)
+        self._shortened_at = now
+        self.figures.stretched += 1
+        return shorten(self._play(packet, now), self._sample_rate)
+
+    def _skip(self, packet: _Packet, now: float) -> bytes:
+        """Drop what is too old, as far as newer packets are there."""
+        sequence = self._next
+        while len(self._packets) > 1 and now - packet.timestamp / self._clock_rate > self.delay.target:
+            del self._packets[sequence]
+            self.figures.skipped += 1
+            sequence = min(self._packets)
+            packet = self._packets[sequence]
+        self._next = sequence
+        self._play_at = packet.timestamp
+        return self._play(packet, now)

@@ -1,0 +1,1 @@
+"""RTP (RFC 3550 §5): packets, the sources they come from, and our own."""

@@ -1,0 +1,129 @@
+"""Outgoing RTP of one session: one SSRC, one numbering, a timestamp that never stops."""
+
+from __future__ import annotations
+
+from media.codecs.codec import Codec
+from media.path import PacketPath
+from media.rtp.clock import TIMESTAMP_MASK
+from media.rtp.packet import HEADER, PLAIN
+
+
+class RtpSender:
+    """Builds and sends the packets of one direction.
+
+    Args:
+        path: where packets go.
+        codec: of the audio.
+        payload_type: of the codec, 0 to 127 without 64 to 95.
+        frame_samples: samples of a packet.
+        ssrc: our source identifier.
+        sequence: number of the first packet, random (RFC 3550 §5.1).
+        timestamp: of the first frame, random.
+    """
+
+    __slots__ = (
+        "_codec",
+        "_encode",
+        "_first",
+        "_frame_at",
+        "_kept_at",
+        "_payload_type",
+        "_step",
+        "_timestamp",
+        "bytes",
+        "dropped",
+        "last_sent_at",
+        "packets",
+        "path",
+        "report_bytes",
+        "report_packets",
+        "sequence",
+        "ssrc",
+    )
+
+    def __init__(
+        self,
+        *,
+        path: PacketPath,
+        codec: Codec,
+        payload_type: int,
+        frame_samples: int,
+        ssrc: int,
+        sequence: int,
+        timestamp: int,
+    ) -> None:
+        self.path = path
+        self._codec = codec
+        self._encode = codec.encode
+        self._payload_type = payload_type
+        self._step = frame_samples * codec.clock_rate // codec.sample_rate
+        self._timestamp = timestamp
+        self._frame_at = 0.0
+        self._first = False
+        self.ssrc = ssrc
+        self.sequence = sequence
+        self.packets = 0
+        self.bytes = 0
+        self.report_packets = self.report_bytes = 0
+        self.dropped = 0
+        """Packets that the path dropped because they would have been late."""
+        self.last_sent_at = self._kept_at = float("-inf")
+
+    def frame(self, pcm: bytes, now: float) -> None:
+        """Send one frame, the sampling instant of which is `now`."""
+        payload = self._encode(pcm)
+        sequence = self.sequence
+        marker = 0
+        if self._first:
+            # RFC 3551 §4.1: the first packet after silence
+            marker = 0x80
+            self._first = False
+        packet = (
+            HEADER.pack(PLAIN, self._payload_type | marker, sequence, self._timestamp, self.ssrc) + payload
+        )
+        self.sequence = (sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + self._step) & TIMESTAMP_MASK
+        self._frame_at = now
+        self.packets += 1
+        self.bytes += len(payload)
+        self.report_packets += 1
+        self.report_bytes += len(payload)
+        self.last_sent_at = now
+        if not self.path.send(packet):
+            self.dropped += 1
+
+    def pause(self, now: float, frames: int = 1) -> None:
+        """Let time pass without sending: `frames` frames end at `now`."""
+        self._timestamp = (self._timestamp + frames * self._step) & TIMESTAMP_MASK
+        self._frame_at = now
+        self._first = self.packets > 0
+
+    def keepalive(self, payload_type: int, now: float) -> None:
+        """An empty packet of a payload type that the peer does not know (RFC 6263 §4.6)."""
+        self.path.send(HEADER.pack(PLAIN, payload_type, self.sequence, self._timestamp, self.ssrc))
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        self._kept_at = now
+
+    def path_used(self, now: float) -> None:
+        """Something else went out on the same path, which keeps it open as well (RFC 6263 §4.4)."""
+        self._kept_at = now
+
+    def quiet_for(self, now: float) -> float:
+        """Seconds since anything was sent on the path; infinite where nothing was."""
+        return now - max(self.last_sent_at, self._kept_at)
+
+    def timestamp_at(self, now: float) -> int:
+        """The RTP timestamp of an instant, for sender reports (RFC 3550 §6.4.1)."""
+        since = int((now - self._frame_at) * self._codec.clock_rate)
+        return (self._timestamp - self._step + since) & TIMESTAMP_MASK
+
+    def use_codec(self, codec: Codec, payload_type: int) -> None:
+        """Go on with another codec under the same numbering (RFC 3550 §5.1); same clock and sample rate."""
+        self._codec = codec
+        self._encode = codec.encode
+        self._payload_type = payload_type
+
+    def use_ssrc(self, ssrc: int) -> None:
+        """Go on under another SSRC; the counters of sender reports start again (RFC 3550 §6.4.1)."""
+        self.ssrc = ssrc
+        self.report_packets = self.report_bytes = 0

@@ -11,14 +11,13 @@ import contextlib
 import tempfile
 from pathlib import Path
 
-from media.audio.correlation import correlate
-from media.audio.recorder import WavRecorder
-from media.audio.wav import read_audio
-
 from ice.config import IceConfig
 from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.sockets import HostNetwork
 from media.audio import samples
+from media.audio.correlation import correlate
+from media.audio.recorder import WavRecorder
+from media.audio.wav import read_audio
 from media.errors import AudioFileError
 from ua.config.account import Account
 from ua.errors import UsageError

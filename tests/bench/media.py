@@ -22,15 +22,15 @@ from aiortc.codecs.g711 import PcmuDecoder, PcmuEncoder
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtp import RtpPacket
 from av import AudioFrame
+
 from media.audio.samples import melody
 from media.audio.sinks import NullSink
 from media.audio.sources import PcmSource
-from media.playout.delay import PlayoutDelay
-from media.playout.jitter import JitterBuffer, PlayoutFigures
-
 from media.codecs import PCMU
 from media.config import JitterConfig
 from media.path import PacketReceiver
+from media.playout.delay import PlayoutDelay
+from media.playout.jitter import JitterBuffer, PlayoutFigures
 from media.rtp import packet as rtp
 from media.session import MediaSession
 

@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from media.audio.sinks import MemorySink
-from media.audio.sources import ToneSource
-from media.protection.certificate import Certificate
-from media.protection.dtls_runner import DtlsRunner
-from media.protection.secure_path import SecurePath
 
 from ice.session import Session
 from ice.types import Role, TcpType, Transport
+from media.audio.sinks import MemorySink
+from media.audio.sources import ToneSource
 from media.codecs import for_name
 from media.engine import MediaEngine
+from media.protection.certificate import Certificate
+from media.protection.dtls_runner import DtlsRunner
+from media.protection.secure_path import SecurePath
 from media.session import MediaSession
 from sdp.attributes.fingerprint_attr import Fingerprint, parse
 from tests.interop.webrtc import only, our_session, read, written

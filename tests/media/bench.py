@@ -6,19 +6,18 @@ from dataclasses import dataclass, field
 
 from media.audio.sinks import MemorySink, Sink
 from media.audio.sources import SilenceSource, Source
+from media.codecs import PCMA, PCMU
+from media.config import MediaConfig
+from media.events import (
+    MediaCounters,
+    MediaEvent,
+)
 from media.rtcp.compound import (
     RtcpItem,
     RtcpReceiverInfo,
     build,
     parse,
     receiver_info,
-)
-
-from media.codecs import PCMA, PCMU
-from media.config import MediaConfig
-from media.events import (
-    MediaCounters,
-    MediaEvent,
 )
 from media.rtp import packet as rtp
 from media.session import MediaSession

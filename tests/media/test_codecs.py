@@ -6,8 +6,8 @@ from array import array
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from media.audio.samples import melody
 
+from media.audio.samples import melody
 from media.codecs import PCMA, PCMU, Codec, for_name, names
 from media.errors import CodecError
 

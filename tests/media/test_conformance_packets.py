@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from media.audio.sinks import NullSink
 from media.audio.sources import ToneSource
-
 from media.codecs import PCMU
 from media.rtp import packet as rtp
 from media.session import MediaSession

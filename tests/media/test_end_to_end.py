@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+
 from media.audio.correlation import Correlation, correlate
 from media.audio.samples import melody
 from media.audio.sinks import MemorySink, Sink
 from media.audio.sources import EchoSource, PcmSource, SilenceSource, Source, ToneSource
-
 from media.codecs import for_name
 from media.session import MediaSession
 from media.statistics import MediaStatistics

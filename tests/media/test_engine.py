@@ -6,12 +6,12 @@ import time
 from typing import Any, cast
 
 import pytest
+
 from media.audio.sinks import MemorySink, NullSink
 from media.audio.sources import SilenceSource, ToneSource
-from media.rtcp.compound import RtcpByePacket, parse
-
 from media.codecs import PCMU
 from media.engine import CALLS_PER_PHASE, MAXIMUM_PHASES, MediaEngine
+from media.rtcp.compound import RtcpByePacket, parse
 from media.rtp import packet as rtp
 from media.session import MediaSession
 from tests.media.network import End, Udp, Wire, seeded

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from media.audio.sinks import MemorySink
 from media.audio.sources import SilenceSource, ToneSource
-from media.rtcp.compound import RtcpRrPacket, RtcpSrPacket, build, parse, source_description
-
 from media.codecs import PCMU
+from media.rtcp.compound import RtcpRrPacket, RtcpSrPacket, build, parse, source_description
 from media.rtp import packet as rtp
 from media.session import MediaSession
 from tests.media.bench import PEER, Bench

@@ -6,9 +6,9 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from media.audio.sinks import MemorySink, NullSink
 from media.audio.sources import ToneSource
-
 from media.codecs import PCMA, PCMU
 from media.config import MediaConfig
 from media.errors import AudioFileError

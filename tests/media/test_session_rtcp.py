@@ -3,6 +3,11 @@ from __future__ import annotations
 from typing import TypeGuard
 
 import pytest
+
+from media.config import MediaConfig, RtcpBandwidth
+from media.events import (
+    PeerLeft,
+)
 from media.rtcp.compound import (
     RtcpByePacket,
     RtcpItem,
@@ -13,11 +18,6 @@ from media.rtcp.compound import (
     build,
     cname_of,
     source_description,
-)
-
-from media.config import MediaConfig, RtcpBandwidth
-from media.events import (
-    PeerLeft,
 )
 from media.rtp import packet as rtp
 from tests.media.bench import PEER, WALL_CLOCK, Bench, block_about

@@ -4,18 +4,18 @@ import dataclasses
 import itertools
 
 import pytest
+
 from media.audio.sinks import NullSink
 from media.audio.sources import SilenceSource, ToneSource
-from media.rtcp.compound import (
-    RtcpByePacket,
-    RtcpRrPacket,
-    source_description,
-)
-
 from media.codecs import PCMA, PCMU
 from media.config import MediaConfig, RtcpBandwidth
 from media.events import (
     SsrcChanged,
+)
+from media.rtcp.compound import (
+    RtcpByePacket,
+    RtcpRrPacket,
+    source_description,
 )
 from media.session import MediaSession
 from tests.media.bench import PEER, Bench

@@ -7,7 +7,6 @@ from typing import NamedTuple, assert_never
 from media.audio.recorder import WavRecorder
 from media.audio.sinks import NullSink, Sink, TeeSink
 from media.audio.sources import EchoSource, SilenceSource, Source, ToneSource, WavSource
-
 from media.errors import AudioFileError
 from ua.errors import UsageError
 from ua.plan import Echo, MediaPlan, MediaSource, Silence, Tone, WavFile

@@ -10,11 +10,10 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
-from media.audio.sinks import Sink
-from media.audio.sources import SilenceSource
-
 from ice.errors import IceFailed
 from ice.session import Session
+from media.audio.sinks import Sink
+from media.audio.sources import SilenceSource
 from media.engine import MediaEngine
 from media.path import PacketPath, PacketReceiver
 from media.rtp import packet as rtp

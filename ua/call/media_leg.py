@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from media.audio.sources import WavSource
-
 from ice.errors import IceFailed
 from ice.net.network import Network
 from ice.types import Transport
+from media.audio.sources import WavSource
 from media.engine import MediaEngine
 from media.session import MediaSession
 from media.statistics import MediaStatistics

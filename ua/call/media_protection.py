@@ -6,14 +6,13 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
-from media.protection.dtls_runner import DtlsRunner
-from media.protection.secure_path import SecurePath
-from media.protection.srtp import PROFILES, MasterKey, SrtpReceiver, SrtpSender
-
 from ice.paths import plain
 from ice.paths.path import SelectedPath
 from media.errors import HandshakeFailed
 from media.path import PacketPath
+from media.protection.dtls_runner import DtlsRunner
+from media.protection.secure_path import SecurePath
+from media.protection.srtp import PROFILES, MasterKey, SrtpReceiver, SrtpSender
 from sdp.attributes.fingerprint_attr import DtlsRole
 from sdp.media_paths import Paths
 from sdp.negotiation.keying import DtlsTerms, Keys, SdesKeys

@@ -7,9 +7,9 @@ from array import array
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from media.audio.pcm import SILENCE_DBFS, crossfade, dbfs, lengthen, pitch_period, rms, shorten
 from media.playout.concealment import Concealment
-
 from tests.tones import share_of_power
 
 

@@ -7,9 +7,9 @@ import time
 from array import array
 
 import pytest
+
 from media.audio.correlation import correlate
 from media.audio.samples import melody
-
 from media.codecs import PCMU
 
 MUSIC = melody()

@@ -13,12 +13,12 @@ from array import array
 from pathlib import Path
 
 import pytest
+
 from media.audio.correlation import correlate
 from media.audio.recorder import WavRecorder
 from media.audio.samples import melody
 from media.audio.sources import WavSource
 from media.audio.wav import header, read_audio
-
 from media.errors import AudioFileError
 from tests.tones import share_of_power
 

@@ -5,10 +5,10 @@ from array import array
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from media.audio.samples import melody
 from media.audio.sinks import MemorySink, NullSink, TeeSink
 from media.audio.sources import EchoSource, PcmSource, SilenceSource, ToneSource
-
 from tests.tones import share_of_power
 
 pcm = st.binary(min_size=2, max_size=300).map(lambda data: data[: len(data) & ~1])

@@ -11,12 +11,12 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from media.audio.samples import melody
-from media.playout.delay import PlayoutDelay
-from media.playout.jitter import JitterBuffer, PlayoutFigures, Put
 
+from media.audio.samples import melody
 from media.codecs import PCMA, PCMU, Codec
 from media.config import JitterConfig
+from media.playout.delay import PlayoutDelay
+from media.playout.jitter import JitterBuffer, PlayoutFigures, Put
 from media.quality import G711
 
 CONFIG = JitterConfig()

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from OpenSSL import SSL
+
 from media.protection.certificate import Certificate
 from media.protection.dtls import MTU, PATIENCE_S, DtlsClosed, DtlsFailed, DtlsState
 from media.protection.srtp import PROFILES, SrtpReceiver, SrtpSender
-from OpenSSL import SSL
-
 from tests.media.dtls_pair import ALICE, BOB, MALLORY, Two, association
 from tests.media.protection.test_srtp import rtp
 

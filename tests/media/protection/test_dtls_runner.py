@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from media.protection.certificate import Certificate
-from media.protection.dtls_runner import DtlsRunner
-from media.protection.secure_path import MOST_EARLY, SecurePath
 
 from media.errors import HandshakeFailed
 from media.path import PacketReceiver
+from media.protection.certificate import Certificate
+from media.protection.dtls_runner import DtlsRunner
+from media.protection.secure_path import MOST_EARLY, SecurePath
 from tests.media.dtls_pair import ALICE, BOB, MALLORY, known
 from tests.media.protection.test_srtp import rtp
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
+
 from media.audio.correlation import correlate
 from media.audio.samples import melody
 from media.audio.sinks import MemorySink
 from media.audio.sources import PcmSource, SilenceSource, ToneSource
+from media.codecs import for_name
 from media.protection.secure_path import OVERLAP_S, SecurePath
 from media.protection.srtp import PROFILES, SrtpProfile, SrtpReceiver, SrtpSender
 from media.rtp.packet import is_rtcp
-
-from media.codecs import for_name
 from media.session import MediaSession
 from tests.media.network import Clock, End, Tcp, Udp, Wire, pair, seeded
 from tests.media.protection.test_srtp import key, reference, rtcp_reference, rtp

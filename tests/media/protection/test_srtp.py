@@ -7,9 +7,9 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from media.protection.srtp import PROFILES, RTCP_PACKETS, MasterKey, SrtpProfile, SrtpReceiver, SrtpSender
 from media.rtp.packet import build
-
 from tests.media.srtp_reference import (
     RTCP_LABELS,
     RTP_LABELS,

@@ -5,6 +5,8 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from media.errors import PacketError
 from media.rtcp.compound import (
     RtcpByePacket,
     RtcpItem,
@@ -19,8 +21,6 @@ from media.rtcp.compound import (
     receiver_info,
     source_description,
 )
-
-from media.errors import PacketError
 
 EMPTY_REPORT = RtcpRrPacket(ssrc=1)
 BLOCK = receiver_info(

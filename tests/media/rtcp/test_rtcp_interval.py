@@ -6,9 +6,9 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from media.rtcp.interval import RtcpTimer, deterministic_interval, reduced_minimum
 
 from media.config import RtcpBandwidth
+from media.rtcp.interval import RtcpTimer, deterministic_interval, reduced_minimum
 
 BANDWIDTH = RtcpBandwidth(senders=100, receivers=300)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from media.rtp.clock import InterarrivalJitter, middle_32, ntp_time, round_trip, timestamp_difference
 
 

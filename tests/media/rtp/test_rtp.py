@@ -6,9 +6,9 @@ import pytest
 from aiortc.rtp import RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
-from media.rtp.packet import HEADER, build, is_rtcp, parse
 
 from media.errors import PacketError
+from media.rtp.packet import HEADER, build, is_rtcp, parse
 
 PAYLOAD = bytes(range(20))
 

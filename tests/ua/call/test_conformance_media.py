@@ -6,16 +6,16 @@ import asyncio
 import dataclasses
 
 import pytest
-from media.audio.sinks import MemorySink
-from media.audio.sources import SilenceSource
-from media.rtcp.compound import RtcpByePacket
 
 from ice.messages import PacketRefused
 from ice.net.demux import PacketKind, classify
 from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.sockets import HostNetwork
+from media.audio.sinks import MemorySink
+from media.audio.sources import SilenceSource
 from media.codecs import PCMU
 from media.rtcp import compound as rtcp
+from media.rtcp.compound import RtcpByePacket
 from media.rtp import packet as rtp
 from media.session import MediaSession
 from tests.ice.loopback import until

@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from media.audio.correlation import correlate
-from media.audio.recorder import WavRecorder
 
 from ice.config import IceConfig
 from ice.gathering.servers import TurnServer
 from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.sockets import HostNetwork
 from media.audio import samples, wav
+from media.audio.correlation import correlate
+from media.audio.recorder import WavRecorder
 from media.engine import MediaEngine
 from tests.peers.process import free_ports
 from ua.call.media_leg import MediaLeg

@@ -7,14 +7,14 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from media.audio.correlation import correlate
-from media.audio.recorder import WavRecorder
-from media.audio.wav import read_audio
 
 from ice.config import IceConfig
 from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.sockets import HostNetwork
 from media.audio import samples
+from media.audio.correlation import correlate
+from media.audio.recorder import WavRecorder
+from media.audio.wav import read_audio
 from tests.ua.phones import LOOPBACK, account, pair
 from ua.errors import (
     CallRejected,

@@ -176,7 +176,7 @@ def test_a_file_ends_before_its_size_fields_do() -> None:
 FILL = """
 import resource, signal, sys
 from media.errors import AudioFileError
-from media.recorder import WavRecorder
+from media.audio.recorder import WavRecorder
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 recorder = WavRecorder(sys.argv[1])
@@ -204,7 +204,7 @@ def test_a_disk_that_is_full_leaves_a_valid_file(tmp_path: Path) -> None:
 
 RECORD = """
 import sys, time
-from media.recorder import WavRecorder
+from media.audio.recorder import WavRecorder
 recorder = WavRecorder(sys.argv[1])
 frame = 0
 start = time.monotonic()

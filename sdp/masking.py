@@ -6,10 +6,12 @@ import re
 
 _KEY = re.compile(r"(?i)\b(inline:)[^|;\s]+")
 _LINE = re.compile(r"(?im)^a=crypto:[^\r\n]*")
+_ICE = re.compile(r"(?im)^(a=ice-pwd[ \t]*:)[^\r\n]*")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]{24,}")
 
 
 def mask_keys(text: str) -> str:
-    """`text` with three stars for each SRTP master key (RFC 4568 §6.1), well-formed or not."""
+    """`text` with three stars for each SRTP master key (RFC 4568 §6.1) and each ICE password."""
     text = _KEY.sub(r"\1***", text)
+    text = _ICE.sub(r"\1***", text)
     return _LINE.sub(lambda line: _BASE64.sub("***", line[0]), text) if "rypto" in text.lower() else text

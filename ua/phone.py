@@ -11,7 +11,7 @@ from typing import Self
 from ice.net.network import Network
 from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
-from ua import codec_mapping
+from ua import clock, codec_mapping
 from ua.call.incoming import IncomingCall
 from ua.call.info import TRICKLE_ICE
 from ua.call.outgoing import OutgoingCall, refused_credentials
@@ -159,6 +159,10 @@ class Phone:
             await self._engine.close()
         if self._endpoint is not None:
             await self._endpoint.close()
+            counters = self._endpoint.counters
+            self._log.record(
+                clock.now(), self._party, "sip", "counters", counters=dict(sorted(counters.items()))
+            )
 
     @property
     def do_not_disturb(self) -> bool:

@@ -15,8 +15,8 @@ from ua.cli.output import Output
 class Screen(Output):
     """An output that keeps what it shows."""
 
-    def __init__(self, *, json_results: bool = True, verbose: bool = False) -> None:
-        super().__init__(json_results=json_results, verbose=verbose)
+    def __init__(self, *, json_results: bool = True, verbose: bool = False, sip_trace: bool = False) -> None:
+        super().__init__(json_results=json_results, verbose=verbose, sip_trace=sip_trace)
         self.out, self.err = io.StringIO(), io.StringIO()
         self.stdout = Console(file=self.out, width=120, highlight=False, color_system=None)
         self.stderr = Console(file=self.err, width=120, highlight=False, color_system=None)

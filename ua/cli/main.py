@@ -23,6 +23,7 @@ from ua.cli.options import (
     Proxy,
     Quiet,
     Record,
+    SipTrace,
     Stun,
     TcpCandidates,
     ToneHz,
@@ -75,10 +76,10 @@ SrtpOption = Annotated[
 ]
 
 
-def _output(json_results: bool, verbose: bool, quiet: bool) -> Output:
+def _output(json_results: bool, verbose: bool, quiet: bool, sip_trace: bool = False) -> Output:
     from ua.cli.output import Output
 
-    return Output(json_results=json_results, verbose=verbose, quiet=quiet)
+    return Output(json_results=json_results, verbose=verbose, quiet=quiet, sip_trace=sip_trace)
 
 
 def _version(wanted: bool) -> None:
@@ -156,6 +157,7 @@ def call(
     password_file: PasswordFile = None,
     account: AccountName = None,
     json: Json = False,
+    sip_trace: SipTrace = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> NoReturn:
@@ -164,7 +166,7 @@ def call(
     from ua.cli.ports import real_phone
     from ua.cli.runner import run
 
-    output = _output(json, verbose, quiet)
+    output = _output(json, verbose, quiet, sip_trace)
     request = CallRequest(
         uri=uri,
         wav=wav,
@@ -213,6 +215,7 @@ def answer(
     password_file: PasswordFile = None,
     account: AccountName = None,
     json: Json = False,
+    sip_trace: SipTrace = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> NoReturn:
@@ -221,7 +224,7 @@ def answer(
     from ua.cli.ports import real_phone
     from ua.cli.runner import run
 
-    output = _output(json, verbose, quiet)
+    output = _output(json, verbose, quiet, sip_trace)
     request = AnswerRequest(
         echo=echo,
         wav=wav,
@@ -258,6 +261,7 @@ def register(
     password_file: PasswordFile = None,
     account: AccountName = None,
     json: Json = False,
+    sip_trace: SipTrace = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> NoReturn:
@@ -266,7 +270,7 @@ def register(
     from ua.cli.register import RegisterRequest, run_register
     from ua.cli.runner import run
 
-    output = _output(json, verbose, quiet)
+    output = _output(json, verbose, quiet, sip_trace)
     request = RegisterRequest(
         watch=watch,
         proxy=proxy,
@@ -291,7 +295,9 @@ def message(
     ] = 32.0,
     config: ConfigFile = None,
     password_file: PasswordFile = None,
+    account: AccountName = None,
     json: Json = False,
+    sip_trace: SipTrace = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> NoReturn:
@@ -300,9 +306,15 @@ def message(
     from ua.cli.ports import real_phone
     from ua.cli.runner import run
 
-    output = _output(json, verbose, quiet)
+    output = _output(json, verbose, quiet, sip_trace)
     request = MessageRequest(
-        uri=uri, text=text, proxy=proxy, timeout_s=timeout, config=config, password_file=password_file
+        uri=uri,
+        text=text,
+        proxy=proxy,
+        timeout_s=timeout,
+        config=config,
+        password_file=password_file,
+        account_name=account,
     )
     run(output, lambda stop: run_message(request, output, stop, real_phone))
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ua.cli.options import proxy_uri, target_uri
-from ua.cli.session import load_account, with_password
+from ua.cli.session import load_account, with_password, with_proxy
 from ua.cli.trace import trace_log
 from ua.errors import CallRejected, ResultCode, TimedOut, UaError
 from ua.events import EventLog
@@ -35,15 +34,16 @@ class MessageRequest:
     timeout_s: float = 32.0
     config: Path | None = None
     password_file: Path | None = None
+    account_name: str | None = None
 
 
 async def run_message(
     request: MessageRequest, output: Output, stop: Stop, make_phone: PhoneFactory
 ) -> ResultCode:
     """Send the text, wait for the answer and show it; a refusal raises CallRejected."""
-    account = load_account(request.config, request.password_file)
+    account = load_account(request.config, request.password_file, name=request.account_name)
     if request.proxy is not None:
-        account = dataclasses.replace(account, proxy=proxy_uri(request.proxy))
+        account = with_proxy(account, proxy_uri(request.proxy))
     uri = target_uri(request.uri, account)
     log = EventLog()
     stop_trace = trace_log(log, output)

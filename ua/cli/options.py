@@ -33,6 +33,9 @@ def parse_duration(text: str | float) -> float:
 
 Json = Annotated[bool, typer.Option("--json", help="Print results as JSON on stdout.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the SIP messages and ICE events.")]
+SipTrace = Annotated[
+    bool, typer.Option("--sip-trace", help="Show every SIP message: when, from and to where; secrets masked.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 ConfigFile = Annotated[
     Path | None,
@@ -132,7 +135,6 @@ def readable_wav(path: Path) -> Path:
 
 def _decodable(path: Path) -> Path:
     from media.audio.wav import read_audio
-
     from media.errors import MediaError
 
     try:

@@ -41,12 +41,21 @@ class Output:
         json: results are JSON.
         verbose: show SIP messages and ICE events, and tracebacks of internal errors.
         quiet: show no progress.
+        sip_trace: show the SIP messages, also where quiet.
     """
 
-    def __init__(self, *, json_results: bool = False, verbose: bool = False, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        json_results: bool = False,
+        verbose: bool = False,
+        quiet: bool = False,
+        sip_trace: bool = False,
+    ) -> None:
         self.json = json_results
         self.verbose = verbose
         self.quiet = quiet
+        self.sip_trace = sip_trace
         # A pipe has no width; 80 columns, the guess of rich, fold addresses.
         piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
         self.stdout = Console(highlight=False, width=PIPE_WIDTH if piped else None)
@@ -58,8 +67,8 @@ class Output:
             self.stderr.print(printable(text), style=style or None, markup=False, soft_wrap=True)
 
     def trace(self, text: str, style: str = "") -> None:
-        """A log line, only with -v; may hold several lines."""
-        if self.verbose:
+        """A log line, only with -v or --sip-trace; may hold several lines."""
+        if self.verbose or self.sip_trace:
             self.stderr.print(printable(text, lines=True), style=style or None, markup=False, soft_wrap=True)
 
     def text(self, renderable: RenderableType) -> None:

@@ -1,10 +1,11 @@
-"""What -v shows: SIP messages and the milestones of ICE, as lines. A view of the event log."""
+"""What -v and --sip-trace show: SIP messages, with -v the milestones of ICE too. A view of the event log."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ua.events_view import is_message, is_sent, message_text
+from ua.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,8 +36,14 @@ _MILESTONES = frozenset(
         ("media", "refused"),
         ("call", "state"),
         ("call", "media"),
+        ("call", "hold"),
+        ("call", "offer_retried"),
+        ("call", "transfer"),
     }
 )
+
+_OF_SIP = frozenset({"refused", "connection", "transaction", "counters"})
+"""What --sip-trace tells beside the messages."""
 
 
 def trace_log(log: EventLog, output: Output) -> Callable[[], None]:
@@ -47,17 +54,17 @@ def trace_log(log: EventLog, output: Output) -> Callable[[], None]:
         nonlocal start
         if start is None:
             start = entry.at
-        text = format_entry(entry, start)
+        text = format_entry(entry, start, sip=output.sip_trace, rest=output.verbose)
         if text is not None:
             output.trace(text, "cyan" if entry.source == "sip" else "dim")
 
-    if not output.verbose:
+    if not (output.verbose or output.sip_trace):
         return lambda: None
     return log.subscribe(show)
 
 
-def format_entry(entry: LogEntry, start: float) -> str | None:
-    """The text of an entry, None where it is not worth a line."""
+def format_entry(entry: LogEntry, start: float, *, sip: bool = False, rest: bool = True) -> str | None:
+    """The text of an entry, None where it is not worth a line: `sip` for --sip-trace, `rest` for -v."""
     head = f"{(entry.at - start) * 1000:9.1f} ms  {entry.party:<6} {entry.source}"
     data = entry.data
     if is_message(entry):
@@ -66,11 +73,14 @@ def format_entry(entry: LogEntry, start: float) -> str | None:
             f"{head}  {data.get('local', '')} {arrow} {data.get('remote', '')}"
             f"  {data.get('transport', '')}, {data.get('size', '?')} bytes"
         )
+        # Indented, so that no message can pass for the head of another one.
         body = "\n".join("    " + line for line in message_text(entry).split("\n"))
         return f"{title}\n{body}"
-    if (entry.source, entry.name) not in _MILESTONES:
+    traced = sip and entry.source == "sip" and entry.name in _OF_SIP
+    if not traced and not (rest and (entry.source, entry.name) in _MILESTONES):
         return None
-    return f"{head}  {entry.name}  {_fields(data)}".rstrip()
+    # One line, whatever the other side has put into a reason.
+    return printable(f"{head}  {entry.name}  {_fields(data)}".rstrip())
 
 
 def _fields(data: Mapping[str, object]) -> str:
@@ -81,6 +91,10 @@ def _fields(data: Mapping[str, object]) -> str:
                 shown.append(f"{key}={value['host']}:{value['port']}")
             elif "id" in value:
                 shown.append(f"{key}={value['id']}")
+            elif key == "counters":
+                shown.append(", ".join(f"{name}: {count}" for name, count in value.items()))
+        elif key == "text":
+            continue  # of a message that is shown already
         elif value not in ("", None):
             shown.append(f"{key}={value}")
     return " ".join(shown)

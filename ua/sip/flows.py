@@ -6,6 +6,7 @@ answers to keep-alives, and of its end.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -41,6 +42,7 @@ class Flows:
         drop: closes a connection, for a reason.
         is_open: False of a connection that is gone.
         on_refused: told of what cannot be read.
+        counters: count the keep-alives in both directions.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class Flows:
         drop: Callable[[Hop, str], None],
         is_open: Callable[[Hop], bool],
         on_refused: Callable[[Hop, str], None],
+        counters: Counter[str] | None = None,
     ) -> None:
         self._send = send
         self._ping = ping
         self.drop = drop
         self.is_open = is_open
         self._on_refused = on_refused
+        self._counters = Counter() if counters is None else counters
         self._watchers: dict[Hop, list[FlowWatcher]] = {}
 
     def watch(self, hop: Hop, watcher: FlowWatcher) -> Callable[[], None]:
@@ -81,6 +85,7 @@ class Flows:
 
     def keep_alive(self, hop: Hop, data: bytes) -> str:
         """Send a keep-alive; gives what went wrong, empty where nothing did. STUN never goes on a stream."""
+        self._counters["keep-alives sent"] += 1
         if not hop.reliable:
             return self._send(hop, data)
         self._ping(hop)
@@ -88,6 +93,7 @@ class Flows:
 
     def pong(self, hop: Hop) -> None:
         """A keep-alive was answered on a connection."""
+        self._counters["keep-alives received"] += 1
         for watcher in tuple(self._watchers.get(hop, ())):
             watcher.on_pong()
 

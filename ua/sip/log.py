@@ -8,9 +8,19 @@ from typing import Final, Literal
 
 from sdp.masking import mask_keys
 
-_RESPONSE_RE: Final = re.compile(
-    r"(?im)^((?:proxy-)?authorization[ \t]*:(?:[^\r\n]|\r\n[ \t])*?\bresponse[ \t]*=[ \t]*)\"?[^\",\s]*\"?"
+_ROW_RE: Final = re.compile(
+    r"(?im)^((?:proxy-)?authorization|(?:proxy-)?authentication-info|replaces|target-dialog|refer-to|r|referred-by|b"
+    r"|identity|y)[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)"
 )
+"""Header fields with secrets in them, folded or not, also by their short names."""
+
+_DIGEST_RE: Final = re.compile(
+    r'(?i)\b(response|cnonce|rspauth)([ \t]*=[ \t]*)(?:"(?:[^"\\\r\n]|\\.)*"?|[^",\s]*)'
+)
+_SCHEME_RE: Final = re.compile(r"(?i)^(\s*(?!digest\b)[a-z0-9-]+\s+)\S.*$", re.DOTALL)
+_TAG_RE: Final = re.compile(r"(?i)((?:(?:to|from|local|remote)-tag)(?:=|%3d))[^;,\s>&%]*")
+_TOKEN_RE: Final = re.compile(r'(?i)(\bcid[ \t]*=[ \t]*)(?:"[^"\r\n]*"?|[^;,\s>]*)')
+_PASSWORD_RE: Final = re.compile(r"(?i)\b(sips?:[^\s:@;?<>]+:)[^\s@<>]+(?=@)")
 _CONTROL_RE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
 
 MAX_LOGGED_BYTES: Final = 8192
@@ -44,8 +54,30 @@ class SipLogEntry:
 
 
 def printable(data: bytes) -> str:
-    """A message as text for people: digest responses and SDP keys masked, control characters escaped."""
+    """A message as text for people: secrets masked, control characters escaped.
+
+    Secrets are what proves a password (not the user name), keys and ICE passwords of descriptions, the tags
+    by which a dialog may be replaced (RFC 3891 §7), tokens of Referred-By, and passwords in URIs.
+    """
     text = data[:MAX_LOGGED_BYTES].decode("utf-8", "replace")
-    text = _RESPONSE_RE.sub(r"\1***", text)
+    cut = len(data) - MAX_LOGGED_BYTES
+    text = _ROW_RE.sub(_masked_row, text)
+    text = _PASSWORD_RE.sub(r"\1***", text)
     text = mask_keys(text)
-    return _CONTROL_RE.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+    text = _CONTROL_RE.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+    return f"{text}\r\n[{cut} bytes more]" if cut > 0 else text
+
+
+def _masked_row(row: re.Match[str]) -> str:
+    name, value = row[1].lower(), row[2]
+    if name.endswith("authorization"):
+        value = _SCHEME_RE.sub(r"\1***", value)
+    if name.startswith(("proxy-auth", "auth")):
+        value = _DIGEST_RE.sub(r"\1\2***", value)
+    elif name in ("identity", "y"):
+        value = " ***"
+    elif name in ("referred-by", "b"):
+        value = _TOKEN_RE.sub(r"\1***", value)
+    else:
+        value = _TAG_RE.sub(r"\1***", value)
+    return f"{row[1]}:{value}"

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from ice.types import TransportAddress
 from ua.sip.exposure import EXPOSED, exposes_ice
 from ua.sip.log import SipLogEntry, printable
-from ua.sip.transport.hop import Hop, SipTransport
+from ua.sip.transport.hop import Hop
 
 
 class Reporter:
     """Makes the log entries of one endpoint.
 
     Attributes:
-        counters: how often what happened: "received", "sent", "refused", "internal errors",
+        counters: how often what happened: "received", "sent", "refused", "keep-alives sent",
+            "keep-alives received" (answers on connections, all over UDP), "internal errors",
             "exposed credentials" (of ICE, in the clear, for media that is not encrypted) ...
     """
 
@@ -25,7 +26,7 @@ class Reporter:
         on_log: Callable[[SipLogEntry], None],
         *,
         now: Callable[[], float],
-        local: Mapping[SipTransport, TransportAddress],
+        local: Callable[[Hop], TransportAddress | None],
     ) -> None:
         self.counters: Counter[str] = Counter()
         self._on_log = on_log
@@ -73,7 +74,7 @@ class Reporter:
         direction: Literal["in", "out", ""] = "",
         reason: str = "",
     ) -> None:
-        local = self._local.get(hop.transport)
+        local = self._local(hop)
         self._on_log(
             SipLogEntry(
                 at=self._now(),

@@ -85,6 +85,7 @@ class Stack:
             on_connection=self._on_connection,
             on_unreachable=self._on_unreachable,
         )
+        self.report = Reporter(on_log, now=self.now, local=self.transport.local_end)
         self.routing = Routing(config.proxy)
         self.preparation = Preparation(config, self.transport, self.layer.new_branch, self.routing)
         self.flows = Flows(
@@ -93,10 +94,10 @@ class Stack:
             drop=self.transport.drop,
             is_open=self.transport.is_open,
             on_refused=lambda source, reason: self.report.refused(source, reason),
+            counters=self.report.counters,
         )
         self.locator = Locator(Resolver(config.name_servers), random=random, on_alarm=self._on_alarm)
         self.transport.on_pong = self.flows.pong
-        self.report = Reporter(on_log, now=self.now, local=self.transport.local)
         self._containment = Containment(self.report)
 
     def now(self) -> float:
@@ -202,6 +203,8 @@ class Stack:
             raise SipUnreachable("the SIP endpoint is closed")
         if (known := self.transport.names.target(uri := next_hop(draft))) is not None:
             return (known,)
+        if (flow := self.routing.flow_to(uri)) is not None:
+            return (Target(transport=flow.transport, address=flow.remote, domain=uri.host),)
         return await self.locator.locate(
             uri,
             transports=self.transport.spoken,
@@ -361,7 +364,8 @@ class Stack:
 
     def _on_message(self, data: bytes, source: Hop) -> None:
         if self.flows.receive(data, source) or not data.strip(b"\r\n\x00"):
-            return  # a keep-alive
+            self.report.counters["keep-alives received"] += 1
+            return
         self.report.message("in", source, data)
         try:
             message = parse(data)

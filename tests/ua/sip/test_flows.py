@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -28,12 +29,14 @@ class Watched:
         self.pinged: list[Hop] = []
         self.heard: list[str] = []
         self.refused: list[str] = []
+        self.counters: Counter[str] = Counter()
         self.flows = Flows(
             send=self._send,
             ping=self.pinged.append,
             drop=lambda _, reason: self.refused.append(reason),
             is_open=lambda _: True,
             on_refused=lambda _, reason: self.refused.append(reason),
+            counters=self.counters,
         )
 
     def _send(self, hop: Hop, data: bytes) -> str:
@@ -125,3 +128,11 @@ async def test_the_sip_port_of_a_phone_answers_stun() -> None:
             mapped = parse(data).get(XorMappedAddress)
             assert mapped is not None
             assert mapped.address.port == asking.getsockname()[1]
+
+
+def test_keep_alives_are_counted() -> None:
+    watched = Watched()
+    watched.flows.keep_alive(STREAM, b"")
+    watched.flows.pong(STREAM)
+    watched.flows.keep_alive(PEER, binding())
+    assert watched.counters == {"keep-alives sent": 2, "keep-alives received": 1}

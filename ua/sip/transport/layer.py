@@ -141,13 +141,20 @@ class TransportLayer:
         except OSError as error:
             raise SipUnreachable(f"no way to {hop.remote.host}", seen=error.strerror or str(error)) from error
 
+    def local_end(self, hop: Hop) -> TransportAddress | None:
+        """Our end of a connection; where there is none, or none any more, the bound address."""
+        return self._connected_end(hop) or self.local.get(hop.transport)
+
     def _own_end(self, hop: Hop) -> TransportAddress:
         """Without a listener: where the connection began, for it is used both ways."""
-        channel = self.streams.get(hop.transport)
-        found = None if channel is None or hop.connection is None else channel.local_of(hop.connection)
+        found = self._connected_end(hop)
         if found is None:
             raise SipUnreachable(f"{hop.transport.upper()} is not in use here")
         return found
+
+    def _connected_end(self, hop: Hop) -> TransportAddress | None:
+        channel = self.streams.get(hop.transport)
+        return None if channel is None or hop.connection is None else channel.local_of(hop.connection)
 
     def send(self, hop: Hop, data: bytes) -> str:
         """Send; empty where it left, else what went wrong."""

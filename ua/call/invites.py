@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from sdp.attributes import rtp_attr
-from sdp.errors import SdpError
-from sdp.syntax import parser
-from ua import clock, codec_mapping
+from ua import clock
 from ua.call.descriptions import Descriptions
 from ua.call.offer_policy import OfferForm
 from ua.call.surroundings import CallSurroundings
@@ -21,9 +18,7 @@ from ua.sip.errors import SipParseError
 from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.invite.pracks import MakeAnswer
 from ua.sip.series import RequestSeries
-from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Response
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
 
@@ -129,17 +124,3 @@ class Invites:
             self._target, from_=self._from, headers=self._headers, authenticated=bool(self._credentials)
         )
         return most - taken
-
-
-def is_about_codecs(response: Response, codecs: Sequence[str]) -> bool:
-    """True where a refusal lists what the peer has and no codec of ours is among it (RFC 3264 §9)."""
-    body = session_of(response)
-    if body is None:
-        return False
-    try:
-        audio = [media for media in parser.parse(body).media if media.media == "audio"]
-    except SdpError:
-        return False
-    ours = {each.key for each in codec_mapping.formats(codecs)}
-    theirs = {each.key for media in audio for each in rtp_attr.formats(media)[0]}
-    return bool(theirs) and not ours & theirs

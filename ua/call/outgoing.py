@@ -9,8 +9,9 @@ from ua.call import gathering, offer_policy
 from ua.call.call import Call
 from ua.call.descriptions import Descriptions
 from ua.call.early_media import EarlyMedia
-from ua.call.invites import Invites, is_about_codecs
+from ua.call.invites import Invites
 from ua.call.offer_policy import OfferForm
+from ua.call.offer_refusal import may_take_less
 from ua.call.protection import is_protected
 from ua.call.refusal import Refusal
 from ua.call.ringback import Ringback
@@ -165,7 +166,11 @@ class OutgoingCall(Call):
                 try:
                     response = await invite.answered()
                 except SipRejected as rejection:
-                    if less is None or self._hung_up.is_set() or not self._may_take_less(rejection.response):
+                    if (
+                        less is None
+                        or self._hung_up.is_set()
+                        or not self._may_take_less(rejection.response, descriptions)
+                    ):
                         raise self._explained(rejection, invite) from rejection
                     reason = f"{rejection.response.status} {rejection.response.reason}"
                 else:
@@ -176,10 +181,9 @@ class OutgoingCall(Call):
             await descriptions.begin_again()
         raise UaError("there is nothing to offer")
 
-    def _may_take_less(self, response: Response) -> bool:
-        return response.status in offer_policy.REFUSALS and not is_about_codecs(
-            response, self._around.account.codecs
-        )
+    def _may_take_less(self, response: Response, descriptions: Descriptions) -> bool:
+        codecs, protection = self._around.account.codecs, descriptions.wish.keying.offers
+        return may_take_less(response, codecs=codecs, protection=protection)
 
     async def _ring(self, invite: OutgoingInvite, descriptions: Descriptions) -> None:
         """Follow the provisional responses to the final one."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ua.sip.errors import SipParseError
 from ua.sip.syntax.message import Response
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
+from ua.sip.transport.hop import Hop
 
 
 class Routing:
@@ -20,11 +21,14 @@ class Routing:
         preset: the route set of every request outside a dialog, but REGISTER.
         outbound: true while a registration stands whose flows the servers keep for us: our Contact then says
             that all requests of a dialog shall come by the flow of its first one (RFC 5626 §4.3).
+        flow_to: gives the flow that leads to a URI, None where its host says the way; a registrar knows flows
+            (RFC 5626 §5.3). May be set.
     """
 
     def __init__(self, proxy: Uri | None) -> None:
         self.preset: tuple[NameAddr, ...] = () if proxy is None else (NameAddr(uri=proxy),)
         self.outbound = False
+        self.flow_to: Callable[[Uri], Hop | None] = lambda _: None
 
     def use(self, proxy: Uri | None, service_route: Sequence[NameAddr], *, outbound: bool) -> None:
         """Go by this proxy and what the registrar told; it may have named the proxy itself."""

@@ -8,7 +8,7 @@ Sources and names:
 source   names
 =======  ==================================================================================================
 call     state (data: state, reason), ringback (state: on, off: play a ringing tone), hold (state: who holds),
-         offer_retried (offered, next, reason), auto_answered,
+         offer_retried (offered, next, reason), auto_answered, digits_sent (keys, problem),
          media (data: negotiated codec, ptime_ms, transport), verdict, digit (key, duration_ms),
          transfer (state, target, status, reason)
 sip      message (direction, transport, local, remote, size, text), refused (reason, remote), transaction,
@@ -27,9 +27,10 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Source = Literal["call", "sip", "sdp", "ice", "tcp", "media"]
 
@@ -77,16 +78,33 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-class EventLog:
-    """An append-only log in memory with subscribers."""
+KEEP_BYTES: Final = 64 << 20
+"""A call writes some 100 kB a minute: hours of it fit, and a flood of messages does not fill the memory."""
 
-    def __init__(self) -> None:
-        self._entries: list[LogEntry] = []
+_ENTRY_BYTES: Final = 500
+"""What an entry takes beside its texts, about."""
+
+
+class EventLog:
+    """A log in memory with subscribers; beyond a limit it forgets the oldest entries.
+
+    Args:
+        keep_bytes: about so much is kept; 0 keeps nothing, subscribers hear of everything all the same.
+
+    Attributes:
+        forgotten: entries that are not kept any more.
+    """
+
+    def __init__(self, *, keep_bytes: int = KEEP_BYTES) -> None:
+        self._keep_bytes = keep_bytes
+        self._entries: deque[LogEntry] = deque()
+        self._bytes = 0
         self._subscribers: list[Callable[[LogEntry], None]] = []
+        self.forgotten = 0
 
     @property
     def entries(self) -> tuple[LogEntry, ...]:
-        """All entries so far, oldest first."""
+        """All entries that are kept, oldest first."""
         return tuple(self._entries)
 
     def subscribe(self, subscriber: Callable[[LogEntry], None]) -> Callable[[], None]:
@@ -96,12 +114,53 @@ class EventLog:
 
     def record(self, at: float, party: str, source: Source, name: str, /, **data: object) -> None:
         """Append an entry."""
-        entry = LogEntry(at=at, party=party, source=source, name=name, data=plain(data))
-        self._entries.append(entry)
-        for subscriber in tuple(self._subscribers):
-            subscriber(entry)
+        if self._has_readers:
+            self._append(LogEntry(at=at, party=party, source=source, name=name, data=plain(data)))
 
     def record_event(self, party: str, source: Source, event: object) -> None:
         """Append an event dataclass that holds `at`, under the snake_case name of its class."""
-        at: float = getattr(event, "at", 0.0)
-        self.record(at, party, source, snake_case(type(event).__name__), **plain(event))
+        if self._has_readers:
+            at: float = getattr(event, "at", 0.0)
+            name = snake_case(type(event).__name__)
+            self._append(LogEntry(at=at, party=party, source=source, name=name, data=plain(event)))
+
+    @property
+    def _has_readers(self) -> bool:
+        return self._keep_bytes > 0 or bool(self._subscribers)
+
+    def _append(self, entry: LogEntry) -> None:
+        self._entries.append(entry)
+        self._bytes += _size(entry)
+        while self._bytes > self._keep_bytes and self._entries:
+            self._bytes -= _size(self._entries.popleft())
+            self.forgotten += 1
+        for subscriber in tuple(self._subscribers):
+            subscriber(entry)
+
+
+def _size(entry: LogEntry) -> int:
+    return _ENTRY_BYTES + sum(len(value) for value in entry.data.values() if isinstance(value, str))
+
+
+class CallLog(EventLog):
+    """The log as one call writes it: all of it goes on, and what the result of the call tells is kept here.
+
+    Args:
+        log: where it goes on to.
+    """
+
+    KEPT: Final = frozenset(
+        {"hold", "offer_retried", "transfer", "digit", "digits_sent", "auto_answered", "stream_removed"}
+    )
+    MOST: Final = 1000
+    """Entries that are kept, whatever the other side does."""
+
+    def __init__(self, log: EventLog) -> None:
+        super().__init__()
+        self._log = log
+
+    def record(self, at: float, party: str, source: Source, name: str, /, **data: object) -> None:
+        """Append an entry to the log."""
+        self._log.record(at, party, source, name, **data)
+        if source == "call" and name in self.KEPT and len(self.entries) < self.MOST:
+            super().record(at, party, source, name, **data)

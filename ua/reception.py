@@ -23,9 +23,6 @@ from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
 from ua.sip.invite.leg import Leg
 from ua.sip.syntax.headers import Headers
 
-MAX_WAITING = 8
-"""Calls that may ring before anybody looks at them; further ones are told that we are busy."""
-
 
 class Reception:
     """Answers for a phone, and knows its calls.
@@ -60,7 +57,7 @@ class Reception:
 
     async def calls(self) -> AsyncIterator[IncomingCall]:
         """The calls that arrive, ringing."""
-        waiting = self._waiting = self._waiting or asyncio.Queue(MAX_WAITING)
+        waiting = self._waiting = self._waiting or asyncio.Queue(self._around.account.calls.max_calls)
         while True:
             yield await waiting.get()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import deque
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -114,11 +115,15 @@ class ToneSource(PcmSource):
     def __init__(self, hz: float, rate: int = 8000, *, level_dbfs: float = -6.0) -> None:
         if not 1 <= hz <= rate / 2:
             raise ValueError(f"a tone of {hz:g} Hz cannot be played at {rate} Hz")
-        step = 2 * math.pi * round(hz) / rate
-        peak = 32767 * 10 ** (level_dbfs / 20)
-        super().__init__(
-            array("h", (round(peak * math.sin(step * i)) for i in range(rate))).tobytes(), loop=True
-        )
+        super().__init__(_second_of_tone(round(hz), rate, level_dbfs), loop=True)
+
+
+@lru_cache(maxsize=8)
+def _second_of_tone(hz: int, rate: int, level_dbfs: float) -> bytes:
+    """One second of a sine: many calls play the same one, and each would take some ms of its own."""
+    step = 2 * math.pi * hz / rate
+    peak = 32767 * 10 ** (level_dbfs / 20)
+    return array("h", (round(peak * math.sin(step * i)) for i in range(rate))).tobytes()
 
 
 class EchoSource:

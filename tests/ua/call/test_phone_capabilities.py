@@ -9,10 +9,10 @@ import pytest
 from sdp.syntax import parser
 from tests.ua.peer import media_peer
 from tests.ua.phones import account
+from ua.config.calls import CallsSettings
 from ua.events import EventLog
 from ua.phone import Phone
 from ua.plan import Echo, MediaPlan
-from ua.reception import MAX_WAITING
 from ua.sip.config import SipConfig
 from ua.sip.dialog import Dialog
 from ua.sip.endpoint import SipEndpoint
@@ -130,12 +130,13 @@ async def test_the_registrar_learns_that_the_phone_speaks_ice() -> None:
 @pytest.mark.req("UAS-10")
 async def test_more_calls_than_may_wait_are_told_that_we_are_busy_and_nothing_answers_by_itself() -> None:
     log = EventLog()
-    async with media_peer() as peer, Phone(account("bob"), log) as phone:
+    bob = account("bob", calls=CallsSettings(max_calls=3))
+    async with media_peer() as peer, Phone(bob, log) as phone:
         peer.call(phone.addresses[0], peer.sdp())
         await peer.receive_response(480)
         waiting = asyncio.ensure_future(anext(phone.incoming()))
         await asyncio.sleep(0)
-        for _ in range(MAX_WAITING + 1):
+        for _ in range(3):
             peer.call(phone.addresses[0], peer.sdp())
             await peer.receive_response(180)
         assert (await options(phone)).status == 486

@@ -14,8 +14,12 @@ from typing import Final
 from ice.types import TransportAddress
 
 MAX_DATAGRAM_BYTES: Final = 65535
-_READS_PER_WAKEUP: Final = 32
-_SEND_BUFFER_BYTES: Final = 1 << 20
+_READS_PER_WAKEUP: Final = 8
+"""A request may cost some ms, and media goes by the same event loop: it must not wait for a burst."""
+
+_BUFFER_BYTES: Final = 1 << 20
+"""A second of 50 calls a second, with their repeats."""
+
 _IP_RECVERR: Final = 11
 _IPV6_RECVERR: Final = 25
 _FROM_ICMP: Final = 2
@@ -46,8 +50,9 @@ class UdpChannel:
                 bound.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
             else:
                 bound.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
-        with contextlib.suppress(OSError):
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        for which in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            with contextlib.suppress(OSError):
+                bound.setsockopt(socket.SOL_SOCKET, which, _BUFFER_BYTES)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(bound.fileno(), self._read)
 

@@ -4,6 +4,7 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
     "pytester",
+    "tests.certificates",
     "tests.conformance.plugin",
     "tests.leaks",
     "tests.peers.process",

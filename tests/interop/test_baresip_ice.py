@@ -16,7 +16,7 @@ from tests.peers.icephone import account_config, icephone
 from tests.peers.kamailio import Kamailio, kamailio
 from tests.peers.netns import TwoNetworks, two_networks
 from tests.peers.process import Programs, until
-from tests.peers.tones import seconds, tone_share, write_tone
+from tests.peers.tones import both_heard_each_other, write_tone
 
 pytestmark = [pytest.mark.peer("netns", "kamailio", "coturn", "baresip"), pytest.mark.root]
 
@@ -64,7 +64,7 @@ async def test_calling_the_phone(programs: Programs, tmp_path: Path) -> None:
         await here.bob.event("CALL_CLOSED")
         theirs = await here.bob.recording()
     ice_completed(result, "controlling")
-    both_heard_each_other(ours, theirs)
+    both_heard_each_other(ours, theirs, TALK_S)
 
 
 async def test_being_called_by_the_phone(programs: Programs, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ async def test_being_called_by_the_phone(programs: Programs, tmp_path: Path) -> 
         await here.bob.hang_up()
         result = await phone.result()
     ice_completed(result, "controlled")
-    both_heard_each_other(ours, theirs)
+    both_heard_each_other(ours, theirs, TALK_S)
 
 
 def ice_completed(result: dict[str, Any], role: str) -> None:
@@ -93,10 +93,3 @@ def ice_completed(result: dict[str, Any], role: str) -> None:
     selected = [pair for pair in result["ice"]["pairs"] if pair["selected"]]
     assert sorted(pair["component"] for pair in selected) == [1, 2]
     assert {pair["transport"] for pair in selected} == {"udp"}
-
-
-def both_heard_each_other(ours: Path, theirs: Path) -> None:
-    """Our recording holds 1000 Hz and theirs 440 Hz, for as long as the call was."""
-    assert tone_share(ours, 1000) > 0.9
-    assert tone_share(theirs, 440) > 0.9
-    assert min(seconds(ours), seconds(theirs)) > TALK_S * 0.75

@@ -10,78 +10,19 @@ import pytest
 
 from tests.certificates import Authority
 from tests.peers.icephone import account_config, icephone
-from tests.peers.kamailio import PASSWORD, Kamailio, kamailio
+from tests.peers.kamailio import kamailio
 from tests.peers.process import Programs, until
-from tests.peers.tones import seconds, tone_share
-from tests.ua.phones import LOOPBACK, account
-from ua.config.account import Account
+from tests.peers.proxied import WAYS, call, proxy_uri, transport_of, transports, user
 from ua.errors import AuthenticationError, ResultCode
 from ua.events import EventLog
 from ua.phone import Phone
-from ua.plan import MediaPlan, Tone
+from ua.plan import MediaPlan
 from ua.sip.errors import SipTlsError
-from ua.sip.transport.hop import SipTransport
-from ua.sip.transport.tls.config import TlsConfig
 from ua.sip.transport.websocket.config import WebSocketConfig
 
 pytestmark = pytest.mark.peer("kamailio-tls")
 
-TALK_S = 1.0
-WAYS = ["udp", "tcp", "tls", "sips", "ws", "wss"]
 EVERY_WAY = pytest.mark.parametrize("way", WAYS)
-
-
-def transport_of(way: str) -> SipTransport:
-    """The transport of a way; sips is TLS, asked for by the scheme."""
-    known: dict[str, SipTransport] = {"udp": "udp", "tcp": "tcp", "tls": "tls", "ws": "ws", "wss": "wss"}
-    return known.get(way, "tls")
-
-
-def proxy_uri(proxy: Kamailio, way: str) -> str:
-    """Where to send everything; by name, for the certificate names it."""
-    transport = transport_of(way)
-    port = proxy.ports.get(transport, proxy.port)
-    return f"sips:localhost:{port}" if way == "sips" else f"sip:localhost:{port};transport={transport}"
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-def user(name: str, proxy: Kamailio, way: str, authority: Authority, **changes: object) -> Account:
-    base = account(
-        name,
-        uri=proxy.uri(name),
-        registrar=f"sip:{proxy.host}:{proxy.port}",
-        proxy=proxy_uri(proxy, way),
-        password=PASSWORD,
-        transport=transport_of(way),
-        tls=TlsConfig(ca_file=authority.certificate),
-        websocket=WebSocketConfig(path="/ws"),
-        ice=LOOPBACK,
-    )
-    return replace(base, **changes)  # type: ignore[arg-type]
-
-
-def transports(log: EventLog) -> set[object]:
-    """What the messages of a log went over."""
-    return {each.data["transport"] for each in log.entries if (each.source, each.name) == ("sip", "message")}
-
-
-async def call(caller: Phone, callee: Phone, uri: str, folder: Path, name: str) -> None:
-    """One call with tones both ways, hung up by the caller; both hear the other's."""
-    ours, theirs = folder / f"{name}-caller.wav", folder / f"{name}-callee.wav"
-    ringing = asyncio.ensure_future(anext(callee.incoming()))
-    await asyncio.sleep(0)
-    placed = await caller.place(uri, MediaPlan(source=Tone(hz=440), record=ours, duration_s=TALK_S))
-    incoming = await ringing
-    await incoming.accept(MediaPlan(source=Tone(hz=1000), record=theirs))
-    results = await asyncio.gather(placed.ended(), incoming.ended())
-    assert [each.result for each in results] == [ResultCode.OK, ResultCode.OK]
-    assert tone_share(ours, 1000) > 0.9
-    assert tone_share(theirs, 440) > 0.9
-    assert min(seconds(ours), seconds(theirs)) > TALK_S * 0.75
 
 
 @pytest.mark.req("TRN-5", "TRN-6", "UAC-4")

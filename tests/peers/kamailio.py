@@ -102,6 +102,7 @@ async def kamailio(
     *,
     place: Namespace = LOOPBACK,
     port: int | None = None,
+    again: Kamailio | None = None,
     certificate: Issued | None = None,
 ) -> AsyncIterator[Kamailio]:
     """Run a proxy.
@@ -110,12 +111,15 @@ async def kamailio(
         programs: of the test.
         place: where it runs and listens.
         port: for UDP and TCP; None takes a free one.
+        again: one that has ended, whose ports it takes instead.
         certificate: its own; with it TLS, WebSockets (path "/ws") and both together are there too.
     """
     with place.entered():
         free = free_ports(4, place.host)
     chosen = free[3] if port is None else port
     ports = {} if certificate is None else dict(zip(("tls", "ws", "wss"), free[:3], strict=True))
+    if again is not None:
+        chosen, ports = again.port, dict(again.ports)
     # The path of a socket has at most about 100 characters: not in the folder of the test.
     with tempfile.TemporaryDirectory(prefix="kamailio-") as name:
         folder = Path(name)

@@ -65,3 +65,10 @@ def seconds(path: Path) -> float:
     """Length of a WAV file in seconds."""
     with wave.open(str(path), "rb") as file:
         return file.getnframes() / file.getframerate()
+
+
+def both_heard_each_other(ours: Path, theirs: Path, talk_s: float) -> None:
+    """Our recording holds 1000 Hz and theirs 440 Hz, for most of a call of `talk_s` seconds."""
+    assert tone_share(ours, 1000) > 0.9
+    assert tone_share(theirs, 440) > 0.9
+    assert min(seconds(ours), seconds(theirs)) > talk_s * 0.7

@@ -29,7 +29,7 @@ class RegistrationPolicy:
 
     backup_proxies: tuple[str, ...] = ()
     instance: str = ""
-    keepalive: KeepaliveChoice = "outbound"
+    keepalive: KeepaliveChoice = "auto"
     keepalive_s: float = 0.0
     recovery_s: float = RECOVERY_S
 

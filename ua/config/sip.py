@@ -41,11 +41,12 @@ class SipSettings:
         silence_ms: ms without any response to an INVITE after which a smaller one is tried, 500 to 32000.
         challenge_callers: true where who calls us must know our user name and password.
         keepalive: when servers get keep-alives: "outbound", where they say that they take them (RFC 5626);
-            "always", because you know that they answer CRLF CRLF over streams and STUN over UDP; "off".
+            "auto", there too, and over UDP elsewhere by REGISTER; "always", because you know that they answer
+            CRLF CRLF over streams and STUN over UDP; "off".
         keepalive_s: the longest time between two of them in seconds; 0 for what the server says, else 120
             over streams and 29 over UDP.
         recovery_s: seconds that the first waits after a failed registration are made of; each is twice as
-            long as the one before, up to half an hour (RFC 5626 §4.5).
+            long as the one before, up to 60 times this (RFC 5626 §4.5).
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
@@ -60,7 +61,7 @@ class SipSettings:
     invite_bytes: int = 1200
     silence_ms: int = 6000
     challenge_callers: bool = False
-    keepalive: KeepaliveChoice = "outbound"
+    keepalive: KeepaliveChoice = "auto"
     keepalive_s: int = 0
     recovery_s: float = RECOVERY_S
 

@@ -39,5 +39,5 @@ def uniform(low: float, high: float, random: Callable[[int], bytes]) -> float:
 
 
 def recovering(base_s: float) -> Backoff:
-    """The times of a phone that wants to be back soon: three times as long where another flow stands."""
-    return Backoff(base_s=base_s, base_some_s=3 * base_s)
+    """The three times of the RFC (30, 90 and 1800 s), all in the same measure of `base_s`."""
+    return Backoff(base_s=base_s, base_some_s=3 * base_s, max_s=60 * base_s)

@@ -11,7 +11,8 @@ from ice.stun.message import StunMessage
 from ua import clock
 from ua.call.outgoing import refused_credentials
 from ua.errors import CallRejected, UaError
-from ua.registration.keepalive import Keepalive
+from ua.registration.backoff import uniform
+from ua.registration.keepalive import Keepalive, between
 from ua.registration.outcome import FIRST_HOP_LACKS_OUTBOUND, granted, may_pass
 from ua.registration.settings import FEATURES, RegistrationSettings
 from ua.registration.upkeep import Upkeep
@@ -87,6 +88,7 @@ class Flow:
         self._asks_outbound = bool(settings.instance)
         self._upkeep = Upkeep(settings.backoff, random)
         self._keepalive: Keepalive | None = None
+        self._is_deaf = False  # the server answered no keep-alive
         self._hop: Hop | None = None
         self._stop_watching: Callable[[], None] = lambda: None
         self._task: asyncio.Task[None] | None = None
@@ -280,18 +282,25 @@ class Flow:
             self._stop_watching = self._flows.watch(done.hop, self)
             self._hop = done.hop
             self._keepalive = None
-        if not told.wants_keepalive(self._settings.keepalive):
+            self._is_deaf = False
+        longest_s = told.flow_timer_s or self._settings.keepalive_s or None
+        if self._is_deaf or not told.wants_keepalive(self._settings.keepalive):
             self._keepalive = None
+            self._keep_by_register(done.hop, longest_s)
         elif self._keepalive is None:
             self._keepalive = Keepalive(
-                reliable=done.hop.reliable,
-                now=clock.now(),
-                random=self._random,
-                longest_s=told.flow_timer_s or self._settings.keepalive_s or None,
+                reliable=done.hop.reliable, now=clock.now(), random=self._random, longest_s=longest_s
             )
         self._wake.set()
         if not self._flows.is_open(done.hop):
             self._fail("the connection is closed")
+
+    def _keep_by_register(self, hop: Hop, longest_s: float | None) -> None:
+        """Over UDP every registrar takes REGISTER for a sign of life, and knows us again if it forgot us."""
+        if hop.reliable or self._settings.keepalive in ("outbound", "off"):
+            return
+        wait = uniform(*between(reliable=False, longest_s=longest_s), self._random)
+        self._upkeep.refresh_within(wait, clock.now())
 
     def _after_keepalive(self, keepalive: Keepalive) -> None:
         for data in keepalive.take_bytes():
@@ -308,6 +317,9 @@ class Flow:
         else:
             # A server that never took them, and did not say it would: the setting was wrong.
             self._keepalive = None
+            self._is_deaf = True
+            if self._hop is not None:
+                self._keep_by_register(self._hop, self._settings.keepalive_s or None)
             self._owner.changed(self, "no keep-alive", keepalive.failure)
 
     def _fail(self, reason: str) -> None:

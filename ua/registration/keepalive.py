@@ -55,7 +55,7 @@ class Keepalive:
     ) -> None:
         self._reliable = reliable
         self._random = random
-        self._between = _interval(reliable, longest_s)
+        self._between = between(reliable=reliable, longest_s=longest_s)
         self._next_at = now + self._interval()
         self._pong_until: float | None = None
         self._binding: ClientTransaction | None = None
@@ -144,8 +144,8 @@ class Keepalive:
         self._pong_until = None
 
 
-def _interval(reliable: bool, longest_s: float | None) -> tuple[float, float]:
-    """The shortest and the longest time between two keep-alives."""
+def between(*, reliable: bool, longest_s: float | None = None) -> tuple[float, float]:
+    """The shortest and the longest time between two keep-alives; `longest_s` as for `Keepalive`."""
     if reliable:
         longest = STREAM_S if longest_s is None else longest_s
         return _LEAST * longest, longest

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-KeepaliveChoice = Literal["outbound", "always", "off"]
-"""Where the registrar keeps flows (RFC 5626 §4.4); to every server, which answers CRLF CRLF over streams and
-STUN over UDP; never."""
+KeepaliveChoice = Literal["auto", "outbound", "always", "off"]
+"""Where the registrar keeps flows (RFC 5626 §4.4), and over UDP elsewhere by REGISTER; only where it keeps
+flows; to every server, which answers CRLF CRLF over streams and STUN over UDP; never."""

@@ -29,7 +29,7 @@ class RegistrationSettings:
 
     expires_s: int
     instance: str = ""
-    keepalive: KeepaliveChoice = "outbound"
+    keepalive: KeepaliveChoice = "auto"
     keepalive_s: float = 0.0
     backoff: Backoff = field(default_factory=lambda: recovering(RECOVERY_S))
     wants_password: bool = False

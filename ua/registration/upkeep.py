@@ -50,6 +50,11 @@ class Upkeep:
         elif now - self._granted_at >= PROVED_S:
             self.failures = 0
 
+    def refresh_within(self, seconds: float, now: float) -> None:
+        """The next REGISTER leaves after so many seconds at the latest."""
+        if self._due is not None:
+            self._due = min(self._due, now + seconds)
+
     def proved(self) -> None:
         """A keep-alive was answered: this flow works."""
         self._proved = True

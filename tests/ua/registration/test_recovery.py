@@ -91,6 +91,38 @@ async def test_without_outbound_nothing_is_kept_alive_and_no_contact_says_ob() -
             assert (await one.until("INVITE", 1)).contacts[0].uri.param("ob") is None
 
 
+@pytest.mark.req("TRN-11")
+@pytest.mark.parametrize(
+    ("keepalive", "transport", "again"),
+    [
+        ("auto", "udp", True),
+        ("auto", "tcp", False),
+        ("outbound", "udp", False),
+        ("off", "udp", False),
+        ("always", "udp", True),
+    ],
+)
+async def test_over_udp_register_keeps_alive_what_takes_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, keepalive: str, transport: str, again: bool
+) -> None:
+    monkeypatch.setattr("ua.registration.keepalive._BINDING_S", 0.6)
+    async with edge() as one:
+        one.rows, one.ponging = (), False
+        async with registered(one, transport=transport, keepalive=keepalive, keepalive_s=0.2) as (_, _, log):
+            await asyncio.sleep(0.5)
+            if keepalive == "always":
+                await state(log, "no keep-alive")
+            stun = one.bindings
+            if again:
+                await one.until("REGISTER", 4)
+                assert set(states(log)) <= {"registered", "refreshed", "no keep-alive"}
+            else:
+                assert states(log) == ["registered"]
+            assert one.bindings == stun, "a server that does not take STUN is sent no more of it"
+            assert (stun > 0) is (keepalive == "always")
+            assert one.pings == 0
+
+
 @pytest.mark.req("TRN-4")
 async def test_the_setting_alone_starts_keep_alives() -> None:
     async with edge() as one:

@@ -57,7 +57,7 @@ def test_waits_are_longer_where_another_flow_stands() -> None:
 def test_a_wait_is_between_half_of_its_bound_and_all_of_it(failures: int, lot: bytes, some: bool) -> None:
     backoff = recovering(2.0)
     wait = backoff.delay(failures, some_alive=some, random=lambda _: lot)
-    bound = min(1800.0, (6.0 if some else 2.0) * 2.0 ** min(failures, 60))
+    bound = min(120.0, (6.0 if some else 2.0) * 2.0 ** min(failures, 60))
     assert bound / 2 <= wait <= bound
 
 
@@ -154,3 +154,15 @@ def test_with_our_times_a_short_outage_is_over_within_ten_seconds(outage: float,
         assert due is not None
         now = due
     assert now - outage <= 10.0
+
+
+@given(expires=st.integers(60, 3600), within=st.floats(1.0, 3600.0))
+def test_a_refresh_that_keeps_a_flow_is_never_later_than_that_of_the_registration(
+    expires: int, within: float
+) -> None:
+    one = upkeep()
+    one.refresh_within(within, 0.0)
+    assert one.next_timer() is None
+    one.granted(float(expires), 0.0)
+    one.refresh_within(within, 0.0)
+    assert one.next_timer() == min(within, refresh_after(expires))

@@ -21,11 +21,6 @@ from ua.sip.syntax.uri import Uri
 from ua.sip.transport.tls.config import TlsConfig
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
 async def ask(alice: Phone, uri: Uri | str) -> int:
     target = Uri.parse(uri) if isinstance(uri, str) else uri
     return (await alice.endpoint.request("OPTIONS", target, from_=ALICE)).response.status

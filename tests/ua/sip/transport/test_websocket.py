@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,11 +29,6 @@ from ua.sip.transport.websocket.wire import WebSocketWire
 EVERY: tuple[SipTransport, ...] = ("udp", "tcp", "tls", "ws", "wss")
 CONFIG = WebSocketConfig(path="/ws")
 MADE_UP = "df7jal23ls0d.invalid"
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
 
 
 class Browser:
@@ -174,6 +168,23 @@ async def test_a_client_that_has_gone_is_not_reached_any_more() -> None:
             await page.receive_response(200)
         with pytest.raises(SipError):
             await leg.request("INFO")
+
+
+@pytest.mark.req("TRN-6")
+async def test_no_connection_is_made_to_a_client_that_has_gone() -> None:
+    """RFC 3261 §18.2.2 would have us dial the sent-by; behind a made-up name nobody listens."""
+    dialled = asyncio.Event()
+    listener = await asyncio.start_server(lambda _, writer: (dialled.set(), writer.close()), "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    async with listener, phone(transports=EVERY, ws_port=0, websocket=CONFIG) as bob:
+        async with browser(bob) as page:
+            page.send(invite(f"{MADE_UP}:{port}"))
+            call = await bob.offered.get()
+        while bob.endpoint.flows.is_open(call.source):
+            await asyncio.sleep(0.01)
+        call.reject(486)
+        await asyncio.sleep(0.1)
+        assert not dialled.is_set()
 
 
 def test_a_made_up_name_stays_with_its_first_owner() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,11 +13,6 @@ from ua.sip.transport.tls.certificate import Certificate
 from ua.sip.transport.tls.identity import Refusal, Rules, identities, judge, judge_pinned, names, normal
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
 
 
 def certificate(

@@ -77,11 +77,18 @@ class SubscriptionState:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a value; numbers that are none count as absent. Raises SipParseError."""
+        """Read a value; numbers that are none, and parameters that cannot be read, count as absent.
+
+        Raises SipParseError where there is no state.
+        """
         match = _HEAD_RE.match(text)
         if match is None:
             raise SipParseError("malformed Subscription-State")
-        params = read_params(text, match.end())
+        try:
+            params = read_params(text, match.end())
+        except SipParseError:
+            # linphonec ends its transfers with "terminated;reason=reason=noresource": the state counts.
+            params = ()
         name = match[1].lower()
         return cls(
             state=State(name) if name in _STATES else State.ACTIVE,

@@ -49,6 +49,9 @@ def test_a_subscription_state_is_read_with_patience() -> None:
     value = SubscriptionState.parse("Terminated ; REASON=NoResource;expires=soon;retry-after=99999999999")
     assert value == SubscriptionState(state=State.TERMINATED, reason="noresource")
     assert SubscriptionState.parse("sleeping;expires=5").state is State.ACTIVE
+    # What linphonec sends: the state counts.
+    broken = SubscriptionState.parse("terminated;reason=reason=noresource")
+    assert broken == SubscriptionState(state=State.TERMINATED)
 
 
 @pytest.mark.req("EXT-4")

@@ -80,6 +80,7 @@ PEERS: dict[str, Peer] = {
         present=_kamailio_speaks_tls,
     ),
     "libnice": Peer(packages=("gir1.2-nice-0.1", "python3-gi"), present=_libnice_answers),
+    "linphone": Peer(packages=("linphone-cli",), present=_programs("linphonec")),
     "miniupnpd": Peer(packages=("miniupnpd-nftables",), present=_programs("miniupnpd")),
     "netns": Peer(packages=("iproute2", "nftables"), present=_programs("ip", "nft")),
     "pion": Peer(packages=("golang-go", "golang-github-pion-ice.v2-dev"), present=_pion_builds),

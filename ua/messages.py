@@ -18,7 +18,10 @@ TEXT: Final = "text/plain"
 _TYPE: Final = "text/plain;charset=UTF-8"
 
 MAX_BYTES: Final = 1300
-"""Bytes of a MESSAGE outside a session: nobody knows whether all hops control congestion (RFC 3428 §8)."""
+"""Bytes of a MESSAGE outside a session where nobody knows whether all hops control congestion (RFC 3428 §8).
+
+Only of a sips URI it is known: TLS leads from hop to hop. TCP is known of the first one alone.
+"""
 
 MAX_WAITING: Final = 64
 """Messages that may wait to be read; further ones are not accepted."""

@@ -38,6 +38,7 @@ from ua.sip.invite.rack import RELIABLE
 from ua.sip.invite.session_timer import TIMER
 from ua.sip.log import SipLogEntry
 from ua.sip.retry.targets import RedirectPolicy
+from ua.sip.security import is_sips
 from ua.sip.series import RequestSeries
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.name_addr import NameAddr
@@ -259,8 +260,10 @@ class Phone:
         answer came.
         """
         body = text.encode()
-        series = self._sip.series(target=_target(uri), from_=self._shown, credentials=self._credentials)
-        check_size(self._sip.size_of(series.draft("MESSAGE", self._privacy, body, content_type())), text)
+        target = _target(uri)
+        series = self._sip.series(target=target, from_=self._shown, credentials=self._credentials)
+        if not is_sips(target):
+            check_size(self._sip.size_of(series.draft("MESSAGE", self._privacy, body, content_type())), text)
         done = await series.request("MESSAGE", headers=self._privacy, body=body, content_type=content_type())
         response = done.response
         if response.status in (401, 407):

@@ -19,6 +19,7 @@ from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.reason_header import Identity, completed_elsewhere, told
 from ua.sip.syntax.reasons import REASONS
+from ua.sip.syntax.resource_priority import resource_priorities
 
 
 class IncomingCall(Call):
@@ -32,6 +33,7 @@ class IncomingCall(Call):
     Attributes:
         identity: who the network says that the caller is, and what the caller wants hidden. Believe it of
             servers that you trust alone (RFC 3325 §9.1).
+        priorities: how urgent the caller says that it is (RFC 4412); nothing here depends on it.
         taken_elsewhere: true where the call ended because another phone took it: it was not missed.
     """
 
@@ -41,6 +43,7 @@ class IncomingCall(Call):
         super().__init__(around, remote_uri=str(incoming.request.from_.uri))
         self._incoming = incoming
         self.identity = Identity.of(incoming.request)
+        self.priorities = resource_priorities(incoming.request)
         self.taken_elsewhere = False
         self._replaces = replaces
         self._times.invited = clock.now()

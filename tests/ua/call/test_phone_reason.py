@@ -64,9 +64,25 @@ async def test_why_a_call_is_hung_up() -> None:
 @pytest.mark.req("EXT-5")
 async def test_who_the_network_says_is_calling() -> None:
     async with media_peer() as peer, Phone(account("bob"), EventLog()) as phone:
-        rows = (("P-Asserted-Identity", "<sip:alice@example.com>"), ("Privacy", "id"))
+        rows = (
+            ("P-Asserted-Identity", "<sip:alice@example.com>"),
+            ("Privacy", "id"),
+            ("Resource-Priority", "ets.0, Q735.Flash, nothing"),
+            ("Resource-Priority", "ets.1"),
+        )
         call, _ = await ringing(phone, peer, *rows)
         assert [str(each.uri) for each in call.identity.asserted] == ["sip:alice@example.com"]
         assert call.identity.hidden
+        assert [str(each) for each in call.priorities] == ["ets.0", "q735.flash"]
         call.reject(486)
         await call.ended()
+
+
+@pytest.mark.req("EXT-5")
+async def test_nobody_publishes_here() -> None:
+    async with media_peer() as peer, Phone(account("bob"), EventLog()) as phone:
+        uri = next(each for each in phone.addresses if "transport" not in each)
+        peer.request_outside(uri, "PUBLISH", ("Event", "presence"))
+        refused = await peer.receive_response(405)
+        assert "publish" not in refused.headers.tokens("allow")
+        assert "invite" in refused.headers.tokens("allow")

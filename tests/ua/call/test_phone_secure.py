@@ -11,8 +11,9 @@ from tests.certificates import Authority
 from tests.ua.peer import MediaPeer
 from tests.ua.phones import LOOPBACK, account
 from ua.config.account import Account
-from ua.errors import ResultCode
+from ua.errors import ResultCode, UsageError
 from ua.events import EventLog
+from ua.messages import MAX_BYTES
 from ua.phone import Phone
 from ua.plan import MediaPlan, Tone
 from ua.sip.exposure import EXPOSED
@@ -92,3 +93,19 @@ async def test_who_hides_is_nowhere_in_what_the_other_side_gets() -> None:
         peer.answer(message, 200)
         await sent
     peer.close()
+
+
+@pytest.mark.req("MSG-1")
+async def test_a_long_message_goes_where_every_hop_controls_congestion(tmp_path: Path) -> None:
+    authority, text = Authority(tmp_path), "x" * (3 * MAX_BYTES)
+    async with (
+        Phone(secure(authority, "tls", "alice"), EventLog()) as alice,
+        Phone(secure(authority, "tls", "bob"), EventLog()) as bob,
+    ):
+        reading = asyncio.ensure_future(anext(bob.messages()))
+        await asyncio.sleep(0)
+        secured = address(bob, "tls")
+        with pytest.raises(UsageError, match="too long"):
+            await alice.message(secured.replace("sips:", "sip:") + ";transport=tls", text)
+        assert (await alice.message(secured, text)).accepted
+        assert (await reading).text == text

@@ -36,7 +36,7 @@ class WebSocketNames:
             return  # refused elsewhere
         owned = sum(hop == source for hop in self._hops.values())
         for host, port in sorted(names, key=str)[: MAX_NAMES_PER_CONNECTION - owned]:
-            if _is_made_up(host):
+            if is_made_up(host):
                 self._hops.setdefault((host.lower(), port), source)
 
     def forget(self, connection: int) -> None:
@@ -51,5 +51,6 @@ class WebSocketNames:
         return Target(transport=hop.transport, address=hop.remote, domain=uri.host)
 
 
-def _is_made_up(host: str) -> bool:
+def is_made_up(host: str) -> bool:
+    """True for a name that no DNS has: there is no way to it but a connection that is open (RFC 2606 §2)."""
     return host.lower().rstrip(".").endswith(".invalid")

@@ -140,27 +140,3 @@ class EventLog:
 
 def _size(entry: LogEntry) -> int:
     return _ENTRY_BYTES + sum(len(value) for value in entry.data.values() if isinstance(value, str))
-
-
-class CallLog(EventLog):
-    """The log as one call writes it: all of it goes on, and what the result of the call tells is kept here.
-
-    Args:
-        log: where it goes on to.
-    """
-
-    KEPT: Final = frozenset(
-        {"hold", "offer_retried", "transfer", "digit", "digits_sent", "auto_answered", "stream_removed"}
-    )
-    MOST: Final = 1000
-    """Entries that are kept, whatever the other side does."""
-
-    def __init__(self, log: EventLog) -> None:
-        super().__init__()
-        self._log = log
-
-    def record(self, at: float, party: str, source: Source, name: str, /, **data: object) -> None:
-        """Append an entry to the log."""
-        self._log.record(at, party, source, name, **data)
-        if source == "call" and name in self.KEPT and len(self.entries) < self.MOST:
-            super().record(at, party, source, name, **data)

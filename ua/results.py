@@ -6,8 +6,8 @@ Times are in ms, sizes in bytes; what is unknown is null.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ice.types import Candidate, PairView
@@ -189,6 +189,25 @@ class PathChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallEvent:
+    """Something that happened in a call, or before its answer.
+
+    Attributes:
+        at_ms: ms after the INVITE.
+        name: as in the event log, e.g. "hold" or "offer_retried".
+        data: as there.
+    """
+
+    at_ms: float
+    name: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """One element of `events`."""
+        return {"at_ms": _rounded(self.at_ms), "event": self.name, **self.data}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
     """One finished call, seen from one side.
 
@@ -210,6 +229,7 @@ class CallResult:
         delay_p99_ms: 99th percentile of the same.
         mos: estimated mean opinion score, 1 to 4.5 (ITU-T G.107).
         path_changes: when media moved.
+        events: holds, smaller offers after refusals, transfers, digits, in order.
         why: one sentence, which path was taken and why.
         sip_code: status code of the final response that refused the call.
         retry_after_s: seconds after which it may be called again, where that response said so.
@@ -233,6 +253,7 @@ class CallResult:
     delay_p99_ms: float | None = None
     mos: float | None = None
     path_changes: tuple[PathChange, ...] = ()
+    events: tuple[CallEvent, ...] = ()
     why: str = ""
     sip_code: int | None = None
     retry_after_s: int | None = None
@@ -278,6 +299,7 @@ class CallResult:
             "delay_ms": {"p50": _rounded(self.delay_p50_ms), "p99": _rounded(self.delay_p99_ms)},
             "mos": _rounded(self.mos, 2),
             "path_changes": [change.to_json() for change in self.path_changes],
+            "events": [event.to_json() for event in self.events],
             "why": self.why,
             "sip_code": self.sip_code,
             "retry_after_s": self.retry_after_s,

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self
 
+from ua.call.transfer import TransferResult
 from ua.cli.runner import Stop
 from ua.config.account import Account
 from ua.errors import AuthenticationError, UaError
@@ -41,6 +42,10 @@ class Script:
         message_status: the answer to messages.
         texts: messages that were sent: URI and text.
         watched: what was subscribed to: package, URI and seconds.
+        digits: keys that were pressed.
+        refuse_digits: raised by send_dtmf().
+        transfers: where calls were sent.
+        transfer_status: what the other side says of it.
     """
 
     refuse: UaError | None = None
@@ -69,6 +74,10 @@ class Script:
     message_status: int = 200
     texts: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     watched: list[tuple[str, str | None, int]] = dataclasses.field(default_factory=list)
+    digits: list[str] = dataclasses.field(default_factory=list)
+    refuse_digits: UaError | None = None
+    transfers: list[str] = dataclasses.field(default_factory=list)
+    transfer_status: int = 200
 
     def phone(self, account: Account, log: EventLog) -> FakePhone:
         """The `PhoneFactory`."""
@@ -114,6 +123,18 @@ class FakeCall:
         if self.script.talks_forever or self.script.rings_forever:
             await self.hung_up.wait()
         return dataclasses.replace(self.script.result, remote=self.remote_uri)
+
+    async def send_dtmf(self, digits: str) -> None:
+        if self.script.refuse_digits is not None:
+            raise self.script.refuse_digits
+        self.script.digits.append(digits)
+
+    async def transfer(self, uri: str) -> TransferResult:
+        self.script.transfers.append(uri)
+        if self.script.transfer_status < 300:
+            self.hang_up()
+        status = self.script.transfer_status
+        return TransferResult(done=status < 300, status=status, reason=f"{status} as it is")
 
     def hang_up(self) -> None:
         self.hung_up.set()

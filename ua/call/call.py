@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from media.statistics import MediaStatistics
 from ua import clock
@@ -15,7 +16,7 @@ from ua.call.in_call import InCall
 from ua.call.info import InfoRequests
 from ua.call.media_leg import MediaLeg
 from ua.call.offers import Offers
-from ua.call.outcome import Times, make_result, one_way
+from ua.call.outcome import CallLog, Times, make_result, one_way
 from ua.call.state import CallState, next_state
 from ua.call.surroundings import CallSurroundings
 from ua.call.waiting import first, pause
@@ -40,7 +41,8 @@ class Call(InCall):
     """
 
     def __init__(self, around: CallSurroundings, *, remote_uri: str) -> None:
-        super().__init__(around)
+        self._log = CallLog(around.log)
+        super().__init__(replace(around, log=self._log))
         self.remote_uri = remote_uri
         self.state = CallState.NEW
         self._is_protected = False
@@ -178,6 +180,7 @@ class Call(InCall):
             party=self._around.party,
             call_id=self.id,
             remote=self.remote_uri,
+            entries=self._log.kept,
         )
         self._enter(CallState.ENDED, error.what if error is not None else "")
         self._around.log.record(

@@ -18,7 +18,7 @@ from ua.call.transfer import (
     resume,
     transfer,
 )
-from ua.errors import CallRejected, UsageError
+from ua.errors import CallRejected, UaError, UsageError
 from ua.messages import MessageOutcome, content_type
 from ua.plan import MediaSource
 from ua.sip.dialog import Dialog
@@ -66,7 +66,15 @@ class InCall(abc.ABC):
         """Press keys, one after the other, by INFO requests. Raises UsageError, CallRejected, SipError."""
         leg = self._standing_leg()
         self._keys = self._keys or InfoKeys(leg)
-        await self._keys.press(digits)
+        problem = ""
+        try:
+            await self._keys.press(digits)
+        except UaError as error:
+            problem = error.what
+            raise
+        finally:
+            around = self._around
+            around.log.record(clock.now(), around.party, "call", "digits_sent", keys=digits, problem=problem)
 
     async def message(self, text: str) -> MessageOutcome:
         """Send a short message in the call; tells what became of it. Raises UsageError, SipError."""

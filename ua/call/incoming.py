@@ -63,7 +63,7 @@ class IncomingCall(Call):
             self._reply = EarlyReply(
                 incoming,
                 self._early,
-                around,
+                self._around,
                 keys_may_be_told=self._is_protected,
                 on_told=lambda descriptions: self._describe(incoming.leg, descriptions),
             )

@@ -1,16 +1,60 @@
-"""What became of a call: its figures and its verdict."""
+"""What became of a call: its figures, what happened in it, and its verdict."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ua.call.media_leg import MediaLeg
 from ua.call.path_figures import traffic
 from ua.errors import MediaOneWay, UaError
-from ua.results import CallResult, PathChange
+from ua.events import EventLog, LogEntry, Source, plain
+from ua.results import CallEvent, CallResult, PathChange
 
 ONE_WAY_PACKETS = 25
 """Half a second of media sent without one packet coming back is a one-way call."""
+
+
+class CallLog(EventLog):
+    """The log as one call writes it: all of it goes on, and what the result of the call tells is kept.
+
+    Args:
+        log: where it goes on to.
+
+    Attributes:
+        kept: what the result tells.
+    """
+
+    KEPT: Final = frozenset(
+        {"hold", "offer_retried", "transfer", "digit", "digits_sent", "auto_answered", "stream_removed"}
+    )
+    MOST: Final = 1000
+    """Entries that are kept, whatever the other side does."""
+
+    def __init__(self, log: EventLog) -> None:
+        super().__init__()
+        self._log = log
+        self.kept: list[LogEntry] = []
+
+    def record(self, at: float, party: str, source: Source, name: str, /, **data: object) -> None:
+        """Append an entry."""
+        self._log.record(at, party, source, name, **data)
+        if source == "call" and name in self.KEPT and len(self.kept) < self.MOST:
+            self.kept.append(LogEntry(at=at, party=party, source=source, name=name, data=plain(data)))
+
+    def record_event(self, party: str, source: Source, event: object) -> None:
+        """Append an event dataclass."""
+        self._log.record_event(party, source, event)
+
+    @property
+    def entries(self) -> tuple[LogEntry, ...]:
+        """What the log holds."""
+        return self._log.entries
+
+    def subscribe(self, subscriber: Callable[[LogEntry], None]) -> Callable[[], None]:
+        """Call `subscriber` for each new entry of the log; the returned function ends that."""
+        return self._log.subscribe(subscriber)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,9 +101,16 @@ def one_way(media: MediaLeg | None) -> UaError | None:
 
 
 def make_result(
-    media: MediaLeg | None, times: Times, error: UaError | None, *, party: str, call_id: str, remote: str
+    media: MediaLeg | None,
+    times: Times,
+    error: UaError | None,
+    *,
+    party: str,
+    call_id: str,
+    remote: str,
+    entries: Sequence[LogEntry] = (),
 ) -> CallResult:
-    """The result of a call that is over."""
+    """The result of a call that is over; `entries` of the log become its events."""
     figures = None if media is None else media.statistics
     changes: tuple[PathChange, ...] = ()
     if media is not None and times.invited is not None and times.ended is not None:
@@ -86,5 +137,9 @@ def make_result(
         delay_p99_ms=None if figures is None or figures.delay_ms is None else figures.delay_ms.p99,
         mos=None if figures is None else figures.mos,
         path_changes=changes,
+        events=tuple(
+            CallEvent(at_ms=times.since_invite(entry.at) or 0.0, name=entry.name, data=entry.data)
+            for entry in entries
+        ),
         why="" if media is None else media.why,
     )

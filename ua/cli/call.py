@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,16 +25,20 @@ from ua.config.ice import TcpCandidates
 from ua.config.media import MediaTransport
 from ua.config.sip_uri import split_sip_uri
 from ua.config.srtp import SrtpChoice
-from ua.errors import ResultCode, UaError
+from ua.errors import CallRejected, ResultCode, UaError, UsageError
 from ua.events import EventLog
 from ua.plan import MediaPlan, MediaSource, PathChoice, Silence, Tone, WavFile
+from ua.sip.events.dtmf import keys
 
 if TYPE_CHECKING:
     from ua.cli.output import Output
-    from ua.cli.ports import PhoneFactory
+    from ua.cli.ports import CallPort, PhoneFactory
     from ua.cli.runner import Stop
     from ua.config.account import Account
     from ua.results import CallResult
+
+PAUSE_S = 1.0
+"""What a comma between keys means."""
 
 TAIL_S = 0.5
 """A call that plays a file goes on this long after its end, so that the last of it is heard."""
@@ -48,6 +54,8 @@ class CallRequest:
     silence: bool = False
     record: Path | None = None
     duration_s: float | None = None
+    dtmf: str = ""
+    transfer: str | None = None
     path: PathChoice = "auto"
     srtp: SrtpChoice | None = None
     tcp_candidates: TcpCandidates | None = None
@@ -83,6 +91,28 @@ class CallRequest:
             media=self.media,
         )
 
+    def act(self, account: Account, output: Output) -> Callable[[CallPort], Awaitable[None]]:
+        """What is done in the call: keys, then a transfer. UsageError where it cannot be meant."""
+        presses = [group.strip() for group in self.dtmf.split(",")]
+        for group in filter(None, presses):
+            try:
+                keys(group)
+            except ValueError as error:
+                hint = "0 to 9, *, # and A to D; a comma is a pause of a second"
+                raise UsageError(f"--dtmf: {error}", hint=hint) from None
+        target = None if self.transfer is None else target_uri(self.transfer, account)
+
+        async def act(call: CallPort) -> None:
+            await _press(call, presses, output)
+            if target is not None:
+                output.note(f"asking the other side to call {target}")
+                done = await call.transfer(target)
+                if not done.done:
+                    raise CallRejected(f"the transfer failed: {done.reason}", sip_code=done.status or 0)
+                output.note(f"the other side has called {target}")
+
+        return act
+
     def account(self) -> Account:
         """The account to call from."""
         account = load_account(
@@ -109,6 +139,7 @@ async def run_call(request: CallRequest, output: Output, stop: Stop, make_phone:
     uri = target_uri(request.uri, account)
     if any(is_loopback(split_sip_uri(hop).host) for hop in (uri, account.proxy) if hop is not None):
         account = with_loopback(account)
+    act = request.act(account, output)
     log = EventLog()
     stop_trace = trace_log(log, output)
 
@@ -117,7 +148,7 @@ async def run_call(request: CallRequest, output: Output, stop: Stop, make_phone:
             async with make_phone(account, log) as phone:
                 output.note(f"calling {uri}")
                 call = await phone.place(uri, plan)
-                return await follow(call, stop, timeout_s=request.timeout_s)
+                return await follow(call, stop, timeout_s=request.timeout_s, act=act)
 
     try:
         result, error = await with_password(account, place)
@@ -131,3 +162,18 @@ async def run_call(request: CallRequest, output: Output, stop: Stop, make_phone:
         output.note(f"report: {request.report}")
     tell(output, result, error)
     return result.result
+
+
+async def _press(call: CallPort, presses: Sequence[str], output: Output) -> None:
+    """Press these keys, with a pause between two groups. A peer that takes none leaves the call as it is."""
+    for number, group in enumerate(presses):
+        if number:
+            await asyncio.sleep(PAUSE_S)
+        if not group:
+            continue
+        output.note(f"pressing {group}")
+        try:
+            await call.send_dtmf(group)
+        except UsageError as error:
+            output.warning(error)
+            return

@@ -140,6 +140,14 @@ def call(
     silence: Annotated[bool, typer.Option("--silence", help="Send silence (the default).")] = False,
     record: Record = None,
     duration: For = None,
+    dtmf: Annotated[
+        str,
+        typer.Option(help="Press these keys once media flows, by INFO; a comma is a pause.", metavar="KEYS"),
+    ] = "",
+    transfer: Annotated[
+        str | None,
+        typer.Option(help="Then have the other side call this address instead.", metavar="URI"),
+    ] = None,
     path: PathOption = "auto",
     srtp: SrtpOption = None,
     tcp_candidates: TcpCandidates = None,
@@ -174,6 +182,8 @@ def call(
         silence=silence,
         record=record,
         duration_s=duration,
+        dtmf=dtmf,
+        transfer=transfer,
         path=path,
         srtp=srtp,
         tcp_candidates=tcp_candidates,

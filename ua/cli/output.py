@@ -83,6 +83,12 @@ class Output:
             sys.stdout.write(json.dumps(value, ensure_ascii=True, allow_nan=False) + "\n")
             sys.stdout.flush()
 
+    def warning(self, error: UaError) -> None:
+        """What went wrong and does not end the command; on stderr, also when quiet."""
+        self.stderr.print(f"[bold yellow]warning:[/] {escape(printable(error.what))}", soft_wrap=True)
+        if error.hint:
+            self.stderr.print(f"  [dim]try:[/]  {escape(printable(error.hint))}", soft_wrap=True)
+
     def error(self, error: UaError) -> None:
         """What happened, what was seen, what to try; on stderr, also when quiet."""
         self.complain(error.code, error.what, seen=error.seen, hint=error.hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from ua.config.account import Account
 from ua.events import EventLog
@@ -12,6 +12,9 @@ from ua.messages import MessageOutcome
 from ua.plan import MediaPlan
 from ua.results import CallResult
 from ua.watching import Package
+
+if TYPE_CHECKING:
+    from ua.call.transfer import TransferResult
 
 
 class CallPort(Protocol):
@@ -34,6 +37,12 @@ class CallPort(Protocol):
 
     async def ended(self) -> CallResult:
         """Return once the call is over, however it ended; never raises UaError. May be awaited twice."""
+
+    async def send_dtmf(self, digits: str) -> None:
+        """Press keys; raises UsageError where the other side takes none, CallRejected for a refused one."""
+
+    async def transfer(self, uri: str) -> TransferResult:
+        """Ask the other side to call `uri`; where that works, this call ends."""
 
     def hang_up(self) -> None:
         """CANCEL or BYE, whatever the state needs; a call that is over stays over."""

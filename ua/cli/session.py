@@ -150,13 +150,20 @@ def _ask_password(account: Account) -> str:
     return ""
 
 
-async def follow(call: CallPort, stop: Stop, *, timeout_s: float | None) -> tuple[CallResult, UaError | None]:
+async def follow(
+    call: CallPort,
+    stop: Stop,
+    *,
+    timeout_s: float | None,
+    act: Callable[[CallPort], Awaitable[None]] | None = None,
+) -> tuple[CallResult, UaError | None]:
     """Follow a call to its end: its result, and the error that explains it where it never got media.
 
     A call that is handed over is followed where it goes.
 
-    A signal hangs up. So do `timeout_s` seconds without media. AuthenticationError is raised only where a
-    person can be asked for the password.
+    Once media may flow `act` does what was asked for; where that raises UaError the call is hung up and ends
+    with it. A signal hangs up. So do `timeout_s` seconds without media. AuthenticationError is raised only
+    where a person can be asked for the password.
     """
     established = asyncio.ensure_future(call.established())
     try:
@@ -179,23 +186,38 @@ async def follow(call: CallPort, stop: Stop, *, timeout_s: float | None) -> tupl
                 await established
     if going_on:
         ended = asyncio.ensure_future(call.ended())
+        acting = asyncio.ensure_future(_act(call, act))
         try:
             if await stop.first(ended):
+                if acting.done() and (problem := acting.result()) is not None:
+                    return _ended_by(problem, call, ended.result()), problem
                 if call.successor is not None:
                     return await follow(call.successor, stop, timeout_s=timeout_s)
                 return ended.result(), None
         finally:
-            ended.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ended
+            for task in (ended, acting):
+                task.cancel()
+            await asyncio.gather(ended, acting, return_exceptions=True)
     return _ended_by(Interrupted("interrupted"), call, await goodbye(call)), None
+
+
+async def _act(call: CallPort, act: Callable[[CallPort], Awaitable[None]] | None) -> UaError | None:
+    """Do what was asked for in the call; what went wrong ends it."""
+    try:
+        if act is not None:
+            await act(call)
+    except UaError as error:
+        call.hang_up()
+        return error
+    return None
 
 
 def _ended_by(error: UaError, call: CallPort, result: CallResult | None) -> CallResult:
     """`result` under the name of `error`; where there is none, one that says just that."""
     if result is None:
         return CallResult.failed(error, call_id=call.id, remote=call.remote_uri)
-    return dataclasses.replace(result, result=error.code, error=error.what)
+    sip_code = getattr(error, "sip_code", None) or result.sip_code
+    return dataclasses.replace(result, result=error.code, error=error.what, sip_code=sip_code)
 
 
 def tell(output: Output, result: CallResult, error: UaError | None) -> None:

@@ -160,13 +160,14 @@ class Dialog:
 
     def _request(self, method: str, number: int, headers: Headers | None, body: bytes) -> Request:
         uri, routes = route(self.target, self.routes)
+        hops = () if headers is not None and "max-forwards" in headers else (("Max-Forwards", "70"),)
         rows = Headers.of(
             *(("Route", entry) for entry in routes),
             ("From", self.local),
             ("To", self.remote),
             ("Call-ID", self.call_id),
             ("CSeq", f"{number} {method}"),
-            ("Max-Forwards", "70"),
+            *hops,
             *(headers or ()),
         )
         return Request(method=method, uri=uri, headers=rows, body=body)

@@ -127,6 +127,7 @@ class SipEndpoint:
         *,
         on_invite: Callable[[IncomingInvite], object] | None = None,
         on_request: Callable[[IncomingRequest], object] | None = None,
+        on_register: Callable[[IncomingRequest], object] | None = None,
         on_log: Callable[[SipLogEntry], None] | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
@@ -137,12 +138,15 @@ class SipEndpoint:
             on_invite: takes calls; without it they get 480.
             on_request: takes other requests outside dialogs that `config.allow` names; without it they get
                 405.
+            on_register: takes REGISTERs as they come: a registrar has its own order of checks (RFC 3261
+                §10.3).
             on_log: gets every message, refusal and connection.
             random: n unpredictable bytes, for tags, branches, Call-IDs and client nonces.
         """
         self._config = config
         self._on_invite = on_invite
         self._on_request = on_request
+        self._on_register = on_register
         self._random = random
         self._stack = Stack(
             config, random=random, on_log=on_log or (lambda _: None), on_request=self._receive
@@ -263,7 +267,8 @@ class SipEndpoint:
         digest = self._digest(credentials)
         numbered = series or self.series(target=target, from_=from_, to=to, credentials=())
         timer = SessionTimer.of(self._config).ask()
-        rows = call_capabilities(self._config).with_added(*timer, *asked, *(headers or ()))
+        wanted = headers or Headers()
+        rows = call_capabilities(self._config).without(*wanted.values).with_added(*timer, *asked, *wanted)
 
         def draft() -> Request:
             return numbered.draft("INVITE", rows, body, content_type)
@@ -313,6 +318,9 @@ class SipEndpoint:
     def _receive(self, event: RequestReceived) -> None:
         """A new request, outside or inside a dialog."""
         request = event.request
+        if request.method == "REGISTER" and self._on_register is not None:
+            self._on_register(IncomingRequest(self._stack, event))
+            return
         if "replaces" in request.headers and request.method != "INVITE":
             self._answer(event, 400, "Replaces outside an INVITE")
             return

@@ -65,10 +65,11 @@ class RequestSeries:
     def draft(
         self, method: str, headers: Headers | None = None, body: bytes = b"", content_type: str = SDP
     ) -> Request:
-        """The next request, without Via and Contact."""
+        """The next request, without Via and Contact; Max-Forwards is 70 where `headers` have none."""
         self._cseq += 1
+        hops = () if headers is not None and "max-forwards" in headers else (("Max-Forwards", "70"),)
         rows = Headers.of(
-            ("Max-Forwards", "70"),
+            *hops,
             ("From", self._from),
             ("To", self._to),
             ("Call-ID", self.call_id),

@@ -129,6 +129,7 @@ async def baresip(
     stun: str | None = None,
     protection: str | None = None,
     authority: Authority | None = None,
+    contact: str | None = None,
     place: Namespace = LOOPBACK,
 ) -> AsyncIterator[Baresip]:
     """Run a phone; with a `proxy`, it registers there and is ready once it has.
@@ -138,12 +139,13 @@ async def baresip(
         user: its name; a new one for each phone.
         source: WAV file (8 kHz, mono) that it plays in a call.
         proxy: where it registers; None: it takes direct calls only.
-        transport: of its SIP, "udp" or "tcp".
+        transport: of its SIP, "udp", "tcp" or "tls".
         answers: True to answer calls by itself.
         password: what it answers a challenge with.
         stun: URI of a STUN server; with it, the phone uses ICE.
         protection: its `mediaenc`: "srtp" (keys beside RTP/AVP), "srtp-mand" (RTP/SAVP) or "dtls_srtp".
         authority: whom it trusts and who issues its certificate; then it listens for TLS beside UDP and TCP.
+        contact: URI of whom it can write to, with its command "message".
         place: where it runs.
     """
     host = place.host
@@ -181,7 +183,9 @@ async def baresip(
         *([] if protection is None else [f"mediaenc={protection}"]),
     ]
     (folder / "accounts").write_text(";".join(account) + "\n", encoding="utf-8")
-    (folder / "contacts").touch()
+    known = f"<{contact}>" if contact else ""
+    (folder / "contacts").write_text(known and f'"other" {known}\n', encoding="utf-8")
+    (folder / "current_contact").write_text(contact or "", encoding="utf-8")
     command = [find_program("baresip") or "baresip", "-f", str(folder), "-v", "-s"]
     program = await programs.start(f"baresip-{user}", [*place.prefix, *command], cwd=folder)
 

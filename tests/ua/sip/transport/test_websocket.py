@@ -11,6 +11,7 @@ import pytest
 
 from ice.types import TransportAddress
 from tests.certificates import Authority
+from tests.ice.loopback import until
 from tests.ua.sip.phones import ALICE, Phone, phone
 from tests.ua.sip.transport.secure import tls_of
 from tests.ua.sip.transport.test_tcp import options
@@ -180,8 +181,7 @@ async def test_no_connection_is_made_to_a_client_that_has_gone() -> None:
         async with browser(bob) as page:
             page.send(invite(f"{MADE_UP}:{port}"))
             call = await bob.offered.get()
-        while bob.endpoint.flows.is_open(call.source):
-            await asyncio.sleep(0.01)
+        await until(lambda: not bob.endpoint.flows.is_open(call.source))
         call.reject(486)
         await asyncio.sleep(0.1)
         assert not dialled.is_set()

@@ -195,6 +195,7 @@ class Sending:
         attempt = self._current = _Attempt(self, target)
         self.request, self.hop, self.target = request, hop, target
         self.key = attempt.key = self._stack.begin(request, hop, attempt)
+        self._stack.clocks.changed(self)
         self._stack.pump()
 
     def _on_answer(self, attempt: _Attempt) -> None:

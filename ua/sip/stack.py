@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from ice.types import TransportAddress
 from ua.clock import now as monotonic
+from ua.sip.clocks import Clocks
 from ua.sip.config import SipConfig
 from ua.sip.containment import Containment
 from ua.sip.dialog import DialogId, next_hop
@@ -41,7 +42,7 @@ from ua.sip.transaction.messages import (
 )
 from ua.sip.transport.hop import Hop
 from ua.sip.transport.layer import TransportLayer
-from ua.sip.users import ClientUser, Clockwork, DialogUser, ServerUser
+from ua.sip.users import ClientUser, DialogUser, ServerUser
 
 
 class Stack:
@@ -70,7 +71,7 @@ class Stack:
         self.layer = TransactionLayer(timers=config.timers, random=random)
         self.dialogs: dict[DialogId, DialogUser] = {}
         self.servers: dict[ServerKey, ServerUser] = {}
-        self.clocks: set[Clockwork] = set()
+        self.clocks = Clocks()
         self.closed = False
         self._on_request = on_request
         self._clients: dict[ClientKey, ClientUser] = {}
@@ -123,7 +124,7 @@ class Stack:
         self._clients.clear()
         for dialog in list(self.dialogs.values()):
             dialog.abandon()
-        for clock in list(self.clocks):
+        for clock in self.clocks:
             clock.abandon()
         if self._timer is not None:
             self._timer.cancel()
@@ -248,22 +249,20 @@ class Stack:
         self._set_timer()
 
     def _set_timer(self) -> None:
+        deadlines = (self.clocks.next_timer(), self.layer.next_timer())
+        at = min((deadline for deadline in deadlines if deadline is not None), default=None)
         if self._timer is not None:
+            if self._timer.when() == at:
+                return
             self._timer.cancel()
             self._timer = None
-        deadlines = [clock.next_timer() for clock in self.clocks]
-        deadlines.append(self.layer.next_timer())
-        at = min((deadline for deadline in deadlines if deadline is not None), default=None)
         if at is not None:
             self._timer = self._loop.call_at(at, self._on_timer, at)
 
     def _on_timer(self, deadline: float) -> None:
         self._timer = None
         now = max(deadline, self.now())
-        for clock in list(self.clocks):
-            at = clock.next_timer()
-            if at is not None and at <= now:
-                clock.handle_timer(now)
+        self.clocks.handle_timer(now)
         self.layer.handle_timer(now)
         self.pump()
 

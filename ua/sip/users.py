@@ -1,4 +1,4 @@
-"""Who the pump works for: protocols of those who wait for messages or have timers."""
+"""Who the pump works for: protocols of those who wait for messages."""
 
 from __future__ import annotations
 
@@ -37,19 +37,6 @@ class DialogUser(Protocol):
 
     def receive_ack(self, request: Request) -> None:
         """An ACK came."""
-
-    def abandon(self) -> None:
-        """The endpoint is closed."""
-
-
-class Clockwork(Protocol):
-    """Something with timers."""
-
-    def next_timer(self) -> float | None:
-        """When `handle_timer` wants to be called."""
-
-    def handle_timer(self, now: float) -> None:
-        """Do what is due."""
 
     def abandon(self) -> None:
         """The endpoint is closed."""

@@ -52,6 +52,7 @@ class Notifying:
             self._stack.spawn(self._notify(command))
         if self._core.ended:
             self._forget()
+        self._stack.clocks.changed(self)
         self._stack.pump()
 
     def publish(self, body: bytes) -> None:

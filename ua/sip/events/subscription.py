@@ -82,6 +82,7 @@ class SubscriberClock:
                     self._on_end(event)
                 case SubscriptionChanged():
                     self._stack.report.note(f"the subscription is {event.state}")
+        self._stack.clocks.changed(self)
         self._stack.pump()
 
     def answered(self, done: Exchange) -> None:

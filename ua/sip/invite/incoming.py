@@ -166,7 +166,7 @@ class IncomingInvite(IncomingRequest):
             self._check_early_answer(body)
         self.leg.descriptions.sent(Carrier.SUCCESS, session=bool(body) and content_type == SDP)
         self._answered = True
-        rows = self.leg.session_timer.accept(self.request, self._stack.now())
+        rows = self.leg.refreshing.accept(self.request)
         rows = self._dialog_headers(headers, allow=True).with_added(*rows)
         self._answer = self._make(200, "", rows, body, content_type)
         if content_type == SDP:
@@ -302,6 +302,7 @@ class IncomingInvite(IncomingRequest):
             raise SipStateError("the answer must be that of the earlier response")
 
     def _send_ringing(self) -> None:
+        self._stack.clocks.changed(self)
         for response in self._ringing.take_responses():
             self._stack.respond(self._event, response)
 
@@ -358,6 +359,8 @@ class IncomingInvite(IncomingRequest):
             self.leg.pracked(self)
         if self._answered and self.next_timer() is None:
             self._stack.clocks.discard(self)
+        else:
+            self._stack.clocks.changed(self)
 
     def _fail_acknowledged(self, error: SipTimeout | SipUnreachable) -> None:
         if not self._acknowledged.done():

@@ -56,6 +56,7 @@ class Leg:
             `description` is sent again.
         on_refreshed: called with the answer to such a re-INVITE, None where it was refused.
         pracks_due: the PRACKs that we owe.
+        refreshing: keeps the session alive.
         usages: the subscriptions in this dialog; it lives until the last of them has ended too.
     """
 
@@ -75,7 +76,7 @@ class Leg:
         self.current_offer: Callable[[], bytes] | None = None
         self.on_refreshed: Callable[[bytes | None], object] | None = None
         self._reception = Reception(stack, self)
-        self._refreshing = Refreshing(stack, self)
+        self.refreshing = Refreshing(stack, self)
         self._acks = Acks(stack)
         self._pracks: dict[int, Pracks] = {}
         self._order = asyncio.Lock()
@@ -93,7 +94,7 @@ class Leg:
     @property
     def session_timer(self) -> SessionTimer:
         """When the session must be refreshed, and by whom (RFC 4028)."""
-        return self._refreshing.timer
+        return self.refreshing.timer
 
     async def request(
         self,
@@ -228,7 +229,7 @@ class Leg:
         if self.ended.done():
             return
         self.ended.set_result(LegEnd(by=by, reason=reason))
-        self._refreshing.stop()
+        self.refreshing.stop()
         self._reception.finish()
         self._forget()
 
@@ -273,7 +274,7 @@ class Leg:
         """The 2xx to the INVITE of ours that made this leg."""
         self.peer.learn(response)
         self.descriptions.received(Carrier.SUCCESS, session=session_of(response) is not None)
-        self._refreshing.answered(response)
+        self.refreshing.answered(response)
 
     def offered(self, invite: IncomingInvite) -> None:
         """The INVITE that is to make this leg: a BYE before its answer ends it as well (RFC 3261 §15.1.2)."""
@@ -338,7 +339,7 @@ class Leg:
         if session:
             self.described(body)
         if method in ("INVITE", "UPDATE"):
-            self._refreshing.answered(response)
+            self.refreshing.answered(response)
         if method == "INVITE":
             answer = b""
             if not session and make_answer is not None and session_of(response) is not None:

@@ -161,7 +161,7 @@ class Reception:
             return Headers()
         request = event.request
         self._leg.dialog.refresh_target(request)
-        timer = self._leg.session_timer.accept(request, self._stack.now())
+        timer = self._leg.refreshing.accept(request)
         contact = self._stack.contact_uri(event.source, sips=answer_demands_sips(request))
         rows = Headers.of(("Contact", NameAddr(uri=contact)))
         return rows.with_added(*call_capabilities(self._stack.config), *timer)

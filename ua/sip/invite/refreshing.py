@@ -9,7 +9,8 @@ from ua.sip.exchange import Exchange
 from ua.sip.invite.session_timer import SessionTimer, TimerDue
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import session_of
-from ua.sip.syntax.message import Response
+from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.message import Request, Response
 
 if TYPE_CHECKING:
     from ua.sip.invite.leg import Leg
@@ -34,7 +35,13 @@ class Refreshing:
     def answered(self, response: Response) -> None:
         """A 2xx to an INVITE or UPDATE of ours."""
         self.timer.answered(response, self._stack.now())
-        self._stack.pump()
+        self._changed()
+
+    def accept(self, request: Request) -> Headers:
+        """An INVITE or UPDATE that we accept; gives the headers of our 2xx, to be sent at once."""
+        rows = self.timer.accept(request, self._stack.now())
+        self._stack.clocks.changed(self)
+        return rows
 
     def stop(self) -> None:
         """The leg is over."""
@@ -84,6 +91,10 @@ class Refreshing:
         except SipError:
             return  # the leg has ended with BYE, and told why
         self.timer.failed(status, self._stack.now())
+        self._changed()
+
+    def _changed(self) -> None:
+        self._stack.clocks.changed(self)
         self._stack.pump()
 
     async def _reinvite(self) -> Exchange:

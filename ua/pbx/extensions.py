@@ -1,0 +1,66 @@
+"""The numbers that the PBX answers itself, for tests of phones (core)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ua.plan import Echo, MediaPlan, Silence, Tone
+
+TONE_HZ: Final = 1000.0
+SHORT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The call is answered.
+
+    Attributes:
+        plan: its media.
+    """
+
+    plan: MediaPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """486."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """It rings, and that is all."""
+
+
+Service = Answered | Busy | Unanswered
+
+NUMBERS: Final[Mapping[str, str]] = {
+    "600": "echo",
+    "601": "a tone of 1000 Hz",
+    "606": "busy",
+    "607": "rings, and nobody answers",
+    "608": "hangs up after 5 s",
+    "609": "records what it hears",
+}
+"""What is behind each number."""
+
+
+def service(number: str, recording: Path | None = None) -> Service | None:
+    """What a call of this number gets, None where that is none of these; `recording` is the file of 609."""
+    match number:
+        case "600":
+            return Answered(plan=MediaPlan(source=Echo()))
+        case "601":
+            return Answered(plan=MediaPlan(source=Tone(hz=TONE_HZ)))
+        case "606":
+            return Busy()
+        case "607":
+            return Unanswered()
+        case "608":
+            return Answered(plan=MediaPlan(source=Tone(hz=TONE_HZ), duration_s=SHORT_S))
+        case "609" if recording is not None:
+            return Answered(plan=MediaPlan(source=Silence(), record=recording))
+        case _:
+            return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ice.types import TransportAddress
 from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.syntax.uri import Uri
+from ua.sip.transaction.admission import Limits
 from ua.sip.transaction.timers import Timers
 from ua.sip.transport.hop import SipTransport
 from ua.sip.transport.tls.config import TlsConfig
@@ -43,6 +44,7 @@ class SipConfig:
         session_expires: seconds of a session without a refresh that we ask for (RFC 4028), 0 to ask for none.
         min_session_expires: seconds of it that we take at least, 90 or more.
         timers: T1, T2, T4.
+        limits: how many requests of others are taken.
         connect_timeout: seconds for a connection.
         handshake_timeout: seconds for the handshakes of TLS and WebSocket on it.
         partial_timeout: seconds that half a message may wait on a stream, and that who connects may take to
@@ -75,6 +77,7 @@ class SipConfig:
     session_expires: int = 1800
     min_session_expires: int = 90
     timers: Timers = field(default_factory=Timers)
+    limits: Limits = field(default_factory=Limits)
     connect_timeout: float = 4.0
     handshake_timeout: float = 10.0
     partial_timeout: float = 30.0

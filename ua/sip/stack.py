@@ -68,7 +68,7 @@ class Stack:
     ) -> None:
         self.config = config
         self.random = random
-        self.layer = TransactionLayer(timers=config.timers, random=random)
+        self.layer = TransactionLayer(timers=config.timers, random=random, limits=config.limits)
         self.dialogs: dict[DialogId, DialogUser] = {}
         self.servers: dict[ServerKey, ServerUser] = {}
         self.clocks = Clocks()

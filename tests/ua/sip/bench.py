@@ -11,6 +11,7 @@ from ice.types import TransportAddress
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.uri import Uri
+from ua.sip.transaction.admission import Limits
 from ua.sip.transaction.layer import TransactionLayer
 from ua.sip.transaction.messages import RequestReceived, SendMessage, TransactionEvent
 from ua.sip.transaction.timers import Timers
@@ -70,8 +71,8 @@ def ack_to(request: Request, response: Response) -> Request:
 class Bench:
     """Runs one layer; keeps what it sent, with times, and its events."""
 
-    def __init__(self, *, timers: Timers | None = None, **options: int) -> None:
-        self.layer = TransactionLayer(timers=timers or Timers(), random=counting_random(), **options)
+    def __init__(self, *, timers: Timers | None = None, limits: Limits | None = None) -> None:
+        self.layer = TransactionLayer(timers=timers or Timers(), random=counting_random(), limits=limits)
         self.now = 0.0
         self.sent: list[tuple[float, SendMessage]] = []
         self.events: list[TransactionEvent] = []

@@ -15,6 +15,7 @@ from ua.sip.syntax.grammar import join_host_port
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response, serialise
 from ua.sip.syntax.via import MAGIC_COOKIE
+from ua.sip.transaction.admission import Admission, Limits, Verdict
 from ua.sip.transaction.client_invite import ClientInvite
 from ua.sip.transaction.client_non_invite import ClientNonInvite
 from ua.sip.transaction.machine import (
@@ -40,20 +41,15 @@ from ua.sip.transaction.messages import (
     TransactionEvent,
     TransactionFailed,
     TransactionTimedOut,
+    merge_key,
 )
 from ua.sip.transaction.server_invite import ServerInvite
 from ua.sip.transaction.server_non_invite import ServerNonInvite
 from ua.sip.transaction.timers import Timers
 from ua.sip.transport.hop import Hop, note_source, response_hop
 
-MAX_PENDING: Final = 1000
-"""Requests that wait for our final response; beyond this a new one gets a stateless 503."""
-
-MAX_SERVER_TRANSACTIONS: Final = 50_000
-"""The same for all server transactions, those that only absorb repeats included."""
-
 RETRY_AFTER_OVERLOAD: Final = 5
-"""Seconds in that 503."""
+"""Seconds in the 503 to what is too much."""
 
 
 class TransactionLayer:
@@ -72,13 +68,11 @@ class TransactionLayer:
         *,
         timers: Timers,
         random: Callable[[int], bytes],
-        max_pending: int = MAX_PENDING,
-        max_server_transactions: int = MAX_SERVER_TRANSACTIONS,
+        limits: Limits | None = None,
     ) -> None:
         self._timers = timers
         self._random = random
-        self._max_pending = max_pending
-        self._max_servers = max_server_transactions
+        self._admission = Admission(limits or Limits())
         self._clients: dict[ClientKey, ClientTransaction] = {}
         self._servers: dict[ServerKey, ServerTransaction] = {}
         self._pending: set[ServerKey] = set()
@@ -195,24 +189,9 @@ class TransactionLayer:
             transaction.receive(request, now)
             self._drain(key, transaction)
             return
-        if request.method != "CANCEL" and (refusal := self.refuse(request)) is not None:
-            self._stateless(request, source, refusal)
-            self._events.append(
-                MessageDropped(
-                    message=request, source=source, reason=f"answered {refusal.status} without state"
-                )
-            )
+        if not self._admit(request, source, now):
             return
         merged = request.to.tag is None and request.method != "CANCEL" and self._is_merged(request)
-        if len(self._pending) >= self._max_pending or len(self._servers) >= self._max_servers:
-            headers = Headers.of(("Retry-After", RETRY_AFTER_OVERLOAD))
-            self._stateless(
-                request, source, make_response(request, 503, to_tag=self.tag_of(request), headers=headers)
-            )
-            self._events.append(
-                MessageDropped(message=request, source=source, reason="too many transactions: answered 503")
-            )
-            return
         machine = ServerInvite if request.method == "INVITE" else ServerNonInvite
         transaction = machine(
             request=request,
@@ -223,7 +202,7 @@ class TransactionLayer:
             now=now,
         )
         self._servers[key] = transaction
-        self._running[_merge_key(request)] += 1
+        self._running[merge_key(request)] += 1
         self._drain(key, transaction)
         if request.method == "CANCEL":
             self._receive_cancel(key, transaction, now)
@@ -275,6 +254,38 @@ class TransactionLayer:
         if isinstance(transaction, ClientInvite):
             self._cancel_if_due(key, transaction, now)
 
+    def _admit(self, request: Request, source: Hop, now: float) -> bool:
+        """True for a new request that may begin a transaction; others are answered without state, or not."""
+        is_cancel = request.method == "CANCEL"  # it makes room
+        pending = 0 if is_cancel else len(self._pending)
+        refusal: Response | None = None
+        match self._admission.judge(source.remote.host, pending=pending, now=now):
+            case Verdict.TAKE:
+                refusal = None if is_cancel else self.refuse(request)
+                if refusal is None:
+                    self._make_room()
+                    return True
+            case Verdict.REFUSE:
+                headers = Headers.of(("Retry-After", RETRY_AFTER_OVERLOAD))
+                refusal = make_response(request, 503, to_tag=self.tag_of(request), headers=headers)
+            case Verdict.DROP:
+                pass
+        reason = "too many requests from one host"
+        if refusal is not None:
+            reason = f"answered {refusal.status} without state"
+            hop = response_hop(request, source)
+            self._commands.append(SendMessage(hop=hop, message=refusal, data=serialise(refusal), key=None))
+        self._events.append(MessageDropped(message=request, source=source, reason=reason))
+        return False
+
+    def _make_room(self) -> None:
+        """Forget the oldest that are answered where there are too many: they only absorb repeats."""
+        while len(self._servers) >= self._admission.limits.transactions:
+            old = next((key for key in self._servers if key not in self._pending), None)
+            if old is None:
+                return
+            self._forget(old)
+
     def _receive_ack(self, key: ServerKey, request: Request, source: Hop, now: float) -> None:
         transaction = self._servers.get(key)
         if transaction is None:
@@ -297,7 +308,7 @@ class TransactionLayer:
 
     def _is_merged(self, request: Request) -> bool:
         """True for a copy of a running request that came another way (RFC 3261 §8.2.2.2)."""
-        return self._running[_merge_key(request)] > 0
+        return self._running[merge_key(request)] > 0
 
     def _cancel_if_due(self, key: ClientKey, invite: ClientInvite, now: float) -> None:
         if key not in self._to_cancel or not invite.may_cancel:
@@ -312,13 +323,6 @@ class TransactionLayer:
         invite.cancelled(now)
         self._drain(key, invite)
         self.request(replace(cancel, headers=cancel.headers.with_added(*headers)), invite.hop, now)
-
-    def _stateless(self, request: Request, source: Hop, response: Response) -> None:
-        self._commands.append(
-            SendMessage(
-                hop=response_hop(request, source), message=response, data=serialise(response), key=None
-            )
-        )
 
     def _drain(self, key: ClientKey | ServerKey, transaction: Transaction, source: Hop | None = None) -> None:
         for output in transaction.take_outputs():
@@ -374,18 +378,12 @@ class TransactionLayer:
             del self._clients[key]
             self._to_cancel.pop(key, None)
         else:
-            merge_key = _merge_key(self._servers.pop(key).request)
-            self._running[merge_key] -= 1
-            if self._running[merge_key] <= 0:
-                del self._running[merge_key]
+            mark = merge_key(self._servers.pop(key).request)
+            self._running[mark] -= 1
+            if self._running[mark] <= 0:
+                del self._running[mark]
             self._pending.discard(key)
         self._events.append(TransactionEnded(key=key))
-
-
-def _merge_key(request: Request) -> tuple[str, ...]:
-    """What two copies of a request that came different ways have in common."""
-    cseq = request.cseq
-    return request.method, request.call_id, str(cseq), request.from_.tag or ""
 
 
 def server_key(request: Request) -> ServerKey:

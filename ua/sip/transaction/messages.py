@@ -126,3 +126,9 @@ TransactionEvent = (
     | TransactionEnded
     | MessageDropped
 )
+
+
+def merge_key(request: Request) -> tuple[str, ...]:
+    """What two copies of a request that came different ways have in common."""
+    cseq = request.cseq
+    return request.method, request.call_id, str(cseq), request.from_.tag or ""

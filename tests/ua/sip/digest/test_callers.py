@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from ice.types import TransportAddress
 from tests.ua.sip.bench import UDP, Bench, make_request
 from tests.ua.sip.phones import ALICE, Phone, ScriptedPeer, phone
 from ua.config.account import Account, Settings, account_from
@@ -98,7 +99,8 @@ def test_a_flood_of_strangers_leaves_no_state() -> None:
     for number in range(10_000):
         request = make_request("INVITE", branch=f"z9hG4bK{number}", call_id=f"c{number}")
         request = replace(request, body=b"v=0\r\n" + b"a=candidate:1 1 UDP 1 192.0.2.1 9 typ host\r\n" * 10)
-        bench.layer.receive(request, UDP, 0.0)
+        stranger = TransportAddress(host=f"192.0.2.{number % 250}", port=5060)
+        bench.layer.receive(request, replace(UDP, remote=stranger), 0.0)
         came += len(serialise(request))
         (command,) = bench.layer.take_commands()
         left += len(command.data)

@@ -7,6 +7,7 @@ import pytest
 from ice.types import TransportAddress
 from tests.ua.sip.bench import INVITE_TIMES, TCP, Bench, ack_to, first_sent, make_request
 from ua.sip.syntax.message import Request, Response, make_response
+from ua.sip.transaction.admission import Limits
 from ua.sip.transaction.messages import (
     AckReceived,
     InviteCancelled,
@@ -154,7 +155,7 @@ def test_responses_over_tcp_go_back_on_the_connection() -> None:
 
 @pytest.mark.req("LIM-3", "TXN-23")
 def test_too_many_transactions_are_answered_503_without_state() -> None:
-    bench = Bench(max_pending=3)
+    bench = Bench(limits=Limits(pending=3))
     for number in range(5):
         bench.receive(make_request("OPTIONS", branch=f"z9hG4bK{number}", call_id=str(number)))
     assert len(bench.requests) == 3
@@ -164,11 +165,44 @@ def test_too_many_transactions_are_answered_503_without_state() -> None:
     bench.respond(200)
     bench.receive(make_request("OPTIONS", branch="z9hG4bKnext", call_id="next"))
     assert len(bench.requests) == 4, "an answered request makes room"
-    full = Bench(max_server_transactions=1)
-    full.receive(make_request("OPTIONS"))
-    full.respond(200)
-    full.receive(make_request("OPTIONS", branch="z9hG4bKnext", call_id="next"))
-    assert len(full.send_times("503")) == 1
+
+
+@pytest.mark.req("LIM-3")
+def test_the_oldest_that_are_answered_make_room_for_new_ones() -> None:
+    bench = Bench(limits=Limits(transactions=5))
+    bench.receive(make_request("INVITE", branch="z9hG4bKringing", call_id="ringing"))
+    for number in range(20):
+        bench.receive(make_request("OPTIONS", branch=f"z9hG4bK{number}", call_id=str(number)))
+        bench.respond(200, number + 1)
+        assert len(bench.layer) <= 5
+    assert len(bench.requests) == 21
+    assert bench.send_times("503") == []
+    bench.receive(make_request("INVITE", branch="z9hG4bKringing", call_id="ringing"))
+    bench.receive(make_request("OPTIONS", branch="z9hG4bK19", call_id="19"))
+    assert len(bench.requests) == 21, "the call that rings, and the newest, are known still"
+    bench.receive(make_request("OPTIONS", branch="z9hG4bK0", call_id="0"))
+    assert len(bench.requests) == 22, "the oldest is not"
+
+
+@pytest.mark.req("LIM-3", "TXN-23")
+def test_a_host_that_asks_too_much_hears_503_and_then_nothing() -> None:
+    bench = Bench(limits=Limits(per_second=10))
+    other = Hop(transport="udp", remote=TransportAddress(host="192.0.2.77", port=5060))
+    for number in range(100):
+        bench.receive(make_request("OPTIONS", branch=f"z9hG4bK{number}", call_id=str(number)))
+    assert len(bench.requests) == 10
+    assert len(bench.send_times("503")) == 10
+    assert len(bench.events_of(MessageDropped)) == 90
+    assert len(bench.layer) == 10
+    bench.receive(make_request("OPTIONS", branch="z9hG4bKother", call_id="other"), other)
+    assert len(bench.requests) == 11, "others are served"
+    bench.receive(make_request("OPTIONS", branch="z9hG4bK0", call_id="0"))
+    assert len(bench.send_times("503")) == 10, "a repeat is none of them"
+    bench.run_until(0.5)
+    for number in range(100, 110):
+        bench.receive(make_request("OPTIONS", branch=f"z9hG4bK{number}", call_id=str(number)))
+    assert len(bench.requests) == 16, "half a second makes room for five"
+    assert len(bench.send_times("503")) == 15
 
 
 @pytest.mark.req("UAS-3")

@@ -1,0 +1,71 @@
+"""Which new requests are let in: how many at once, and how many a second from one host (core)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+MAX_SOURCES: Final = 4096
+"""Hosts whose requests are counted; beyond this the one that was quiet for longest is forgotten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of others is taken at a time. What comes on top gets 503 with Retry-After, or nothing.
+
+    A PBX is one host, whatever the number of its users. 50 calls a second make about 250 requests a second
+    (INVITE, PRACK, UPDATE, BYE, OPTIONS or INFO; not ACK, nor repeats), 10,000 transactions that absorb
+    repeats for 32 s, and, ringing for 40 s each, 2,000 INVITEs without a final response.
+
+    Attributes:
+        pending: requests that wait for our final response.
+        transactions: all of others; on top of them the oldest that are answered are forgotten, so that their
+            repeats would be taken for new.
+        per_second: new requests from one host, as many at once after a pause. Twice that is answered 503,
+            the rest is dropped: nobody can make us send more than this.
+    """
+
+    pending: int = 2000
+    transactions: int = 10_000
+    per_second: float = 500.0
+
+
+class Verdict(Enum):
+    """What becomes of a new request."""
+
+    TAKE = "take"
+    REFUSE = "refuse"
+    DROP = "drop"
+
+
+class Admission:
+    """Counts the new requests of each host: token buckets that hold those of a second.
+
+    Attributes:
+        limits: what is taken.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._buckets: dict[str, tuple[float, float, float]] = {}
+
+    def __len__(self) -> int:
+        """Hosts that are known."""
+        return len(self._buckets)
+
+    def judge(self, host: str, *, pending: int, now: float) -> Verdict:
+        """A new request from there, at `now` in monotonic seconds, while so many wait for our answer."""
+        rate = self.limits.per_second
+        takes, refusals, seen = self._buckets.pop(host, (rate, rate, now))
+        takes, refusals = (min(rate, level + (now - seen) * rate) for level in (takes, refusals))
+        if takes >= 1 and pending < self.limits.pending:
+            verdict, takes = Verdict.TAKE, takes - 1
+        elif refusals >= 1:
+            verdict, refusals = Verdict.REFUSE, refusals - 1
+        else:
+            verdict = Verdict.DROP
+        self._buckets[host] = (takes, refusals, now)  # the last one in order
+        if len(self._buckets) > MAX_SOURCES:
+            del self._buckets[next(iter(self._buckets))]
+        return verdict

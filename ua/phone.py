@@ -37,9 +37,9 @@ from ua.sip.events.refer_to import NO_SUBSCRIPTION
 from ua.sip.invite.rack import RELIABLE
 from ua.sip.invite.session_timer import TIMER
 from ua.sip.log import SipLogEntry
+from ua.sip.requests.series import RequestSeries
 from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.security import is_sips
-from ua.sip.series import RequestSeries
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri

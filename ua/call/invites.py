@@ -17,7 +17,7 @@ from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipParseError
 from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.invite.pracks import MakeAnswer
-from ua.sip.series import RequestSeries
+from ua.sip.requests.series import RequestSeries
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri

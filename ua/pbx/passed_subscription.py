@@ -6,8 +6,8 @@ from ua.pbx.errands import Errands
 from ua.pbx.passing import content_type, hops_left, request_headers, response_headers
 from ua.sip.errors import SipError
 from ua.sip.events.usages import Usages
-from ua.sip.exchange import Exchange
 from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.requests.exchange import Exchange
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request
 

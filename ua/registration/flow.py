@@ -12,21 +12,21 @@ from ua import clock
 from ua.call.outgoing import refused_credentials
 from ua.errors import CallRejected, UaError
 from ua.registration.backoff import uniform
+from ua.registration.bindings import granted_expires
 from ua.registration.keepalive import Keepalive, between
 from ua.registration.outcome import FIRST_HOP_LACKS_OUTBOUND, granted, may_pass
 from ua.registration.settings import FEATURES, RegistrationSettings
 from ua.registration.upkeep import Upkeep
-from ua.sip.bindings import granted_expires
 from ua.sip.errors import SipError, SipTimeout, SipUnreachable
-from ua.sip.exchange import Exchange
-from ua.sip.flows import Flows
-from ua.sip.preparation import ContactParams
-from ua.sip.routing import service_route
-from ua.sip.series import RequestSeries
+from ua.sip.requests.exchange import Exchange
+from ua.sip.requests.preparation import ContactParams
+from ua.sip.requests.routing import service_route
+from ua.sip.requests.series import RequestSeries
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Response
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
+from ua.sip.transport.flows import Flows
 from ua.sip.transport.hop import Hop
 
 REMOVE_S = 3.0

@@ -13,7 +13,7 @@ from ua.events import EventLog
 from ua.registration.flow import Flow, RefusedError
 from ua.registration.settings import RegistrationSettings
 from ua.sip.endpoint import SipEndpoint
-from ua.sip.series import RequestSeries
+from ua.sip.requests.series import RequestSeries
 from ua.sip.syntax.uri import Uri
 
 if TYPE_CHECKING:

@@ -79,8 +79,6 @@ from ua.sip.errors import SipParseError, SipStateError
 from ua.sip.events.subscriber import SubscriptionEnded
 from ua.sip.events.subscription import Notification, Subscription
 from ua.sip.events.subscriptions import Subscriptions
-from ua.sip.exchange import Exchange
-from ua.sip.flows import Flows
 from ua.sip.inspection import accepts_session, call_capabilities, capabilities, inspect
 from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
 from ua.sip.invite.leg import Leg
@@ -88,9 +86,10 @@ from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.invite.pracks import MakeAnswer
 from ua.sip.invite.session_timer import SessionTimer
 from ua.sip.log import SipLogEntry
-from ua.sip.routing import Routing
+from ua.sip.requests.exchange import Exchange
+from ua.sip.requests.routing import Routing
+from ua.sip.requests.series import RequestSeries
 from ua.sip.security import DOWNGRADED, answer_demands_sips, is_downgraded, is_sips
-from ua.sip.series import RequestSeries
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP
 from ua.sip.syntax.headers import Headers
@@ -99,6 +98,7 @@ from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.uri_headers import headers_of
 from ua.sip.transaction.messages import RequestReceived
+from ua.sip.transport.flows import Flows
 from ua.sip.transport.hop import SipTransport
 
 _AVAILABLE: Final = 200

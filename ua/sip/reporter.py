@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from ice.types import TransportAddress
-from ua.sip.exposure import EXPOSED, exposes_ice
 from ua.sip.log import SipLogEntry, printable
+from ua.sip.transport.exposure import EXPOSED, exposes_ice
 from ua.sip.transport.hop import Hop
 
 

@@ -14,15 +14,14 @@ from ua.sip.config import SipConfig
 from ua.sip.containment import Containment
 from ua.sip.dialog import DialogId, next_hop
 from ua.sip.errors import SipError, SipParseError, SipTimeout, SipUnreachable
-from ua.sip.flows import Flows
 from ua.sip.location.locator import Locator
 from ua.sip.location.resolver import Resolver
 from ua.sip.location.target import Target
 from ua.sip.log import SipLogEntry
-from ua.sip.preparation import ContactParams, Preparation
 from ua.sip.reporter import Reporter
-from ua.sip.routing import Routing
-from ua.sip.sending import Sending
+from ua.sip.requests.preparation import ContactParams, Preparation
+from ua.sip.requests.routing import Routing
+from ua.sip.requests.sending import Sending
 from ua.sip.syntax.message import Request, Response, make_response, parse, serialise
 from ua.sip.syntax.uri import Uri
 from ua.sip.transaction.layer import TransactionLayer
@@ -40,6 +39,7 @@ from ua.sip.transaction.messages import (
     TransactionFailed,
     TransactionTimedOut,
 )
+from ua.sip.transport.flows import Flows
 from ua.sip.transport.hop import Hop
 from ua.sip.transport.layer import TransportLayer
 from ua.sip.users import ClientUser, DialogUser, ServerUser

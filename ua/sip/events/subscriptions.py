@@ -14,7 +14,7 @@ from ua.sip.events.subscription import Notification, Subscription
 from ua.sip.events.usages import UsageDialog, Usages
 from ua.sip.invite.incoming import IncomingRequest
 from ua.sip.invite.leg import Leg
-from ua.sip.series import RequestSeries
+from ua.sip.requests.series import RequestSeries
 from ua.sip.stack import Stack
 from ua.sip.transaction.messages import RequestReceived
 

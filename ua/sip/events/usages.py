@@ -11,9 +11,9 @@ from typing import Protocol
 
 from ua.sip.dialog import Dialog
 from ua.sip.digest.client import DigestClient
-from ua.sip.exchange import Exchange, exchange
 from ua.sip.invite.incoming import IncomingRequest
-from ua.sip.preparation import ContactParams
+from ua.sip.requests.exchange import Exchange, exchange
+from ua.sip.requests.preparation import ContactParams
 from ua.sip.stack import Stack
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, make_response

@@ -13,7 +13,7 @@ from ua.sip.inspection import capabilities
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.no_media import no_media
 from ua.sip.invite.pracks import MakeAnswer, made
-from ua.sip.sending import Sending
+from ua.sip.requests.sending import Sending
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers

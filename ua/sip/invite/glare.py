@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from ua.sip.exchange import Exchange
+from ua.sip.requests.exchange import Exchange
 
 if TYPE_CHECKING:
     from ua.sip.invite.leg import Leg

@@ -11,7 +11,6 @@ from ua.sip.dialog import Dialog, glare_delay
 from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipParseError, SipStateError, SipTimeout, SipUnreachable
 from ua.sip.events.usages import Usages
-from ua.sip.exchange import Exchange, exchange
 from ua.sip.inspection import call_capabilities
 from ua.sip.invite.acks import Acks
 from ua.sip.invite.glare import once_more
@@ -24,7 +23,8 @@ from ua.sip.invite.pracks import MakeAnswer, Pracks, PracksDue, made, with_answe
 from ua.sip.invite.reception import Reception
 from ua.sip.invite.refreshing import Refreshing
 from ua.sip.invite.session_timer import SessionTimer
-from ua.sip.preparation import ContactParams
+from ua.sip.requests.exchange import Exchange, exchange
+from ua.sip.requests.preparation import ContactParams
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP, session_of
 from ua.sip.syntax.headers import Headers

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ua.sip.errors import SipError, SipStateError
-from ua.sip.exchange import Exchange
 from ua.sip.invite.no_media import no_media
 from ua.sip.invite.offer_answer import Carrier, Meaning
 from ua.sip.invite.rack import RAck
 from ua.sip.invite.reliable_reception import Arrival, ReliableReception
+from ua.sip.requests.exchange import Exchange
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ua.sip.errors import SipError, SipStateError
-from ua.sip.exchange import Exchange
 from ua.sip.invite.session_timer import SessionTimer, TimerDue
+from ua.sip.requests.exchange import Exchange
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers

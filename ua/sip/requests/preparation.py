@@ -8,7 +8,7 @@ from dataclasses import replace
 from ua.sip.config import SipConfig
 from ua.sip.errors import SipUnreachable
 from ua.sip.location.target import Target
-from ua.sip.routing import Routing
+from ua.sip.requests.routing import Routing
 from ua.sip.security import demands_sips
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, serialise

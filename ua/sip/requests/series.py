@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ua.sip.dialog import preset_route
 from ua.sip.digest.client import DigestClient
-from ua.sip.exchange import Exchange, exchange
-from ua.sip.preparation import ContactParams
+from ua.sip.requests.exchange import Exchange, exchange
+from ua.sip.requests.preparation import ContactParams
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP
 from ua.sip.syntax.headers import Headers

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipTimeout, SipUnreachable
-from ua.sip.preparation import ContactParams
+from ua.sip.requests.preparation import ContactParams
 from ua.sip.retry.attempts import Attempts
 from ua.sip.stack import Stack
 from ua.sip.syntax.message import Request, Response

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ua.sip.errors import SipError, SipTimeout, SipUnreachable
-from ua.sip.failover import Failover
+from ua.sip.location.failover import Failover
 from ua.sip.location.target import Target
-from ua.sip.preparation import ContactParams
+from ua.sip.requests.preparation import ContactParams
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.transaction.messages import ClientKey

@@ -1,0 +1,1 @@
+"""Requests of ours, from the draft to the final response."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from ua.sip.requests.exchange import Exchange
 
 from sdp.syntax import parser
 from tests.ua.peer import media_peer
@@ -17,6 +16,7 @@ from ua.plan import Echo, MediaPlan
 from ua.sip.config import SipConfig
 from ua.sip.dialog import Dialog
 from ua.sip.endpoint import SipEndpoint
+from ua.sip.requests.exchange import Exchange
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Response, make_response

@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from ua.sip.transport.exposure import EXPOSED
 
 from tests.certificates import Authority
 from tests.ua.peer import MediaPeer
@@ -17,6 +16,7 @@ from ua.events import EventLog
 from ua.messages import MAX_BYTES
 from ua.phone import Phone
 from ua.plan import MediaPlan, Tone
+from ua.sip.transport.exposure import EXPOSED
 from ua.sip.transport.hop import SipTransport
 from ua.sip.transport.tls.config import TlsConfig
 

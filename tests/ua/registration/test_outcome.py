@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ua.sip.requests.routing import Routing, service_route
 
 from ua.registration.outcome import granted, may_pass
+from ua.sip.requests.routing import Routing, service_route
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Response
 from ua.sip.syntax.uri import Uri

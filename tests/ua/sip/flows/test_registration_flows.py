@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from ua.sip.requests.series import RequestSeries
 
 from tests.ua.sip.flows.roles import ALICE, ALICE_ADDRESS, challenge, peer
 from tests.ua.sip.phones import Phone, ScriptedPeer, phone
+from ua.sip.requests.series import RequestSeries
 from ua.sip.syntax.headers import Headers
 
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from ua.registration.bindings import granted_expires
 
 from tests.ua.sip.phones import ALICE, Phone, ScriptedPeer, phone
+from ua.registration.bindings import granted_expires
 from ua.sip.digest.credentials import Credentials
 from ua.sip.errors import SipParseError, SipRejected, SipStateError, SipTimeout, SipUnreachable
 from ua.sip.invite.leg import Leg

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ua.sip.location.failover import Failover
 
 from ice.types import TransportAddress
 from tests.net.loopback_dns import loopback_dns
@@ -19,6 +18,7 @@ from tests.ua.sip.phones import ALICE, FAST, ScriptedPeer
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipRejected, SipTimeout, SipUnreachable
+from ua.sip.location.failover import Failover
 from ua.sip.location.procedure import MAX_TARGETS
 from ua.sip.location.target import Target
 from ua.sip.log import SipLogEntry

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from ua.sip.transport.exposure import EXPOSED, exposes_ice
 
 from ice.types import TransportAddress
 from tests.ua.phones import pair
 from ua.errors import ResultCode
 from ua.plan import MediaPlan, Tone
+from ua.sip.transport.exposure import EXPOSED, exposes_ice
 from ua.sip.transport.hop import Hop, SipTransport
 
 REMOTE = TransportAddress(host="192.0.2.1", port=5060)

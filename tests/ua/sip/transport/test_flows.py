@@ -9,12 +9,12 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ua.sip.transport.flows import Flows
 
 from ice.stun.attributes import ErrorCode, UnknownAttribute, XorMappedAddress
 from ice.stun.message import MessageClass, Method, StunMessage, parse, serialise
 from ice.types import TransportAddress
 from tests.ua.sip.phones import phone
+from ua.sip.transport.flows import Flows
 from ua.sip.transport.hop import Hop
 
 PEER = Hop(transport="udp", remote=TransportAddress(host="192.0.2.9", port=5060))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ice.config import PortMappingChoice
 from ua.cli.live import LiveLine
 from ua.cli.options import checked_tone, one_of, readable_wav, writable
-from ua.cli.session import follow, load_account, need_account, need_relay, tell, with_instance, with_password
+from ua.cli.session import follow, load_accounts, need_account, need_relay, tell, with_instance, with_password
 from ua.cli.trace import trace_log
 from ua.config.srtp import SrtpChoice
 from ua.errors import ResultCode, TimedOut, UaError
@@ -87,7 +87,7 @@ async def run_answer(
 ) -> ResultCode:
     """Wait for calls, answer them, show the result of each."""
     plan = request.plan()
-    account = load_account(
+    accounts = load_accounts(
         request.config,
         request.password_file,
         listen=request.listen,
@@ -96,31 +96,74 @@ async def run_answer(
         port_mapping=request.port_mapping,
         name=request.account_name,
     )
+    prepared = [_prepared(account, request, plan) for account in accounts]
+    log = EventLog()
+    stop_trace = trace_log(log, output)
+
+    async def serve(*accounts: Account) -> ResultCode:
+        async with contextlib.AsyncExitStack() as stack:
+            # With several calls at a time one line would mix them.
+            if request.calls == 1:
+                stack.enter_context(LiveLine(log, output))
+            phones: list[PhonePort] = []
+            registrations: list[RegistrationPort] = []
+            for account in accounts:
+                phone = await stack.enter_async_context(make_phone(account, log))
+                phones.append(phone)
+                if request.register:
+                    registration = await phone.register(expires=account.expires_s)
+                    registrations.append(registration)
+                    output.note(f"registered {account.uri} for {registration.expires_s:.0f} s")
+                for address in phone.addresses:
+                    output.note(f"listening on {address}")
+            return await _serve(request, plan, output, stop, phones, registrations)
+
+    try:
+        return await (serve(*prepared) if len(prepared) > 1 else with_password(prepared[0], serve))
+    finally:
+        stop_trace()
+
+
+def _prepared(account: Account, request: AnswerRequest, plan: MediaPlan) -> Account:
     need_relay(account, request.path)
     if request.register:
         need_account(account, "answer --register")
         account = with_instance(account)
     # Callers may be told how to reach us before a call is answered.
-    account = dataclasses.replace(account, ice=plan.ice_config(account.ice), srtp=plan.srtp or account.srtp)
-    log = EventLog()
-    stop_trace = trace_log(log, output)
+    return dataclasses.replace(account, ice=plan.ice_config(account.ice), srtp=plan.srtp or account.srtp)
 
-    async def serve(account: Account) -> ResultCode:
-        # With several calls at a time one line would mix them.
-        with LiveLine(log, output) if request.calls == 1 else contextlib.nullcontext():
-            async with make_phone(account, log) as phone:
-                registration = None
-                if request.register:
-                    registration = await phone.register(expires=account.expires_s)
-                    output.note(f"registered {account.uri} for {registration.expires_s:.0f} s")
-                for address in phone.addresses:
-                    output.note(f"listening on {address}")
-                return await _serve(request, plan, output, stop, phone, registration)
 
+async def _incoming(phones: Sequence[PhonePort]) -> AsyncGenerator[IncomingCallPort, None]:
+    """The calls of all phones; those that nobody took when this is closed hear that we are gone."""
+    waiting: asyncio.Queue[IncomingCallPort] = asyncio.Queue()
+
+    async def pass_on(phone: PhonePort) -> None:
+        async for call in phone.incoming():
+            waiting.put_nowait(call)
+
+    tasks = [asyncio.ensure_future(pass_on(phone)) for phone in phones]
     try:
-        return await with_password(account, serve)
+        while True:
+            yield await waiting.get()
     finally:
-        stop_trace()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        while not waiting.empty():
+            waiting.get_nowait().reject(480)
+
+
+async def _any_lost(registrations: Sequence[RegistrationPort]) -> None:
+    """Raise the UaError that ended one of them."""
+    tasks = [asyncio.ensure_future(registration.lost()) for registration in registrations]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _serve(
@@ -128,8 +171,8 @@ async def _serve(
     plan: MediaPlan,
     output: Output,
     stop: Stop,
-    phone: PhonePort,
-    registration: RegistrationPort | None,
+    phones: Sequence[PhonePort],
+    registrations: Sequence[RegistrationPort],
 ) -> ResultCode:
     running: set[asyncio.Task[CallResult]] = set()
     results: list[CallResult] = []
@@ -139,8 +182,8 @@ async def _serve(
         if not task.cancelled() and task.exception() is None:
             results.append(task.result())
 
-    incoming = phone.incoming()
-    lost = None if registration is None else asyncio.ensure_future(registration.lost())
+    incoming = _incoming(phones)
+    lost = asyncio.ensure_future(_any_lost(registrations)) if registrations else None
     number = 0
     try:
         while request.calls is None or number < request.calls:
@@ -152,9 +195,11 @@ async def _serve(
             task = asyncio.ensure_future(_answer_one(call, numbered(plan, number), output, stop))
             running.add(task)
             task.add_done_callback(finished)
+        await incoming.aclose()
         if running:
             await asyncio.gather(*running)
     finally:
+        await incoming.aclose()
         for pending in (*running, *(() if lost is None else (lost,))):
             pending.cancel()
             with contextlib.suppress(asyncio.CancelledError, UaError):

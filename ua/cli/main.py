@@ -13,6 +13,7 @@ import typer
 from ua.cli.ice import ice_app
 from ua.cli.options import (
     AccountName,
+    AccountNames,
     ConfigFile,
     For,
     Json,
@@ -223,7 +224,7 @@ def answer(
     ] = None,
     config: ConfigFile = None,
     password_file: PasswordFile = None,
-    account: AccountName = None,
+    account: AccountNames = None,
     json: Json = False,
     sip_trace: SipTrace = False,
     verbose: Verbose = False,
@@ -269,7 +270,7 @@ def register(
     ] = 32.0,
     config: ConfigFile = None,
     password_file: PasswordFile = None,
-    account: AccountName = None,
+    account: AccountNames = None,
     json: Json = False,
     sip_trace: SipTrace = False,
     verbose: Verbose = False,

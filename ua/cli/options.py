@@ -51,6 +51,14 @@ AccountName = Annotated[
         metavar="NAME",
     ),
 ]
+AccountNames = Annotated[
+    str | None,
+    typer.Option(
+        "--account",
+        help="Which account of the configuration file: a NAME of [accounts.NAME], or all of them.",
+        metavar="NAME|all",
+    ),
+]
 PasswordFile = Annotated[
     Path | None,
     typer.Option("--password-file", help="File whose first line is the password.", metavar="FILE"),

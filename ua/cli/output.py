@@ -102,8 +102,8 @@ class Output:
         if hint:
             self.stderr.print(f"  [dim]try:[/]  {escape(printable(hint))}", soft_wrap=True)
 
-    def error_object(self, error: UaError) -> None:
-        """The JSON of a command that ended before it had a result."""
+    def error_object(self, error: UaError, **more: str) -> None:
+        """The JSON of a command, or of a part of it that `more` names, that ended before it had a result."""
         self.object(
             {
                 "schema": SCHEMA,
@@ -112,6 +112,7 @@ class Output:
                 "seen": error.seen or None,
                 "hint": error.hint or HINTS.get(error.code),
                 "sip_code": getattr(error, "sip_code", None),
+                **more,
             }
         )
 

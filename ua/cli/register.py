@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ua.cli.options import is_loopback, proxy_uri
-from ua.cli.session import load_account, need_account, with_instance, with_loopback, with_password, with_proxy
+from ua.cli.session import (
+    load_accounts,
+    need_account,
+    with_instance,
+    with_loopback,
+    with_password,
+    with_proxy,
+)
 from ua.cli.trace import trace_log
 from ua.config.sip_uri import split_sip_uri
 from ua.errors import ResultCode, TimedOut, UaError
@@ -40,19 +48,51 @@ class RegisterRequest:
 async def run_register(
     request: RegisterRequest, output: Output, stop: Stop, make_phone: PhoneFactory
 ) -> ResultCode:
-    """Register, show what the registrar granted, stay if asked to, remove the registration."""
-    account = load_account(request.config, request.password_file, name=request.account_name)
+    """Register, show what the registrar granted, stay if asked to, remove the registration.
+
+    Several accounts are registered at once; one that fails does not disturb the others.
+    """
+    accounts = load_accounts(request.config, request.password_file, name=request.account_name)
+    prepared = [_prepared(account, request.proxy) for account in accounts]
+    if len(prepared) == 1:
+        return await with_password(
+            prepared[0], lambda account: _register(account, request, output, stop, make_phone)
+        )
+    works = [_register(account, request, output, stop, make_phone) for account in prepared]
+    codes = await asyncio.gather(
+        *(_reported(account, output, work) for account, work in zip(prepared, works, strict=True))
+    )
+    failures = [code for code in codes if code not in (ResultCode.OK, ResultCode.INTERRUPTED)]
+    return next(iter(failures), max(codes, key=lambda code: code.exit_code))
+
+
+def _prepared(account: Account, proxy: str | None) -> Account:
     need_account(account, "register")
     account = with_instance(account)
-    if request.proxy is not None:
-        account = with_proxy(account, proxy_uri(request.proxy))
+    if proxy is not None:
+        account = with_proxy(account, proxy_uri(proxy))
     if is_loopback(split_sip_uri(account.proxy or account.registrar).host):
         account = with_loopback(account)
+    return account
+
+
+async def _reported(account: Account, output: Output, work: Awaitable[ResultCode]) -> ResultCode:
+    """What became of one account of several; its error is shown under its name."""
+    try:
+        return await work
+    except UaError as error:
+        output.complain(error.code, f"{account.uri}: {error.what}", seen=error.seen, hint=error.hint)
+        output.error_object(error, uri=account.uri)
+        return error.code
+
+
+async def _register(
+    account: Account, request: RegisterRequest, output: Output, stop: Stop, make_phone: PhoneFactory
+) -> ResultCode:
     log = EventLog()
     stop_trace = trace_log(log, output)
-    stop_watch = log.subscribe(lambda entry: _show(entry, output)) if request.watch else lambda: None
-
-    async def register(account: Account) -> ResultCode:
+    stop_watch = log.subscribe(lambda entry: _show(account, entry, output)) if request.watch else lambda: None
+    try:
         async with make_phone(account, log) as phone:
             registering = asyncio.ensure_future(phone.register(expires=account.expires_s))
             try:
@@ -76,9 +116,6 @@ async def run_register(
             phone.subscribe("message-summary")
             await stop.first(registration.lost())
             return ResultCode.INTERRUPTED
-
-    try:
-        return await with_password(account, register)
     finally:
         stop_watch()
         stop_trace()
@@ -98,26 +135,35 @@ def _granted(account: Account, registration: RegistrationPort, output: Output) -
     )
 
 
-def _show(entry: LogEntry, output: Output) -> None:
+def _show(account: Account, entry: LogEntry, output: Output) -> None:
     """A line for each change of the registration, and of the waiting messages, while it is watched."""
     if (entry.source, entry.name) == ("sip", "subscription"):
-        _show_messages(entry, output)
+        _show_messages(account, entry, output)
         return
     if (entry.source, entry.name) != ("sip", "registration"):
         return
     fields: dict[str, Any] = dict(entry.data)
     state = str(fields.get("state", ""))
     details = ", ".join(f"{key} {value}" for key, value in fields.items() if key != "state" and value)
-    output.note(f"{state}: {details}" if details else state)
-    output.object({"schema": SCHEMA, "event": "registration", **fields})
+    output.note(f"{account.uri}: {state}: {details}" if details else f"{account.uri}: {state}")
+    output.object({"schema": SCHEMA, "event": "registration", "uri": account.uri, **fields})
 
 
-def _show_messages(entry: LogEntry, output: Output) -> None:
+def _show_messages(account: Account, entry: LogEntry, output: Output) -> None:
     """What the server says of waiting messages; one that knows nothing of them is no matter."""
     content = entry.data.get("content")
     if entry.data.get("state") != "notified" or not isinstance(content, dict):
         return
     counts: dict[str, Any] = content.get("counts") or {}
     told = ", ".join(f"{kind}: {count['new']} new, {count['old']} old" for kind, count in counts.items())
-    output.note(printable(told) if told else f"messages waiting: {'yes' if content['waiting'] else 'no'}")
-    output.object({"schema": SCHEMA, "event": "messages", "waiting": content["waiting"], "counts": counts})
+    told = told or f"messages waiting: {'yes' if content['waiting'] else 'no'}"
+    output.note(f"{account.uri}: {printable(told)}")
+    output.object(
+        {
+            "schema": SCHEMA,
+            "event": "messages",
+            "uri": account.uri,
+            "waiting": content["waiting"],
+            "counts": counts,
+        }
+    )

@@ -16,7 +16,7 @@ from rich.text import Text
 from ice.config import PortMappingChoice
 from ua.cli.tables import result_table
 from ua.config.account import Account, Settings, account_from
-from ua.config.accounts import chosen
+from ua.config.accounts import ALL, chosen, names
 from ua.config.file import find_config, load_settings
 from ua.config.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
 from ua.config.instance import instance_urn, state_path
@@ -71,6 +71,46 @@ def load_account(
     if is_loopback(account.listen_host):
         account = with_loopback(account)
     return account
+
+
+def load_accounts(
+    config: Path | None,
+    password_file: Path | None,
+    *,
+    listen: str | None = None,
+    stun: Sequence[str] = (),
+    turn: Sequence[str] = (),
+    port_mapping: PortMappingChoice | None = None,
+    name: str | None = None,
+) -> tuple[Account, ...]:
+    """The account that is meant, or all of the file where `name` is ALL.
+
+    The first listens where the file says; the others, on the same machine, on any ports.
+    """
+    wanted: tuple[str | None, ...] = (name,)
+    if name == ALL:
+        wanted = names(load_settings(find_config(config, os.environ))) or (None,)
+        if len(wanted) > 1 and password_file is not None:
+            raise UsageError(
+                "--password-file is for one account", hint="write password_file under each [accounts.NAME]"
+            )
+    first, *others = (
+        load_account(
+            config, password_file, listen=listen, stun=stun, turn=turn, port_mapping=port_mapping, name=each
+        )
+        for each in wanted
+    )
+    return (first, *(_on_other_ports(account) for account in others))
+
+
+def _on_other_ports(account: Account) -> Account:
+    return dataclasses.replace(
+        account,
+        listen_port=0,
+        tls_port=0,
+        ws_port=None if account.ws_port is None else 0,
+        wss_port=None if account.wss_port is None else 0,
+    )
 
 
 def with_servers(settings: Settings, stun: Sequence[str], turn: Sequence[str]) -> Settings:

@@ -10,6 +10,9 @@ from ua.errors import ConfigurationError
 DEFAULT = "account"
 """Name of the account in `[account]`."""
 
+ALL = "all"
+"""What the command line calls all accounts of a file; none may have this name."""
+
 
 def names(settings: Settings) -> tuple[str, ...]:
     """The accounts of a file, in its order, that of `[account]` first where there is one."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ua.config.account import AccountSettings, Settings, check_settings
-from ua.config.accounts import chosen
+from ua.config.accounts import ALL, chosen
 from ua.config.ice import IceSettings
 from ua.config.tls import TlsSettings
 from ua.errors import ConfigurationError
@@ -91,6 +91,8 @@ def load_settings(path: Path | None) -> Settings:
 def _check(settings: Settings) -> None:
     check_settings(settings)
     for name in settings.accounts:
+        if name == ALL:
+            raise ConfigurationError("accounts.all: this name means all accounts", hint="choose another one")
         try:
             check_settings(chosen(settings, name))
         except ConfigurationError as error:

@@ -66,7 +66,7 @@ def test_every_command_has_help(command: str, tmp_path: Path) -> None:
         (("answer", "--path", "relay", "--stun", "stun:h"), "--path relay needs a TURN server"),
         (("call", "sip:bob@h", "--stun", "stun:h?transport=udp"), "--stun: 'stun:h?transport=udp'"),
         (("answer", "--turn", "turn:h", "--turn", "h"), "--turn: 'h' is no URI"),
-        (("call", "sip:bob@h", "--dtmf", "1"), "--dtmf"),
+        (("call", "sip:bob@h", "--dtmf", "1x"), "--dtmf: 'X'"),
         (("answer", "--calls", "0"), "--calls"),
         (("register",), "register needs an account"),
         (("demo", "--wav", "nothing.wav"), "there is no file nothing.wav"),

@@ -13,7 +13,7 @@ from ua.sip.clocks import Clocks
 from ua.sip.config import SipConfig
 from ua.sip.containment import Containment
 from ua.sip.dialog import DialogId, next_hop
-from ua.sip.errors import SipError, SipParseError, SipTimeout, SipUnreachable
+from ua.sip.errors import SipParseError, SipUnreachable
 from ua.sip.location.locator import Locator
 from ua.sip.location.resolver import Resolver
 from ua.sip.location.target import Target
@@ -42,7 +42,7 @@ from ua.sip.transaction.messages import (
 from ua.sip.transport.flows import Flows
 from ua.sip.transport.hop import Hop
 from ua.sip.transport.layer import TransportLayer
-from ua.sip.users import ClientUser, DialogUser, ServerUser
+from ua.sip.users import ClientUser, DialogUser, ServerUser, failure
 
 
 class Stack:
@@ -348,12 +348,7 @@ class Stack:
             reason = "no ACK" if isinstance(event, TransactionTimedOut) else event.reason
             self.report.note(f"response to {event.hop}: {reason}")
             return
-        error: SipError
-        if isinstance(event, TransactionTimedOut):
-            seconds = self.config.timers.timeout
-            error = SipTimeout(f"no answer to {event.key.method} from {event.hop.remote} in {seconds:g} s")
-        else:
-            error = SipUnreachable(f"{event.key.method} did not reach {event.hop.remote}", seen=event.reason)
+        error = failure(event, event.key.method, self.config.timers)
         self.report.note(f"{error.what} {error.seen}".strip())
         client = self._clients.get(event.key)
         if client is not None:

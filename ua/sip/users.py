@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ua.sip.errors import SipError
+from ua.sip.errors import SipError, SipTimeout, SipUnreachable
 from ua.sip.syntax.message import Request, Response
-from ua.sip.transaction.messages import RequestReceived
+from ua.sip.transaction.messages import RequestReceived, TransactionFailed, TransactionTimedOut
+from ua.sip.transaction.timers import Timers
 
 
 class ClientUser(Protocol):
@@ -40,3 +41,10 @@ class DialogUser(Protocol):
 
     def abandon(self) -> None:
         """The endpoint is closed."""
+
+
+def failure(event: TransactionTimedOut | TransactionFailed, method: str, timers: Timers) -> SipError:
+    """What a `ClientUser` hears of a transaction that got no response."""
+    if isinstance(event, TransactionTimedOut):
+        return SipTimeout(f"no answer to {method} from {event.hop.remote} in {timers.timeout:g} s")
+    return SipUnreachable(f"{method} did not reach {event.hop.remote}", seen=event.reason)

@@ -16,6 +16,7 @@ from ua.config.calls import CallsSettings, check_calls
 from ua.config.ice import STRICT, IceSettings, check_ice, ice_config
 from ua.config.media import MediaSettings, MediaSetup, MediaTransport
 from ua.config.passwords import find_password
+from ua.config.pbx import PbxSettings
 from ua.config.registration import RegistrationPolicy, check_registration, proxies_of
 from ua.config.sip import ReliablePolicy, SipSettings, TransferPolicy, check_sip
 from ua.config.sip_uri import split_listen, split_sip_uri
@@ -101,6 +102,7 @@ class Settings:
     media: MediaSettings = field(default_factory=MediaSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
     websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
+    pbx: PbxSettings = field(default_factory=PbxSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

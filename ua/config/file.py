@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ua.config.account import AccountSettings, Settings, check_settings
 from ua.config.accounts import ALL, chosen
 from ua.config.ice import IceSettings
+from ua.config.pbx import PbxSettings
 from ua.config.tls import TlsSettings
 from ua.errors import ConfigurationError
 
@@ -85,6 +86,7 @@ def load_settings(path: Path | None) -> Settings:
         },
         ice=_with_paths(settings.ice, path.parent, "turn_password_file", "turn_ca_file"),
         tls=_with_paths(settings.tls, path.parent, "ca_file", "certificate", "key"),
+        pbx=_with_paths(settings.pbx, path.parent, "users_file", "recordings"),
     )
 
 
@@ -100,7 +102,7 @@ def _check(settings: Settings) -> None:
             raise ConfigurationError(what, seen=error.seen, hint=error.hint) from error
 
 
-_Section = TypeVar("_Section", AccountSettings, IceSettings, TlsSettings)
+_Section = TypeVar("_Section", AccountSettings, IceSettings, TlsSettings, PbxSettings)
 
 
 def _with_paths(section: _Section, folder: Path, *keys: str) -> _Section:

@@ -42,6 +42,7 @@ from ua.sip.transaction.messages import (
 from ua.sip.transport.flows import Flows
 from ua.sip.transport.hop import Hop
 from ua.sip.transport.layer import TransportLayer
+from ua.sip.transport.websocket.names import is_made_up
 from ua.sip.users import ClientUser, DialogUser, ServerUser, failure
 
 
@@ -279,8 +280,9 @@ class Stack:
         problem = self._send(command.hop, command.data)
         if not problem or command.key is None:
             return
-        if isinstance(command.message, Response) and command.hop.reliable:
-            self.spawn(self._reroute(command, command.message, problem))
+        response = command.message
+        if isinstance(response, Response) and command.hop.reliable and not is_made_up(response.via.host):
+            self.spawn(self._reroute(command, response, problem))
         else:
             self.layer.transport_failed(command.key, problem, self.now())
 

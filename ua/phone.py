@@ -357,19 +357,7 @@ class Phone:
         return (known,)
 
     def _on_sip(self, entry: SipLogEntry) -> None:
-        self._log.record(
-            entry.at,
-            self._party,
-            "sip",
-            entry.kind,
-            direction=entry.direction,
-            transport=entry.transport,
-            local=entry.local,
-            remote=entry.remote,
-            size=entry.size,
-            text=entry.text,
-            reason=entry.reason,
-        )
+        self._log.record(entry.at, self._party, "sip", entry.kind, **entry.data)
 
 
 def _target(uri: str) -> Uri:

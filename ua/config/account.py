@@ -30,7 +30,7 @@ from ua.config.tls import (
 )
 from ua.errors import ConfigurationError
 from ua.sip.retry.targets import MAX_HOPS
-from ua.sip.transport.hop import SipTransport
+from ua.sip.transport.hop import OVER_TLS, SipTransport
 from ua.sip.transport.tls.config import TlsConfig
 from ua.sip.transport.websocket.config import WebSocketConfig
 
@@ -242,8 +242,7 @@ def check_settings(settings: Settings) -> None:
 def _check_security(settings: Settings) -> None:
     """Where TLS is asked for in one place, no other may take it back."""
     account = settings.account
-    plain = account.transport in ("udp", "tcp", "ws")
-    if settings.tls.only and plain:
+    if settings.tls.only and account.transport not in OVER_TLS:
         raise ConfigurationError(
             f'tls.only: account.transport is "{account.transport}"', hint='write transport = "tls" or "wss"'
         )

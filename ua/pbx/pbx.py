@@ -195,19 +195,7 @@ class Pbx:
             self._log.record(clock.now(), PARTY, "sip", "bindings", user=user, status=0, reason=reason)
 
     def _on_sip(self, entry: SipLogEntry) -> None:
-        self._log.record(
-            entry.at,
-            PARTY,
-            "sip",
-            entry.kind,
-            direction=entry.direction,
-            transport=entry.transport,
-            local=entry.local,
-            remote=entry.remote,
-            size=entry.size,
-            text=entry.text,
-            reason=entry.reason,
-        )
+        self._log.record(entry.at, PARTY, "sip", entry.kind, **entry.data)
 
 
 class _FlowWatch:

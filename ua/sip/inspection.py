@@ -10,6 +10,7 @@ from ua.sip.security import is_sips
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request
+from ua.sip.transport.hop import OVER_TLS
 
 KNOWN_METHODS: Final = frozenset(
     {
@@ -48,7 +49,7 @@ def inspect(request: Request, config: SipConfig) -> Refusal | None:
     if request.method not in config.allow:
         status = 405 if request.method in KNOWN_METHODS else 501
         return status, "", Headers.of(("Allow", ", ".join(config.allow)))
-    if not request.uri.is_sip or (is_sips(request.uri) and not {"tls", "wss"} & set(config.transports)):
+    if not request.uri.is_sip or (is_sips(request.uri) and not OVER_TLS & set(config.transports)):
         return 416, "", Headers()
     unknown = _unknown_extensions(request, config)
     if unknown:

@@ -52,6 +52,19 @@ class SipLogEntry:
     text: str = ""
     reason: str = ""
 
+    @property
+    def data(self) -> dict[str, str | int]:
+        """All but the time and the kind, as the event log takes it."""
+        return {
+            "direction": self.direction,
+            "transport": self.transport,
+            "local": self.local,
+            "remote": self.remote,
+            "size": self.size,
+            "text": self.text,
+            "reason": self.reason,
+        }
+
 
 def printable(data: bytes) -> str:
     """A message as text for people: secrets masked, control characters escaped.

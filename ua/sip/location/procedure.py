@@ -16,8 +16,9 @@ from ice.types import TransportAddress
 from ua.sip.errors import SipUnreachable
 from ua.sip.location.records import AddressRecord, Answers, Kind, NaptrRecord, Question, question
 from ua.sip.location.target import Target
+from ua.sip.syntax.grammar import is_address
 from ua.sip.syntax.uri import Uri
-from ua.sip.transport.hop import SipTransport
+from ua.sip.transport.hop import OVER_TLS, SipTransport
 
 MAX_TARGETS: Final = 4
 """Targets of one request that are tried."""
@@ -78,7 +79,7 @@ def locating(
     spoken, chosen = _transports(uri, transports)
     name = (uri.param("maddr") or uri.host).strip("[]").rstrip(".")
     places: list[_Place]
-    if _is_address(name) or uri.port is not None:
+    if is_address(name) or uri.port is not None:
         transport = chosen or spoken[0]
         places = [_Place(transport=transport, host=name, port=uri.port or DEFAULT_PORTS[transport])]
     elif chosen is not None:
@@ -96,8 +97,8 @@ def _transports(
         raise SipUnreachable(f"{uri.scheme} URIs cannot be called", hint="use sip:user@host")
     spoken = transports
     wanted = uri.transport
-    if uri.scheme == "sips" or (wanted is None and _is_secure(transports[0])):
-        spoken = tuple(transport for transport in transports if _is_secure(transport))
+    if uri.scheme == "sips" or (wanted is None and transports[0] in OVER_TLS):
+        spoken = tuple(transport for transport in transports if transport in OVER_TLS)
     if not spoken:
         raise SipUnreachable(
             "sips needs TLS, which is not in use here", hint='use sip:, or transport = "tls"'
@@ -203,7 +204,7 @@ def _addressed(
 ) -> Generator[tuple[Question, ...], Answers, tuple[Target, ...]]:
     """The places with addresses; of several hosts each gives at most one address of each family."""
     places = places[:MAX_TARGETS]
-    names = dict.fromkeys(place.host for place in places if not _is_address(place.host))
+    names = dict.fromkeys(place.host for place in places if not is_address(place.host))
     answers: Answers = {}
     if names:
         answers = yield tuple(question(Kind.ADDRESS, name) for name in names)
@@ -225,21 +226,9 @@ def _addressed(
 
 
 def _hosts(host: str, answers: Answers) -> Iterator[str]:
-    if _is_address(host):
+    if is_address(host):
         yield str(ipaddress.ip_address(host))
         return
     for record in answers.get(question(Kind.ADDRESS, host), ()):
-        if isinstance(record, AddressRecord) and _is_address(record.host):
+        if isinstance(record, AddressRecord) and is_address(record.host):
             yield record.host
-
-
-def _is_secure(transport: str) -> bool:
-    return transport in ("tls", "wss")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

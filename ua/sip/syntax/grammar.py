@@ -175,6 +175,15 @@ def same_host(one: str, other: str) -> bool:
         return False
 
 
+def is_address(text: str) -> bool:
+    """True for an IPv4 or IPv6 address without brackets."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_ipv6(text: str) -> bool:
     if "%" in text:  # zones stay on their host
         return False

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from ice.types import TransportAddress
+from ua.sip.syntax.grammar import is_address
 from ua.sip.syntax.message import Request
 from ua.sip.syntax.via import Via
 
 SipTransport = Literal["udp", "tcp", "tls", "ws", "wss"]
 """How SIP messages travel: datagrams, streams, WebSockets (RFC 3261 §18, RFC 7118)."""
+
+OVER_TLS: Final[frozenset[str]] = frozenset({"tls", "wss"})
+OVER_WEBSOCKET: Final[frozenset[str]] = frozenset({"ws", "wss"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,7 @@ class Hop:
     @property
     def secure(self) -> bool:
         """True over TLS."""
-        return self.transport in ("tls", "wss")
+        return self.transport in OVER_TLS
 
     def __str__(self) -> str:
         return f"{self.transport}:{self.remote}"
@@ -58,16 +61,8 @@ def response_hop(request: Request, source: Hop) -> Hop:
     if source.reliable:
         return source
     via: Via = request.via
-    maddr = via.param("maddr")
-    if maddr and _is_address(maddr):
-        return replace(source, remote=TransportAddress(host=maddr.strip("[]"), port=via.sent_by_port))
+    maddr = (via.param("maddr") or "").strip("[]")
+    if is_address(maddr):
+        return replace(source, remote=TransportAddress(host=maddr, port=via.sent_by_port))
     port = via.sent_by_port if via.param("rport") is None else source.remote.port
     return replace(source, remote=TransportAddress(host=source.remote.host, port=port))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text.strip("[]"))
-    except ValueError:
-        return False
-    return True

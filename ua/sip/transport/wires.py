@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
 
 from OpenSSL import SSL
 
 from ice.types import TransportAddress
 from ua.sip.config import SipConfig
-from ua.sip.transport.hop import SipTransport
+from ua.sip.syntax.grammar import is_address
+from ua.sip.transport.hop import OVER_TLS, OVER_WEBSOCKET, SipTransport
 from ua.sip.transport.tls.context import tls_context
 from ua.sip.transport.tls.identity import Refusal, Rules, judge, judge_pinned
 from ua.sip.transport.tls.layer import Judge, TlsLayer
 from ua.sip.transport.tls.wire import TlsWire
 from ua.sip.transport.websocket.wire import WebSocketWire
 from ua.sip.transport.wire import PlainWire, Wire
-
-_OVER_TLS: Final = frozenset({"tls", "wss"})
-_OVER_WEBSOCKET: Final = frozenset({"ws", "wss"})
 
 
 class Wires:
@@ -31,24 +28,24 @@ class Wires:
     def __init__(self, config: SipConfig) -> None:
         self._config = config
         self._context: SSL.Context | None = None
-        if _OVER_TLS & set(config.transports) and (config.tls.ca_file or config.tls.certificate):
+        if OVER_TLS & set(config.transports) and (config.tls.ca_file or config.tls.certificate):
             self._context = tls_context(config.tls)  # reading the system's takes a while: on demand
 
     def client(self, transport: SipTransport, *, domain: str, remote: TransportAddress) -> Wire:
         """For a connection that we open to this address, to reach this domain."""
         name = domain.strip("[]")
         inner: Wire = PlainWire()
-        if transport in _OVER_WEBSOCKET:
+        if transport in OVER_WEBSOCKET:
             inner = WebSocketWire(
                 self._config.websocket, secure=transport == "wss", domain=name, remote=remote
             )
-        if transport not in _OVER_TLS:
+        if transport not in OVER_TLS:
             return inner
         rules: Rules = "web" if transport == "wss" else "sip"
         tls = self._config.tls
         layer = TlsLayer(
             self._tls_context(),
-            server_name="" if _is_address(name) else name,
+            server_name="" if is_address(name) else name,
             who=name,
             expected=f"a certificate for {name} by an issuer in {tls.ca_file or 'the system'}",
             judge=self._judge(rules, name),
@@ -59,9 +56,9 @@ class Wires:
     def server(self, transport: SipTransport) -> Wire:
         """For a connection that somebody opens to us."""
         inner: Wire = PlainWire()
-        if transport in _OVER_WEBSOCKET:
+        if transport in OVER_WEBSOCKET:
             inner = WebSocketWire(self._config.websocket, secure=transport == "wss")
-        if transport not in _OVER_TLS:
+        if transport not in OVER_TLS:
             return inner
         tls = self._config.tls
         layer = TlsLayer(
@@ -92,7 +89,3 @@ class Wires:
             return judge(der, domain=domain, now=datetime.now(UTC), rules=rules)
 
         return judged
-
-
-def _is_address(name: str) -> bool:
-    return ":" in name or name.replace(".", "").isdigit()

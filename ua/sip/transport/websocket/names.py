@@ -10,9 +10,8 @@ from ua.sip.errors import SipParseError
 from ua.sip.location.target import Target
 from ua.sip.syntax.message import Message, Request
 from ua.sip.syntax.uri import Uri
-from ua.sip.transport.hop import Hop
+from ua.sip.transport.hop import OVER_WEBSOCKET, Hop
 
-_TRANSPORTS = frozenset({"ws", "wss"})
 MAX_NAMES_PER_CONNECTION = 16
 """A client needs one."""
 
@@ -25,7 +24,7 @@ class WebSocketNames:
 
     def note(self, message: Message, source: Hop) -> None:
         """A message came by this hop: learn the names in its Via and Contact."""
-        if source.transport not in _TRANSPORTS:
+        if source.transport not in OVER_WEBSOCKET:
             return
         names: set[tuple[str, int | None]] = set()
         try:

@@ -17,6 +17,7 @@ from tests.certificates import Issued
 from tests.peers.namespace import LOOPBACK, Namespace
 from tests.peers.process import PeerError, Program, Programs, free_ports, until
 from tests.peers.registry import find_program
+from tests.peers.rtpengine import RtpEngine
 
 PASSWORD = "open-sesame"
 """The password of every user."""
@@ -104,6 +105,8 @@ async def kamailio(
     port: int | None = None,
     again: Kamailio | None = None,
     certificate: Issued | None = None,
+    relay: RtpEngine | None = None,
+    relay_offers: str = "",
 ) -> AsyncIterator[Kamailio]:
     """Run a proxy.
 
@@ -113,6 +116,9 @@ async def kamailio(
         port: for UDP and TCP; None takes a free one.
         again: one that has ended, whose ports it takes instead.
         certificate: its own; with it TLS, WebSockets (path "/ws") and both together are there too.
+        relay: what the media of all calls goes through.
+        relay_offers: what it makes of the first offer of a call, in the words of its Kamailio module, e.g.
+            "ICE=remove"; answers are translated back.
     """
     with place.entered():
         free = free_ports(4, place.host)
@@ -125,12 +131,14 @@ async def kamailio(
         folder = Path(name)
         control = folder / "control"
         values = {"HOST": place.host, "PORT": str(chosen), "PASSWORD": PASSWORD, "SOCKET": str(control)}
-        values["DEFINE"] = ""
+        values |= {"DEFINE": "", "RELAY_OFFERS": relay_offers}
         if certificate is not None:
             secure = folder / "tls.cfg"
             secure.write_text(_TLS.format(certificate.key, certificate.certificate), encoding="utf-8")
             values |= {f"{name.upper()}_PORT": str(number) for name, number in ports.items()}
-            values |= {"DEFINE": "#!define SECURE", "TLS_CONFIG": str(secure)}
+            values |= {"DEFINE": "#!define SECURE\n", "TLS_CONFIG": str(secure)}
+        if relay is not None:
+            values |= {"RELAY": f"{relay.host}:{relay.port}", "DEFINE": values["DEFINE"] + "#!define RELAY"}
         text = _TEMPLATE.read_text(encoding="utf-8")
         for key, value in values.items():
             text = text.replace(f"@{key}@", value)

@@ -84,6 +84,7 @@ PEERS: dict[str, Peer] = {
     "miniupnpd": Peer(packages=("miniupnpd-nftables",), present=_programs("miniupnpd")),
     "netns": Peer(packages=("iproute2", "nftables"), present=_programs("ip", "nft")),
     "pion": Peer(packages=("golang-go", "golang-github-pion-ice.v2-dev"), present=_pion_builds),
+    "rtpengine": Peer(packages=("rtpengine-daemon",), present=_programs("rtpengine")),
     "sipp": Peer(packages=("sip-tester",), present=_programs("sipp")),
     "tshark": Peer(packages=("tshark",), present=_programs("tshark", "dumpcap")),
 }

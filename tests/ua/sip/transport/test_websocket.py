@@ -175,7 +175,12 @@ async def test_a_client_that_has_gone_is_not_reached_any_more() -> None:
 async def test_no_connection_is_made_to_a_client_that_has_gone() -> None:
     """RFC 3261 §18.2.2 would have us dial the sent-by; behind a made-up name nobody listens."""
     dialled = asyncio.Event()
-    listener = await asyncio.start_server(lambda _, writer: (dialled.set(), writer.close()), "127.0.0.1", 0)
+
+    def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        dialled.set()
+        writer.close()
+
+    listener = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     async with listener, phone(transports=EVERY, ws_port=0, websocket=CONFIG) as bob:
         async with browser(bob) as page:

@@ -13,6 +13,7 @@ call     state (data: state, reason), ringback (state: on, off: play a ringing t
          transfer (state, target, status, reason)
 sip      message (direction, transport, local, remote, size, text), refused (reason, remote), transaction,
          connection (state, remote), registration (state, contact, expires_s, reason),
+         bindings (user, contacts, status, reason: at a PBX),
          subscription (package, state, content, reason), text (sender, text, call_id),
          counters (counters: how often what happened, keep-alives too; comes when the phone is closed)
 tcp      the snake_case names of the classes in `sdp.tcp.events` with their fields: media over TCP without ICE

@@ -136,6 +136,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "cli.message",
         "cli.options",
         "cli.output",
+        "cli.pbx",
         "cli.ports",
         "cli.register",
         "cli.runner",

@@ -218,6 +218,9 @@ def answer(
     calls: Annotated[int | None, typer.Option(help="End after this many calls.", min=1, metavar="N")] = None,
     listen: Listen = None,
     register: Annotated[bool, typer.Option("--register", help="Register the account first.")] = False,
+    pbx: Annotated[
+        bool, typer.Option("--pbx", help="Be a small PBX for the users in [pbx] of the configuration.")
+    ] = False,
     timeout: Annotated[
         float | None,
         typer.Option(help="End where no call arrives for this time.", parser=parse_duration, metavar="TIME"),
@@ -236,6 +239,25 @@ def answer(
     from ua.cli.runner import run
 
     output = _output(json, verbose, quiet, sip_trace)
+    if pbx:
+        from ua.cli.pbx import PbxRequest, run_pbx
+
+        alone = (
+            echo,
+            wav,
+            tone,
+            record,
+            duration,
+            stun,
+            turn,
+            port_mapping,
+            calls,
+            register,
+            timeout,
+            account,
+        )
+        service = PbxRequest(listen=listen, config=config, alone=not any(alone))
+        run(output, lambda stop: run_pbx(service, output, stop))
     request = AnswerRequest(
         echo=echo,
         wav=wav,

@@ -180,8 +180,8 @@ class Pbx:
         now = clock.now()
         done = self._registrar.take(incoming.request, incoming.source, now=now, date=datetime.now(UTC))
         incoming.respond(done.status, done.reason, headers=done.headers)
-        contacts = [str(each.shown(now)) for each in done.bindings]
-        self._log.record(now, PARTY, "sip", "bindings", user=done.user, status=done.status, contacts=contacts)
+        problem = "" if done.status == 200 else f"{done.status} {done.reason}".rstrip()
+        self._tell(done.user, done.status, problem)
         for binding in done.bindings:
             flow = binding.flow
             if flow is not None and flow.reliable and flow not in self._watched:
@@ -192,7 +192,15 @@ class Pbx:
         """A connection has ended: nobody is there any more who registered by it (RFC 5626 §5.3)."""
         self._watched.discard(flow)
         for user in self.location.lose(flow):
-            self._log.record(clock.now(), PARTY, "sip", "bindings", user=user, status=0, reason=reason)
+            self._tell(user, 0, f"connection lost: {reason}")
+
+    def _tell(self, user: str, status: int, problem: str) -> None:
+        """Where a user is now, and what has gone wrong."""
+        now = clock.now()
+        contacts = [str(each.shown(now)) for each in self.location.bindings(user, now)]
+        self._log.record(
+            now, PARTY, "sip", "bindings", user=user, status=status, contacts=contacts, reason=problem
+        )
 
     def _on_sip(self, entry: SipLogEntry) -> None:
         self._log.record(entry.at, PARTY, "sip", entry.kind, **entry.data)

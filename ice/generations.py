@@ -334,8 +334,10 @@ class Generations:
 
     def heard_media(self, component: int, now: float) -> bool:
         """Media came from the peer; True where `next_timer` is another one by that."""
-        heard = [one.heard_media(component, now) for one in self]
-        return any(heard)
+        changed = self.current.heard_media(component, now)
+        for one in self._older:  # for each packet: mostly there is none
+            changed |= one.heard_media(component, now)
+        return changed
 
     def connection_ended(self, connection: Connection, reason: str, now: float) -> None:
         """A connection could not be had, or ended; one that was taken over serves two generations."""

@@ -11,11 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import dns.asyncresolver
-import dns.exception
-import dns.nameserver
-import dns.resolver
-
 from ice.config import IceConfig
 from ice.gathering.servers import StunServer, TurnServer
 from ice.gathering.srv import ServiceRecord, in_order
@@ -135,6 +130,11 @@ class ServerNames:
 
     async def _query(self, name: str, kind: str) -> list[Any]:
         """The records of a name; none where there are none or nobody tells."""
+        # Most sessions know their servers by address, and do without this.
+        import dns.asyncresolver
+        import dns.exception
+        import dns.nameserver
+
         with contextlib.suppress(dns.exception.DNSException):
             resolver = dns.asyncresolver.Resolver(configure=not self._name_servers)
             if self._name_servers:

@@ -37,12 +37,28 @@ def test_help_is_quick_and_names_the_commands(tmp_path: Path) -> None:
     assert done.returncode == 0
     for command in ("demo", "call", "answer", "register", "config"):
         assert f"\n  {command} " in done.stdout
-    slow = ("pydantic", "av", "aiortc", "asyncio", "cryptography", "rich.console")
-    code = f"import ua.cli.main, sys; print([name for name in {slow!r} if name in sys.modules])"
+    slow = ("pydantic", "av", "aiortc", "asyncio", "cryptography", "rich.console", "dns", "websockets")
+    assert not imported("ua.cli.main", slow)
+
+
+def imported(module: str, among: tuple[str, ...]) -> list[str]:
+    code = f"import {module}, sys; print(*(name for name in {among!r} if name in sys.modules))"
     seen = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=50, check=True
     )
-    assert seen.stdout == "[]\n"
+    return seen.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("module", "among"),
+    [
+        ("ua.cli.config", ("av", "aiortc", "cryptography", "websockets", "dns", "aioquic")),
+        ("ua.cli.call", ("av", "aiortc", "cryptography", "websockets", "dns", "aioquic", "pydantic")),
+        ("ua.phone", ("dns.asyncresolver", "aioquic", "pydantic", "rich", "typer")),
+    ],
+)
+def test_nothing_is_imported_that_is_not_needed(module: str, among: tuple[str, ...]) -> None:
+    assert not imported(module, among)
 
 
 @pytest.mark.parametrize("command", ["demo", "call", "answer", "register", "config", "config check"])

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, assert_never
-
-import dns.asyncresolver
-import dns.exception
-import dns.nameserver
-import dns.resolver
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from ice.gathering.srv import ServiceRecord
 from ice.types import TransportAddress
 from ua.sip.location.cache import Cache
 from ua.sip.location.records import AddressRecord, Answers, Kind, NaptrRecord, Question, Record
+
+if TYPE_CHECKING:
+    import dns.asyncresolver
 
 LOOKUP_S: Final = 3.0
 """The longest that a name server is waited for."""
@@ -91,6 +89,10 @@ class Resolver:
 
     async def _query(self, name: str, kind: str) -> tuple[tuple[Record, ...], float]:
         """The records of a name and the seconds that they are good."""
+        # Calls to addresses do without this.
+        import dns.exception
+        import dns.resolver
+
         try:
             answer = await self._server().resolve(name, kind, search=False, lifetime=self._lookup_s)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.resolver.YXDOMAIN):
@@ -102,6 +104,9 @@ class Resolver:
 
     def _server(self) -> dns.asyncresolver.Resolver:
         if self._resolver is None:
+            import dns.asyncresolver
+            import dns.nameserver
+
             self._resolver = dns.asyncresolver.Resolver(configure=not self._name_servers)
             if self._name_servers:
                 self._resolver.nameservers = [

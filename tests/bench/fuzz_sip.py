@@ -30,8 +30,9 @@ from ua.sip.inspection import inspect
 from ua.sip.retry.attempts import Attempts
 from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.syntax.body import session_of
-from ua.sip.syntax.message import Request, Response, make_response, parse, serialise
+from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.uri_headers import headers_of
+from ua.sip.syntax.wire_format import parse, serialise
 from ua.sip.transaction.layer import TransactionLayer
 from ua.sip.transaction.messages import RequestReceived
 from ua.sip.transaction.timers import Timers

@@ -18,7 +18,7 @@ from typing import Any
 
 import aiosipua
 
-from ua.sip.syntax.message import parse, serialise
+from ua.sip.syntax.wire_format import parse, serialise
 
 INVITE = (Path(__file__).parents[1] / "vectors" / "sip" / "peers" / "baresip_invite.dat").read_bytes()
 _LOOPS = 500

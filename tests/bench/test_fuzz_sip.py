@@ -8,7 +8,7 @@ import random
 import pytest
 
 from tests.bench.fuzz_sip import MessageMaker, fuzz_messages, main
-from ua.sip.syntax.message import parse
+from ua.sip.syntax.wire_format import parse
 
 
 @pytest.mark.req("TOR-1", "LIM-6")

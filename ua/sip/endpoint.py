@@ -93,10 +93,11 @@ from ua.sip.security import DOWNGRADED, answer_demands_sips, is_downgraded, is_s
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Request, make_response, serialise
+from ua.sip.syntax.message import Request, make_response
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.uri_headers import headers_of
+from ua.sip.syntax.wire_format import serialise
 from ua.sip.transaction.messages import RequestReceived
 from ua.sip.transport.flows import Flows
 from ua.sip.transport.hop import SipTransport

@@ -22,8 +22,9 @@ from ua.sip.reporter import Reporter
 from ua.sip.requests.preparation import ContactParams, Preparation
 from ua.sip.requests.routing import Routing
 from ua.sip.requests.sending import Sending
-from ua.sip.syntax.message import Request, Response, make_response, parse, serialise
+from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.uri import Uri
+from ua.sip.syntax.wire_format import parse, serialise
 from ua.sip.transaction.layer import TransactionLayer
 from ua.sip.transaction.messages import (
     AckReceived,

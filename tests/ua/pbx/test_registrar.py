@@ -13,7 +13,8 @@ from tests.ua.sip.vectors import vector
 from ua.pbx.contacts import Limits
 from ua.sip.errors import SipParseError
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Request, parse
+from ua.sip.syntax.message import Request
+from ua.sip.syntax.wire_format import parse
 
 PHONE = "<sip:alice@192.0.2.7>"
 OTHER = "<sip:alice@192.0.2.8>"

@@ -14,8 +14,9 @@ from ice.stun.message import MessageClass, Method, StunMessage, serialise
 from ice.stun.message import parse as parse_stun
 from ice.types import TransportAddress
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Request, Response, make_response, parse
-from ua.sip.syntax.message import serialise as write
+from ua.sip.syntax.message import Request, Response, make_response
+from ua.sip.syntax.wire_format import parse
+from ua.sip.syntax.wire_format import serialise as write
 from ua.sip.transport.stream import FramedMessage, KeepAlive, StreamFramer
 
 HOST = "127.0.0.1"

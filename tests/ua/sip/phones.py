@@ -13,9 +13,10 @@ from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
 from ua.sip.log import SipLogEntry
-from ua.sip.syntax.message import Message, Request, Response, make_response, parse, serialise
+from ua.sip.syntax.message import Message, Request, Response, make_response
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
+from ua.sip.syntax.wire_format import parse, serialise
 from ua.sip.transaction.timers import Timers
 from ua.sip.transport.hop import SipTransport
 

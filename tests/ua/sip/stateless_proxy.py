@@ -11,8 +11,9 @@ from dataclasses import replace
 from ice.types import TransportAddress
 from ua.sip.errors import SipParseError
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Message, Request, Response, parse, serialise
+from ua.sip.syntax.message import Message, Request, Response
 from ua.sip.syntax.uri import Uri
+from ua.sip.syntax.wire_format import parse, serialise
 from ua.sip.transport.hop import Hop, note_source
 
 Fate = Callable[[int, Message], float | None]

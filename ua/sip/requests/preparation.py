@@ -11,10 +11,11 @@ from ua.sip.location.target import Target
 from ua.sip.requests.routing import Routing
 from ua.sip.security import demands_sips
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Request, serialise
+from ua.sip.syntax.message import Request
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.via import Via
+from ua.sip.syntax.wire_format import serialise
 from ua.sip.transport.hop import Hop
 from ua.sip.transport.layer import TransportLayer
 

@@ -13,8 +13,9 @@ from typing import Final, assert_never
 from ice.types import TransportAddress
 from ua.sip.syntax.grammar import join_host_port
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Request, Response, make_response, serialise
+from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.via import MAGIC_COOKIE
+from ua.sip.syntax.wire_format import serialise
 from ua.sip.transaction.admission import Admission, Limits, Verdict
 from ua.sip.transaction.client_invite import ClientInvite
 from ua.sip.transaction.client_non_invite import ClientNonInvite

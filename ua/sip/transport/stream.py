@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ua.sip.errors import SipParseError
-from ua.sip.syntax.message import MAX_BODY_BYTES, MAX_HEADER_BYTES, Response, parse
+from ua.sip.syntax.message import Response
+from ua.sip.syntax.wire_format import MAX_BODY_BYTES, MAX_HEADER_BYTES, parse
 
 _LENGTH_RE: Final = re.compile(
     rb"\r\n(?:content-length|l)[ \t]*:[ \t]*((?:[^\r\n]|\r\n[ \t])*?)[ \t]*(?=\r\n(?![ \t]))", re.IGNORECASE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from ice.types import TransportAddress
 from ua.clock import now as monotonic
 from ua.sip.errors import SipUnreachable
-from ua.sip.syntax.message import serialise
+from ua.sip.syntax.wire_format import serialise
 from ua.sip.transport.stream import PONG, FramedMessage, KeepAlive, StreamFault
 from ua.sip.transport.udp_channel import local_towards
 from ua.sip.transport.wire import Wire, WireClosed, WireFailed, WireItem, WireOpened

@@ -15,8 +15,9 @@ from ua.sip.errors import SipStateError, SipTimeout
 from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Request, Response, serialise
+from ua.sip.syntax.message import Request, Response
 from ua.sip.syntax.uri import Uri
+from ua.sip.syntax.wire_format import serialise
 from ua.sip.transaction.machine import make_cancel
 from ua.sip.transaction.timers import Timers
 

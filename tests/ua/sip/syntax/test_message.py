@@ -12,18 +12,9 @@ from hypothesis import strategies as st
 from tests.ua.sip.vectors import IPV6, PEERS, TORTURE, messages, vector
 from ua.sip.errors import SipParseError
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import (
-    MAX_BODY_BYTES,
-    MAX_LINE_BYTES,
-    MAX_ROWS,
-    Message,
-    Request,
-    Response,
-    make_response,
-    parse,
-    serialise,
-)
+from ua.sip.syntax.message import Message, Request, Response, make_response
 from ua.sip.syntax.uri import Uri
+from ua.sip.syntax.wire_format import MAX_BODY_BYTES, MAX_LINE_BYTES, MAX_ROWS, parse, serialise
 
 INVITE = (
     b"INVITE sip:bob@example.com SIP/2.0\r\n"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Response, serialise
+from ua.sip.syntax.message import Response
+from ua.sip.syntax.wire_format import serialise
 
 
 @pytest.mark.parametrize(

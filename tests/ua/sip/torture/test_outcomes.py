@@ -13,7 +13,7 @@ import pytest
 from tests.ua.sip.phones import Phone, ScriptedPeer, phone
 from tests.ua.sip.vectors import IPV6, TORTURE, vector
 from ua.sip.errors import SipParseError
-from ua.sip.syntax.message import parse
+from ua.sip.syntax.wire_format import parse
 
 RINGS = 486
 """What a well-formed INVITE gets here: the phone rings, and the user is busy."""

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ua.sip.bench import UDP, Bench, make_request
-from ua.sip.syntax.message import Request, make_response, parse
+from ua.sip.syntax.message import Request, make_response
+from ua.sip.syntax.wire_format import parse
 from ua.sip.transaction.messages import (
     RequestReceived,
     ResponseReceived,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.ua.sip.syntax.test_message import INVITE
 from tests.ua.sip.vectors import PEERS, messages, vector
-from ua.sip.syntax.message import MAX_BODY_BYTES, MAX_HEADER_BYTES, Message, parse, serialise
+from ua.sip.syntax.message import Message
+from ua.sip.syntax.wire_format import MAX_BODY_BYTES, MAX_HEADER_BYTES, parse, serialise
 from ua.sip.transport.stream import FramedMessage, KeepAlive, StreamFault, StreamFramer, StreamItem
 
 

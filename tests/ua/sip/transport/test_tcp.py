@@ -12,7 +12,8 @@ import pytest
 from tests.ua.sip.phones import ALICE, Phone, phone
 from tests.ua.sip.syntax.test_message import INVITE
 from tests.ua.sip.vectors import vector
-from ua.sip.syntax.message import Message, Request, Response, make_response, parse, serialise
+from ua.sip.syntax.message import Message, Request, Response, make_response
+from ua.sip.syntax.wire_format import parse, serialise
 from ua.sip.transport.stream import FramedMessage, StreamFramer
 
 

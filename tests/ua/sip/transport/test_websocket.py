@@ -18,9 +18,10 @@ from tests.ua.sip.transport.test_tcp import options
 from ua.errors import ResultCode
 from ua.sip.errors import SipError, SipLoginRefused, SipTlsError, SipUnreachable
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Message, Request, Response, make_response, parse, serialise
+from ua.sip.syntax.message import Message, Request, Response, make_response
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.via import Via
+from ua.sip.syntax.wire_format import parse, serialise
 from ua.sip.transport.hop import Hop, SipTransport
 from ua.sip.transport.stream import FramedMessage
 from ua.sip.transport.websocket.config import WebSocketConfig

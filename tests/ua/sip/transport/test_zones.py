@@ -13,9 +13,9 @@ from tests.ua.sip.bench import make_request
 from tests.ua.sip.phones import phone
 from ua.config.sip_uri import split_listen
 from ua.sip.errors import SipParseError
-from ua.sip.syntax.message import serialise
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.via import Via
+from ua.sip.syntax.wire_format import serialise
 
 ZONED = "fe80::1%eth0"
 INTERFACES = Path("/proc/net/if_inet6")

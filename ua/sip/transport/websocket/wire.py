@@ -18,7 +18,7 @@ from websockets.uri import WebSocketURI
 
 from ice.types import TransportAddress
 from ua.sip.errors import SipLoginRefused, SipUnreachable
-from ua.sip.syntax.message import MAX_BODY_BYTES, MAX_HEADER_BYTES
+from ua.sip.syntax.wire_format import MAX_BODY_BYTES, MAX_HEADER_BYTES
 from ua.sip.transport.stream import FramedMessage, KeepAlive
 from ua.sip.transport.websocket.config import WebSocketConfig
 from ua.sip.transport.wire import WireClosed, WireFailed, WireItem, WireOpened

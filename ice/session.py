@@ -214,6 +214,8 @@ class Session:
     async def restart(self, components: int | None = None) -> Description:
         """Gather anew, under new credentials (RFC 8445 §9); gives what the peer must be told.
 
+        With a peer without ICE the old sockets are closed at once, and `plain_path` uses the new ones.
+
         Media stays on its path until the new description of the peer is set and a pair for every component
         is found, and beyond where none is. `completed` waits for that.
 
@@ -222,14 +224,9 @@ class Session:
 
         Raises:
             GatheringFailed: no candidate could be had; all is as it was.
-            RuntimeError: before `gather` or while it runs, with a peer without ICE, or after close.
+            RuntimeError: before `gather` or while it runs, or after close.
         """
-        if (
-            self._sides.current.description is None
-            or self._gathering
-            or self._closed
-            or self._reception.plain
-        ):
+        if self._sides.current.description is None or self._gathering or self._closed:
             raise RuntimeError("restart comes after gather and before close")
         count = self._components if components is None else components
         if not 1 <= count <= len(self._paths):
@@ -239,12 +236,15 @@ class Session:
         self._sides.begin(count)
         self._outcome.begin()
         try:
-            await self._sides.close_spent()
+            if not self._reception.plain:
+                await self._sides.close_spent()
             description = await self._sides.current.gather()
         except BaseException:
             self._gathering = False
             if self._agent.restarting:
                 self.abandon_restart()
+            elif self._reception.plain:
+                self._sides.revert()
             else:
                 # There is nothing to return to: the peer never answered what was before.
                 await self.close()

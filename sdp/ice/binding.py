@@ -16,7 +16,7 @@ from dataclasses import replace
 from ice.config import IceConfig
 from ice.net.network import Network
 from ice.session import Session
-from ice.types import Description, Role, Transport, TransportAddress
+from ice.types import CandidateType, Description, Role, Transport, TransportAddress
 from sdp.errors import ExchangeError, NegotiationError
 from sdp.ice import selection
 from sdp.ice.fragment import Fragment
@@ -57,6 +57,7 @@ class IceBinding:
         self._components = components
         self._started: NegotiatedMedia | None = None
         self._renewed = False
+        self._moved = False
         self._stopped = False
         self._late = LateCandidates(session)
         self.left_ice = False
@@ -109,6 +110,28 @@ class IceBinding:
             self._take_back()
         await self.session.restart()
         self._renewed = True
+
+    async def move(self) -> None:
+        """Gather anew for a peer without ICE: the next offer names another address (RFC 3264 §8.3.1).
+
+        With ICE nothing happens. Raises as `restart`.
+        """
+        if self.exchange.open_offer is not None:
+            raise ExchangeError("our last offer is not answered yet")
+        if self._started is not None and self._started.ice is None:
+            await self.session.restart()
+            self._moved = True
+
+    def stands_on(self, host: str) -> bool:
+        """True where plain RTP comes in by this address of ours; ICE looks after its own."""
+        if self._started is None or self._started.ice is not None:
+            return False
+        default = self.session.default_address(1)
+        candidates = self.session.local_description.candidates
+        found = next((each for each in candidates if each.address == default), None)
+        # A relay keeps its address; the way to it is ours.
+        relayed = found is not None and found.type is CandidateType.RELAY
+        return relayed or (default if found is None else found.base or default).host == host
 
     async def ready(self) -> None:
         """Be ready for the answer to an offer that keeps the path: it is, with ICE."""
@@ -335,8 +358,9 @@ class IceBinding:
         for component, target in targets.items():
             path = self.session.path(component)
             # A path that ICE had found is not a plain one, whatever address it leads to.
-            if target is not None and (path.remote != target or path.pair is not None):
+            if target is not None and (self._moved or path.remote != target or path.pair is not None):
                 try:
                     self.session.plain_path(component, target)
                 except ValueError as error:
                     raise NegotiationError(f"plain RTP is not possible: {error}") from error
+        self._moved = False

@@ -72,12 +72,8 @@ class TcpBinding:
         offers_first: bool = True,
         connect_s: float = CONNECT_S,
     ) -> None:
-        hosts = usable_hosts(network.host_addresses(), config)
-        # One m= line has one address: most peers know IPv4 (as with the default candidate of ICE).
-        first = 6 if config.default_ipv6 else 4
-        self._hosts = sorted(hosts, key=lambda host: ipaddress.ip_address(host).version != first)
-        if not self._hosts:
-            raise GatheringFailed("no usable network address")
+        self._network, self._config = network, config
+        self._hosts = self._usable_hosts()
         self.exchange = MediaExchange(session_id=session_id)
         self.setup = setup
         self.offers_first = offers_first
@@ -101,6 +97,14 @@ class TcpBinding:
         self.renews_keys = False
         self._silent = SilentPath()
 
+    def _usable_hosts(self) -> list[str]:
+        """One m= line has one address: most peers know IPv4 (as with the default candidate of ICE)."""
+        hosts = usable_hosts(self._network.host_addresses(), self._config)
+        first = 6 if self._config.default_ipv6 else 4
+        if not hosts:
+            raise GatheringFailed("no usable network address")
+        return sorted(hosts, key=lambda host: ipaddress.ip_address(host).version != first)
+
     def subscribe(self, on_event: Callable[[TcpEvent], None]) -> Callable[[], None]:
         """Call `on_event` for every event from now on; the returned function ends that."""
         self._listeners.append(on_event)
@@ -121,13 +125,21 @@ class TcpBinding:
         """The next offer asks for a new connection: this one is closed, or was lost (RFC 4145 §6.2).
 
         Raises:
-            GatheringFailed: nobody can listen here any more.
+            GatheringFailed: there is no address, or nobody can listen there any more.
             ExchangeError: an offer of ours is open.
         """
         if self.exchange.open_offer is not None:
             raise ExchangeError("our last offer is not answered yet")
+        self._hosts = self._usable_hosts()
         await self.open()
         self._renewed = True
+
+    async def move(self) -> None:
+        """Go to another address of ours: `restart` has seen to that."""
+
+    def stands_on(self, host: str) -> bool:
+        """True where the connection of RTP leaves from this address of ours."""
+        return self._rtp.connection is not None and self._rtp.connection.local.host == host
 
     async def ready(self) -> None:
         """Be ready for the answer to our next offer, which keeps the connection (RFC 4145 §5.1).

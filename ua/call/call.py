@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from ice.net.address_poll import watch_addresses
 from media.statistics import MediaStatistics
 from ua import clock
 from ua.call import hold
@@ -235,16 +236,26 @@ class Call(InCall):
         """Return when the plan says that we hang up; meanwhile the path is kept."""
         talking = asyncio.ensure_future(_conversation(media, plan))
         keeping = asyncio.ensure_future(pause(None) if self._offers is None else self._offers.keep_path())
+        telling = asyncio.ensure_future(pause(None) if self._offers is None else self._offers.keep_contact())
         protecting = asyncio.ensure_future(media.protection.lost())
+        tasks = {talking, keeping, telling, protecting}
+        unwatch = self._watch_addresses()
         try:
-            done, _ = await asyncio.wait({talking, keeping, protecting}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            talking.cancel()
-            keeping.cancel()
-            protecting.cancel()
-            await asyncio.gather(talking, keeping, protecting, return_exceptions=True)
+            unwatch()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _watch_addresses(self) -> Callable[[], None]:
+        """Move with this host to another network, where the policy says so."""
+        offers = self._offers
+        if offers is None or not self._around.account.ice.watch_addresses:
+            return lambda: None
+        return watch_addresses(self._around.network, offers.host_gone)
 
     async def _before_end(self, leg: Leg, work: Awaitable[None]) -> None:
         """Await `work` that media needs; raises Interrupted or NoMediaPath where the call ends first."""

@@ -123,7 +123,9 @@ class Descriptions:
         return self.offer()
 
     async def restart_offer(self) -> bytes:
-        """The body of an offer that restarts ICE; without ICE an offer like any.
+        """The body of an offer that restarts ICE.
+
+        Without ICE it is an offer like any, from another address of ours where that of media is gone.
 
         Raises:
             NoMediaPath: no local address can be used any more.
@@ -131,6 +133,8 @@ class Descriptions:
         """
         try:
             await self._binding.restart()
+            if self.watch.is_lost:
+                await self._binding.move()
         except GatheringFailed as error:
             raise NoMediaPath(f"no candidate for media: {error}") from error
         self.check_open()
@@ -337,6 +341,17 @@ class Descriptions:
             if self.watch.is_lost:
                 raise NoMediaPath(f"the media path was lost and there is no other: {error}") from error
             self.record("restart_failed", reason=str(error))
+        else:
+            if self.agreed is not None and self.agreed.ice is None and isinstance(self._side, IceSide):
+                # Of a plain path nobody tells that it is there: the exchange has made it.
+                self._side.moved(self.watch.reason)
+                self.watch.found()
+
+    def host_gone(self, host: str) -> None:
+        """An address of this host is gone; where media stands on it without ICE it has lost its path."""
+        if self._binding.stands_on(host):
+            self.record("address_gone", address=host)
+            self.watch.move(f"this host has lost the address {host}")
 
     @property
     def direction(self) -> Direction:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from sdp.attributes.direction import Direction
 from sdp.errors import ExchangeError
+from ua import clock
 from ua.call.descriptions import Descriptions
 from ua.call.refusal import Refusal, reject
 from ua.errors import NoMediaPath
@@ -18,6 +19,15 @@ from ua.sip.syntax.body import session_of
 
 PEER_RESTARTS_S = 5.0
 """Seconds that the controlled side waits for a restart by the peer."""
+
+ADDRESS_S = 10.0
+"""Seconds that a call without any address of this host waits for one: another network may be on its way."""
+
+ADDRESS_TRY_S = 0.3
+"""Seconds between two looks for one."""
+
+SETTLE_S = 0.5
+"""Seconds after which the new Contact is told, where no other offer has done so."""
 
 OFFER_TRIES = 2
 """How often an offer of ours is made where the peer's crosses it."""
@@ -38,6 +48,8 @@ class Offers:
         self._codecs = codecs
         self._answering: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
+        self._gone: str = ""
+        self._address_gone = asyncio.Event()
 
     # --- the peer's ---------------------------------------------------------------------------------------
 
@@ -146,13 +158,42 @@ class Offers:
                 await asyncio.sleep(PEER_RESTARTS_S)
             if not descriptions.watch.is_lost:
                 continue
-            problem = await self._propose(
-                descriptions.restart_offer, wanted=lambda: descriptions.watch.is_lost
-            )
+            problem = await self._propose(self._other_offer, wanted=lambda: descriptions.watch.is_lost)
             if problem and descriptions.watch.is_lost:
                 raise NoMediaPath(f"the media path was lost ({reason}) and cannot be restarted: {problem}")
             await descriptions.path_found()
             await self.tell_selection()
+
+    def host_gone(self, host: str) -> None:
+        """An address of this host is gone."""
+        self._descriptions.host_gone(host)
+        if self._leg.dialog.contact_host == host:
+            self._gone = host
+            self._address_gone.set()
+
+    async def keep_contact(self) -> None:
+        """Tell the other side where we are as often as the address of our Contact goes; for ever.
+
+        An offer for another path of the media tells it too (RFC 3261 §12.2, RFC 3665 §3.7).
+        """
+        while True:
+            await self._address_gone.wait()
+            self._address_gone.clear()
+            await asyncio.sleep(SETTLE_S)
+            if self._descriptions.watch.is_lost:
+                continue
+            await self._propose(self._plain_offer, wanted=lambda: self._leg.dialog.contact_host == self._gone)
+
+    async def _other_offer(self) -> bytes:
+        """The offer for another path; waits for an address where there is none now."""
+        until = clock.now() + ADDRESS_S
+        while True:
+            try:
+                return await self._descriptions.restart_offer()
+            except NoMediaPath:
+                if clock.now() >= until or self._descriptions.is_closed:
+                    raise
+            await asyncio.sleep(ADDRESS_TRY_S)
 
     async def _plain_offer(self) -> bytes:
         return await self._descriptions.further_offer()

@@ -21,6 +21,7 @@ class Watch(abc.ABC):
     def __init__(self) -> None:
         self.reason = ""
         self._lost = asyncio.Event()
+        self._moves = False
 
     @property
     def is_lost(self) -> bool:
@@ -37,13 +38,20 @@ class Watch(abc.ABC):
         await self._lost.wait()
         return self.reason
 
+    def move(self, reason: str) -> None:
+        """The address of ours that media stands on is gone: the peer cannot know, the offer is on us."""
+        self._moves = True
+        self._lose(reason)
+
+    def found(self) -> None:
+        """There is a path again."""
+        self.reason = ""
+        self._moves = False
+        self._lost.clear()
+
     def _lose(self, reason: str) -> None:
         self.reason = self.reason or reason
         self._lost.set()
-
-    def _found(self) -> None:
-        self.reason = ""
-        self._lost.clear()
 
 
 class ConnectionWatch(Watch):
@@ -59,8 +67,8 @@ class ConnectionWatch(Watch):
 
     @property
     def is_ours(self) -> bool:
-        """True where our offer came first: so that not both sides offer at once."""
-        return self._offered
+        """True where our offer came first: so that not both sides offer at once; or we move."""
+        return self._moves or self._offered
 
     def handle(self, event: TcpEvent) -> None:
         """Take an event of the connections."""
@@ -68,7 +76,7 @@ class ConnectionWatch(Watch):
             case TcpLost(component=1, reason=reason):
                 self._lose(reason)
             case TcpConnected(component=1):
-                self._found()
+                self.found()
             case _:
                 pass
 
@@ -89,7 +97,7 @@ class PathWatch(Watch):
     @property
     def is_ours(self) -> bool:
         """True where it is on us to restart ICE: we control, or ICE says so (RFC 6544 §11.1, §11.2)."""
-        return self._advised or self._session.role is Role.CONTROLLING
+        return self._moves or self._advised or self._session.role is Role.CONTROLLING
 
     def handle(self, event: Event) -> None:
         """Take an event of the ICE session."""
@@ -102,13 +110,14 @@ class PathWatch(Watch):
             case PathLost():
                 self._broken = True
             case PathSelected() | StateChanged(state=SessionState.COMPLETED):
-                self._found()
+                self.found()
             case ConsentAnswered() if not self._broken and self._session.state is SessionState.COMPLETED:
                 # The peer was silent and is not any more.
-                self._found()
+                self.found()
             case _:
                 pass
 
-    def _found(self) -> None:
-        super()._found()
+    def found(self) -> None:
+        """There is a path again."""
+        super().found()
         self._advised = self._broken = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from ice.messages import Event
@@ -12,6 +13,7 @@ from sdp.ice.binding import IceBinding
 from sdp.negotiation.negotiated import NegotiatedMedia
 from sdp.tcp.binding import TcpBinding
 from sdp.tcp.events import TcpConnected, TcpEvent, TcpLost
+from ua import clock
 from ua.call import path_figures
 from ua.call.path_watch import ConnectionWatch, PathWatch, Watch
 from ua.results import IceSummary, PathChange
@@ -63,6 +65,7 @@ class IceSide:
         self.watch = PathWatch(binding.session)
         self._record = record
         self._last: SessionReport | None = None
+        self._moves: list[tuple[float, PathChange]] = []
         for event in earlier:
             self._handle(event)
         self._unsubscribe = binding.session.subscribe(self._handle)
@@ -97,8 +100,26 @@ class IceSide:
         )
 
     def path_changes(self, origin: float, end: float) -> tuple[PathChange, ...]:
-        """When media moved."""
-        return path_figures.path_changes(self.report.path_changes, origin=origin, end=end)
+        """When media moved: by ICE, or without it to another address of ours."""
+        moves = (replace(change, at_ms=(at - origin) * 1000) for at, change in self._moves if at <= end)
+        return (*path_figures.path_changes(self.report.path_changes, origin=origin, end=end), *moves)
+
+    def moved(self, reason: str) -> None:
+        """A peer without ICE has been told another address of ours."""
+        session = self.binding.session
+        self._moves.append(
+            (
+                clock.now(),
+                PathChange(
+                    at_ms=0.0,
+                    component=1,
+                    transport=Transport.UDP.value,
+                    local=str(session.default_address(1)),
+                    remote=str(session.path(1).remote),
+                    reason=reason,
+                ),
+            )
+        )
 
     def leave(self) -> None:
         """Another stream takes its place; who took it closes this one."""

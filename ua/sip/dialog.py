@@ -41,6 +41,7 @@ class Dialog:
             target of the peer that leaves this open is taken for a sips one (RFC 3261 §12.1).
         confirmed: true once a 2xx was seen or sent.
         is_caller: true where we sent the INVITE.
+        contact_host: the host of our Contact that the peer knows, empty before.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Dialog:
         self.remote_cseq = remote_cseq
         self.is_caller = is_caller
         self.confirmed = False
+        self.contact_host = ""
 
     @classmethod
     def of_caller(cls, request: Request, response: Response) -> Dialog:
@@ -157,6 +159,11 @@ class Dialog:
             return
         if target is not None:
             self.target = as_sips(target) if self.secure else target
+
+    def told(self, message: Message) -> None:
+        """The peer has a message of ours whose Contact counts from now on."""
+        for contact in message.contacts[:1]:
+            self.contact_host = contact.uri.host.strip("[]")
 
     def _request(self, method: str, number: int, headers: Headers | None, body: bytes) -> Request:
         uri, routes = route(self.target, self.routes)

@@ -169,6 +169,7 @@ class IncomingInvite(IncomingRequest):
         rows = self.leg.refreshing.accept(self.request)
         rows = self._dialog_headers(headers, allow=True).with_added(*rows)
         self._answer = self._make(200, "", rows, body, content_type)
+        self.leg.dialog.told(self._answer)
         if content_type == SDP:
             self.leg.described(body)
         self.leg.await_ack(self)

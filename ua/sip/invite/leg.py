@@ -262,6 +262,7 @@ class Leg:
     def invited(self, request: Request) -> None:
         """The INVITE of ours that makes this leg went out."""
         session = session_of(request) is not None
+        self.dialog.told(request)
         self.descriptions.sent(Carrier.INVITE, session=session)
         self.described(request.body if session else b"")
 
@@ -339,6 +340,7 @@ class Leg:
         if session:
             self.described(body)
         if method in ("INVITE", "UPDATE"):
+            self.dialog.told(done.request)
             self.refreshing.answered(response)
         if method == "INVITE":
             answer = b""

@@ -1,0 +1,184 @@
+"""Calls with a peer without ICE while this host goes to another network (RFC 3264 §8.3.1, RFC 3665 §3.7)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from ice.net.network import HostAddress
+from ice.net.sockets import HostNetwork
+from media.rtp import packet as rtp
+from tests.ua.call.test_phone_offers import STAY
+from tests.ua.call.test_phone_plain import packet
+from tests.ua.peer import MediaPeer, media_peer
+from tests.ua.phones import account
+from ua.call.call import Call
+from ua.errors import ResultCode
+from ua.events import EventLog
+from ua.phone import Phone
+from ua.sip.dialog import Dialog
+from ua.sip.syntax.body import session_of
+from ua.sip.syntax.message import Request
+
+BEFORE, AFTER = "127.0.0.2", "127.0.0.3"
+
+
+class MovingNetwork(HostNetwork):
+    """This host, with the addresses that a test gives it."""
+
+    def __init__(self, *hosts: str) -> None:
+        super().__init__()
+        self.hosts: Sequence[str] = hosts
+
+    def host_addresses(self) -> tuple[HostAddress, ...]:
+        return tuple(HostAddress(host=host, interface="lo", loopback=True) for host in self.hosts)
+
+
+def told(body: bytes | None) -> tuple[str, int]:
+    """Where a description wants RTP."""
+    text = (body or b"").decode()
+    host, port = (
+        re.search(r"^c=IN IP4 (\S+)", text, re.MULTILINE),
+        re.search(r"^m=audio (\d+)", text, re.MULTILINE),
+    )
+    assert host is not None
+    assert port is not None
+    return host[1], int(port[1])
+
+
+async def talking(peer: MediaPeer, phone: Phone) -> tuple[Call, Dialog, Request]:
+    call = await phone.place(str(peer.uri), STAY)
+    invite = await peer.receive_request("INVITE")
+    assert told(session_of(invite))[0] == BEFORE
+    dialog = peer.accept(invite, peer.sdp())
+    await peer.receive_request("ACK")
+    await call.established()
+    await peer.hear(0)
+    return call, dialog, invite
+
+
+async def heard_from(peer: MediaPeer, source: tuple[str, int]) -> None:
+    """RTP of the phone comes from here."""
+    async with asyncio.timeout(3):
+        while True:
+            data, sender = await asyncio.get_running_loop().sock_recvfrom(peer.media, 2048)
+            if sender == source and not rtp.is_rtcp(data):
+                return
+
+
+async def hears(call: Call, peer: MediaPeer, place: tuple[str, int]) -> None:
+    """The phone takes RTP that the peer sends to this place."""
+    assert call.statistics is not None
+    before = call.statistics.received.packets
+    for number in range(10):
+        peer.media.sendto(packet(number, 9), place)
+        await asyncio.sleep(0.02)
+    assert call.statistics.received.packets == before + 10
+
+
+@pytest.mark.req("TRN-14", "sdp.md:OA-23")
+@pytest.mark.parametrize("gap", [False, True])
+async def test_a_call_goes_on_from_the_new_address(*, gap: bool) -> None:
+    network, log = MovingNetwork(BEFORE), EventLog()
+    async with media_peer() as peer, Phone(account("alice"), log, network=network) as phone:
+        call, _, first = await talking(peer, phone)
+        if gap:
+            network.hosts = ()
+            await asyncio.sleep(1.5)
+        network.hosts = (AFTER,)
+        again = await peer.receive_request("INVITE")
+        place = told(session_of(again))
+        assert place[0] == AFTER
+        assert b"a=candidate" not in (session_of(again) or b"")
+        assert again.cseq.number > first.cseq.number
+        assert again.contacts
+        peer.accept(again, peer.sdp())
+        await peer.receive_request("ACK")
+        await heard_from(peer, place)
+        await hears(call, peer, place)
+        assert await peer.silent(0.8, "INVITE"), "once is enough"
+        call.hang_up()
+        await peer.finish()
+        result = await call.ended()
+    assert result.result is ResultCode.OK
+    assert result.ice is not None
+    assert (result.ice.local or "").startswith(AFTER)
+    assert [change.reason for change in result.path_changes] == [f"this host has lost the address {BEFORE}"]
+    assert result.path_changes[0].local == result.ice.local
+
+
+@pytest.mark.req("TRN-14")
+async def test_it_may_move_more_than_once_and_be_the_called_one() -> None:
+    network, log = MovingNetwork(BEFORE), EventLog()
+    async with media_peer() as peer, Phone(account("bob"), log, network=network) as phone:
+        waiting = asyncio.ensure_future(anext(phone.incoming()))
+        await asyncio.sleep(0)
+        invite = peer.call(phone.addresses[0], peer.sdp())
+        call = await waiting
+        await call.accept(STAY)
+        answer = await peer.receive_response(200)
+        peer.ack(Dialog.of_caller(invite, answer), invite)
+        await call.established()
+        for host in (AFTER, BEFORE):
+            network.hosts = (host,)
+            again = await peer.receive_request("INVITE")
+            place = told(session_of(again))
+            assert place[0] == host
+            peer.accept(again, peer.sdp(), tag=again.to.tag or "")
+            await peer.receive_request("ACK")
+            await heard_from(peer, place)
+            await hears(call, peer, place)
+        call.hang_up()
+        await peer.finish()
+        assert (await call.ended()).result is ResultCode.OK
+
+
+@pytest.mark.req("TRN-14", "sdp.md:OA-10")
+async def test_a_peer_that_does_not_follow_ends_the_call_with_the_reason() -> None:
+    network, log = MovingNetwork(BEFORE), EventLog()
+    async with media_peer() as peer, Phone(account("alice"), log, network=network) as phone:
+        call, _, _ = await talking(peer, phone)
+        network.hosts = (AFTER,)
+        peer.answer(await peer.receive_request("INVITE"), 488)
+        await peer.receive_request("ACK")
+        await peer.finish()
+        result = await call.ended()
+    assert result.result is ResultCode.NO_MEDIA_PATH
+    assert f"this host has lost the address {BEFORE}" in (result.error or "")
+
+
+@pytest.mark.req("TRN-14")
+async def test_the_other_side_learns_the_new_contact_where_media_stays() -> None:
+    network, log = MovingNetwork(BEFORE), EventLog()
+    async with media_peer() as peer, Phone(account("alice"), log, network=network) as phone:
+        call, _, invite = await talking(peer, phone)
+        await hears(call, peer, told(session_of(invite)))
+        assert call._offers is not None
+        call._offers.host_gone("192.0.2.7")
+        assert await peer.silent(0.8, "INVITE"), "that is no address of this call"
+        call._offers.host_gone(invite.contacts[0].uri.host)
+        again = await peer.receive_request("INVITE")
+        assert told(session_of(again)) == told(session_of(invite))
+        assert again.contacts
+        peer.accept(again, peer.sdp())
+        await peer.receive_request("ACK")
+        call.hang_up()
+        await peer.finish()
+        assert (await call.ended()).result is ResultCode.OK
+
+
+async def test_who_does_not_want_it_stays() -> None:
+    network = MovingNetwork(BEFORE)
+    base = account("alice")
+    ours = replace(base, ice=replace(base.ice, watch_addresses=False))
+    async with media_peer() as peer, Phone(ours, EventLog(), network=network) as phone:
+        call, _, _ = await talking(peer, phone)
+        network.hosts = (AFTER,)
+        assert await peer.silent(1.6, "INVITE")
+        call.hang_up()
+        await peer.finish()
+        await call.ended()

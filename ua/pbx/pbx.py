@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -132,9 +133,9 @@ class Pbx:
         )
 
     @property
-    def calls(self) -> int:
-        """Calls that are not over."""
-        return self._board.calls
+    def alive(self) -> Mapping[str, int]:
+        """Calls and requests on their way, by kind; empty where all is over."""
+        return self._board.alive
 
     @property
     def _sip(self) -> SipEndpoint:

@@ -71,6 +71,12 @@ class Switchboard:
         """Calls through the PBX, and with it, that are not over."""
         return len(self._crossings) + len(self._calls)
 
+    @property
+    def alive(self) -> dict[str, int]:
+        """What there is by kind; nothing where all is over."""
+        kinds = {"calls": self.calls, "errands": len(self._errands)}
+        return {kind: number for kind, number in kinds.items() if number}
+
     async def close(self) -> None:
         """Hang up every call, both legs of it."""
         await asyncio.gather(*(call.close() for call in tuple(self._calls)))

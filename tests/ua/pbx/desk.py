@@ -76,9 +76,10 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(line: Line, user: str, *, registers: bool = True, **settings: Any) -> AsyncIterator[Desk]:
+async def desk(line: Line, user: str, *, registers: bool = True, **changes: Any) -> AsyncIterator[Desk]:
     """An endpoint with the PBX as its proxy."""
-    settings = {"supported": ("100rel",), "allow": METHODS, "user": user, "timers": Timers()} | settings
+    settings: dict[str, Any] = {"supported": ("100rel",), "allow": METHODS, "user": user}
+    settings |= {"timers": Timers(), **changes}
     proxy = line.address(settings.pop("transport", "udp")).with_param("lr", None)
     known = (Credentials(username=user, password=USERS.get(user, ""), realm=DOMAIN),)
     async with phone(proxy=proxy, **settings) as endpoint:

@@ -138,8 +138,8 @@ class Phone:
             on_log=self._on_sip,
         )
         self._reception.endpoint = self._endpoint
-        self._endpoint.availability = self._reception.availability
-        self._endpoint.session_capabilities = lambda: codec_mapping.capabilities(
+        self._endpoint.server.availability = self._reception.availability
+        self._endpoint.server.session_capabilities = lambda: codec_mapping.capabilities(
             account.codecs, session_id=secrets.randbits(62)
         )
         self._endpoint.callers.server = self._authenticator()

@@ -194,6 +194,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "sip.transport.tls.context",
         "sip.transport.udp_channel",
         "sip.transport.wires",
+        "sip.uas",
         "watching",
     ),
 }

@@ -58,8 +58,8 @@ Registering::
     # (Uri.same_as); 423: done.response.seconds("min-expires"). Refresh and remove with the same series:
     # contact=(("expires", "0"),).
 
-OPTIONS are answered by the endpoint: 200, or what `availability` says. Every message in and out goes to
-`on_log`.
+OPTIONS are answered by the endpoint: 200, or what `server.availability` says. Every message in and out goes
+to `on_log`.
 """
 
 from __future__ import annotations
@@ -72,16 +72,14 @@ from typing import Final
 from ice.types import TransportAddress
 from ua.sip.callers import Callers
 from ua.sip.config import SipConfig
-from ua.sip.dialog import Dialog, DialogId
 from ua.sip.digest.client import DigestClient
 from ua.sip.digest.credentials import Credentials
-from ua.sip.errors import SipParseError, SipStateError
+from ua.sip.errors import SipStateError
 from ua.sip.events.subscriber import SubscriptionEnded
 from ua.sip.events.subscription import Notification, Subscription
 from ua.sip.events.subscriptions import Subscriptions
-from ua.sip.inspection import accepts_session, call_capabilities, capabilities, inspect
+from ua.sip.inspection import call_capabilities
 from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
-from ua.sip.invite.leg import Leg
 from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.invite.pracks import MakeAnswer
 from ua.sip.invite.session_timer import SessionTimer
@@ -89,20 +87,19 @@ from ua.sip.log import SipLogEntry
 from ua.sip.requests.exchange import Exchange
 from ua.sip.requests.routing import Routing
 from ua.sip.requests.series import RequestSeries
-from ua.sip.security import DOWNGRADED, answer_demands_sips, is_downgraded, is_sips
+from ua.sip.security import is_sips
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.message import Request, make_response
+from ua.sip.syntax.message import Request
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.uri_headers import headers_of
 from ua.sip.syntax.wire_format import serialise
-from ua.sip.transaction.messages import RequestReceived
 from ua.sip.transport.flows import Flows
 from ua.sip.transport.hop import SipTransport
+from ua.sip.uas import UserAgentServer
 
-_AVAILABLE: Final = 200
 _ADDED_LATER: Final = 190
 _CREDENTIALS: Final = 260
 
@@ -114,11 +111,8 @@ class SipEndpoint:
     one is reported to the loop's exception handler, and the request gets 500.
 
     Attributes:
-        availability: gives the status that OPTIONS get, as an INVITE would now (RFC 3261 §11.2): 200, 486,
-            480; may be set.
+        server: takes requests; knows what OPTIONS are answered.
         subscriptions: ours, and the dialogs without calls.
-        session_capabilities: gives the session description for a 200 to OPTIONS (RFC 3264 §9), empty for
-            none; may be set.
         callers: who may send us requests, and proves it.
     """
 
@@ -145,16 +139,21 @@ class SipEndpoint:
             random: n unpredictable bytes, for tags, branches, Call-IDs and client nonces.
         """
         self._config = config
-        self._on_invite = on_invite
-        self._on_request = on_request
-        self._on_register = on_register
         self._random = random
         self._stack = Stack(
-            config, random=random, on_log=on_log or (lambda _: None), on_request=self._receive
+            config,
+            random=random,
+            on_log=on_log or (lambda _: None),
+            on_request=lambda event: self.server.receive(event),
         )
         self.subscriptions = Subscriptions(self._stack)
-        self.availability: Callable[[], int] = lambda: _AVAILABLE
-        self.session_capabilities: Callable[[], bytes] = bytes
+        self.server = UserAgentServer(
+            self._stack,
+            self.subscriptions,
+            on_invite=on_invite,
+            on_request=on_request,
+            on_register=on_register,
+        )
         self.callers = Callers(self._stack)
 
     async def start(self) -> None:
@@ -315,83 +314,3 @@ class SipEndpoint:
 
     def _digest(self, credentials: tuple[Credentials, ...]) -> DigestClient | None:
         return DigestClient(credentials, self._random) if credentials else None
-
-    def _receive(self, event: RequestReceived) -> None:
-        """A new request, outside or inside a dialog."""
-        request = event.request
-        if request.method == "REGISTER" and self._on_register is not None:
-            self._on_register(IncomingRequest(self._stack, event))
-            return
-        if "replaces" in request.headers and request.method != "INVITE":
-            self._answer(event, 400, "Replaces outside an INVITE")
-            return
-        if request.to.tag is not None:
-            key = DialogId(
-                call_id=request.call_id, local_tag=request.to.tag, remote_tag=request.from_.tag or ""
-            )
-            user = self._stack.dialogs.get(key)
-            if user is not None:
-                user.receive_request(event)
-                return
-            if self.subscriptions.receive(event):
-                return
-            if request.method in self._config.allow:
-                self._answer(event, 481)
-                return
-        refusal = inspect(request, self._config)
-        if refusal is not None:
-            self._answer(event, *refusal)
-        elif request.method == "INVITE":
-            self._offer(event)
-        elif request.method == "OPTIONS":
-            self._answer_options(event)
-        elif request.method in ("BYE", "INFO", "NOTIFY"):
-            self._answer(event, 481)
-        elif self._on_request is None:
-            self._answer(event, 405, "", capabilities(self._config).only("allow"))
-        else:
-            self._on_request(IncomingRequest(self._stack, event))
-
-    def _offer(self, event: RequestReceived) -> None:
-        if is_downgraded(event.request):
-            self._stack.report.note(DOWNGRADED)
-        try:
-            leg = Leg(self._stack, Dialog.of_callee(event.request, event.to_tag), None)
-        except SipParseError as error:
-            self._answer(event, 400, error.reason)
-            return
-        least = leg.session_timer.too_small(event.request)
-        if least is not None:
-            leg.finish("local", "session interval too small")
-            self._answer(event, 422, "", Headers.of(("Min-SE", least)))
-            return
-        incoming = IncomingInvite(self._stack, event, leg, is_reinvite=False)
-        leg.offered(incoming)
-        if self._on_invite is None:
-            incoming.reject(480)
-            return
-        try:
-            self._on_invite(incoming)
-        except Exception:
-            if not incoming.is_answered:
-                incoming.reject(500)
-            raise
-
-    def _answer_options(self, event: RequestReceived) -> None:
-        """Say what an INVITE would get now, and what we can do (RFC 3261 §11.2)."""
-        status = self.availability()
-        features = tuple((feature, None) for feature in self._config.features)
-        sips = answer_demands_sips(event.request)
-        contact = NameAddr(uri=self._stack.contact_uri(event.source, sips=sips), params=features)
-        rows = capabilities(self._config).with_added(("Contact", contact))
-        body = self.session_capabilities() if status == _AVAILABLE and accepts_session(event.request) else b""
-        if body:
-            rows = rows.with_added(("Content-Type", SDP))
-        response = make_response(event.request, status, to_tag=event.to_tag, headers=rows, body=body)
-        self._stack.respond(event, response)
-
-    def _answer(
-        self, event: RequestReceived, status: int, reason: str = "", headers: Headers | None = None
-    ) -> None:
-        response = make_response(event.request, status, reason, to_tag=event.to_tag, headers=headers)
-        self._stack.respond(event, response)

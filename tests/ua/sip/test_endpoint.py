@@ -91,7 +91,7 @@ async def test_options_are_answered_with_capabilities(transport: SipTransport) -
         assert "invite" in done.response.headers.tokens("allow")
         assert done.response.headers.first("accept") == "application/sdp"
         assert done.response.headers.tokens("supported") == frozenset()
-        bob.endpoint.availability = lambda: 486
+        bob.endpoint.server.availability = lambda: 486
         done = await alice.endpoint.request("OPTIONS", bob.uri(transport), from_=ALICE)
         assert done.response.status == 486
 

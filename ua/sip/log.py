@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from sdp.masking import mask_keys
@@ -21,7 +22,10 @@ _SCHEME_RE: Final = re.compile(r"(?i)^(\s*(?!digest\b)[a-z0-9-]+\s+)\S.*$", re.D
 _TAG_RE: Final = re.compile(r"(?i)((?:(?:to|from|local|remote)-tag)(?:=|%3d))[^;,\s>&%]*")
 _TOKEN_RE: Final = re.compile(r'(?i)(\bcid[ \t]*=[ \t]*)(?:"[^"\r\n]*"?|[^;,\s>]*)')
 _PASSWORD_RE: Final = re.compile(r"(?i)\b(sips?:[^\s:@;?<>]+:)[^\s@<>]+(?=@)")
-_CONTROL_RE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
+_BARE_CR_RE: Final = re.compile(r"\r(?!\n)")
+_ESCAPES: Final = {
+    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\r\n"
+}
 
 MAX_LOGGED_BYTES: Final = 8192
 
@@ -66,6 +70,7 @@ class SipLogEntry:
         }
 
 
+@lru_cache(maxsize=4)  # what is refused was logged as a message just before
 def printable(data: bytes) -> str:
     """A message as text for people: secrets masked, control characters escaped.
 
@@ -77,7 +82,7 @@ def printable(data: bytes) -> str:
     text = _ROW_RE.sub(_masked_row, text)
     text = _PASSWORD_RE.sub(r"\1***", text)
     text = mask_keys(text)
-    text = _CONTROL_RE.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+    text = _BARE_CR_RE.sub(r"\\x0d", text).translate(_ESCAPES)
     return f"{text}\r\n[{cut} bytes more]" if cut > 0 else text
 
 

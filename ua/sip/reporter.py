@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Final, Literal
 
 from ice.types import TransportAddress
 from ua.sip.log import SipLogEntry, printable
+from ua.sip.transaction.admission import Rate
 from ua.sip.transport.exposure import EXPOSED, exposes_ice
 from ua.sip.transport.hop import Hop
+
+LOGGED_PER_SECOND: Final = 1000
+"""50 calls a second make about 700 entries a second."""
 
 
 class Reporter:
@@ -18,6 +22,7 @@ class Reporter:
     Attributes:
         counters: how often what happened: "received", "sent", "refused", "keep-alives sent",
             "keep-alives received" (answers on connections, all over UDP), "internal errors",
+            "not logged" (what a flood brings is counted alone),
             "exposed credentials" (of ICE, in the clear, for media that is not encrypted) ...
     """
 
@@ -32,6 +37,8 @@ class Reporter:
         self._on_log = on_log
         self._now = now
         self._local = local
+        self._rate = Rate(LOGGED_PER_SECOND)
+        self._unlogged = 0
 
     def message(self, direction: Literal["in", "out"], hop: Hop, data: bytes) -> None:
         """A message came or left."""
@@ -74,6 +81,13 @@ class Reporter:
         direction: Literal["in", "out", ""] = "",
         reason: str = "",
     ) -> None:
+        if not self._rate.take("", self._now()):
+            self.counters["not logged"] += 1
+            self._unlogged += 1
+            return
+        if self._unlogged:
+            self.note(f"{self._unlogged} messages came too fast to be logged")
+            self._unlogged = 0
         local = self._local(hop)
         self._on_log(
             SipLogEntry(

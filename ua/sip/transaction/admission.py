@@ -24,11 +24,13 @@ class Limits:
             repeats would be taken for new.
         per_second: new requests from one host, as many at once after a pause. Twice that is answered 503,
             the rest is dropped: nobody can make us send more than this.
+        datagrams_per_second: whatever comes from one host by UDP; the rest is not even read.
     """
 
     pending: int = 2000
     transactions: int = 10_000
     per_second: float = 500.0
+    datagrams_per_second: float = 1000.0
 
 
 class Verdict(Enum):
@@ -39,8 +41,35 @@ class Verdict(Enum):
     DROP = "drop"
 
 
+class Rate:
+    """So much a second from each host: a token bucket for each, which holds what a second may bring.
+
+    Args:
+        per_second: from each.
+    """
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def __len__(self) -> int:
+        """Hosts that are known."""
+        return len(self._buckets)
+
+    def take(self, host: str, now: float) -> bool:
+        """True where one more may come from there, at `now` in monotonic seconds."""
+        rate = self._per_second
+        level, seen = self._buckets.pop(host, (rate, now))
+        level = min(rate, level + (now - seen) * rate)
+        taken = level >= 1
+        self._buckets[host] = (level - taken, now)  # the last one in order
+        if len(self._buckets) > MAX_SOURCES:
+            del self._buckets[next(iter(self._buckets))]
+        return taken
+
+
 class Admission:
-    """Counts the new requests of each host: token buckets that hold those of a second.
+    """Judges new requests.
 
     Attributes:
         limits: what is taken.
@@ -48,24 +77,11 @@ class Admission:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._buckets: dict[str, tuple[float, float, float]] = {}
-
-    def __len__(self) -> int:
-        """Hosts that are known."""
-        return len(self._buckets)
+        self._taken = Rate(limits.per_second)
+        self._refused = Rate(limits.per_second)
 
     def judge(self, host: str, *, pending: int, now: float) -> Verdict:
         """A new request from there, at `now` in monotonic seconds, while so many wait for our answer."""
-        rate = self.limits.per_second
-        takes, refusals, seen = self._buckets.pop(host, (rate, rate, now))
-        takes, refusals = (min(rate, level + (now - seen) * rate) for level in (takes, refusals))
-        if takes >= 1 and pending < self.limits.pending:
-            verdict, takes = Verdict.TAKE, takes - 1
-        elif refusals >= 1:
-            verdict, refusals = Verdict.REFUSE, refusals - 1
-        else:
-            verdict = Verdict.DROP
-        self._buckets[host] = (takes, refusals, now)  # the last one in order
-        if len(self._buckets) > MAX_SOURCES:
-            del self._buckets[next(iter(self._buckets))]
-        return verdict
+        if pending < self.limits.pending and self._taken.take(host, now):
+            return Verdict.TAKE
+        return Verdict.REFUSE if self._refused.take(host, now) else Verdict.DROP

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ice.types import TransportAddress
+from ua.clock import now as monotonic
 from ua.sip.config import SipConfig
 from ua.sip.errors import SipUnreachable
 from ua.sip.location.target import Target
+from ua.sip.transaction.admission import Rate
 from ua.sip.transport.binding import ANY, bind_both, bind_stream
 from ua.sip.transport.hop import Hop, SipTransport
 from ua.sip.transport.stream_channel import StreamChannel
@@ -47,6 +49,7 @@ class TransportLayer:
         self._on_fault = on_fault
         self._on_connection = on_connection
         self._on_unreachable = on_unreachable
+        self._rate = Rate(config.limits.datagrams_per_second)
         self._udp: dict[int, UdpChannel] = {}
         self._versions: frozenset[int] = frozenset(
             {4, 6} if config.host in ANY else {_version_at(config.host)}
@@ -74,7 +77,7 @@ class TransportLayer:
         for bound in udp:
             channel = self._udp[_version(bound)] = UdpChannel(
                 bound,
-                on_datagram=lambda data, remote: self._on_message(data, Hop(transport="udp", remote=remote)),
+                on_datagram=self._on_datagram,
                 on_unreachable=self._on_unreachable,
             )
             self.local.setdefault("udp", channel.local)
@@ -85,6 +88,13 @@ class TransportLayer:
             if port is not None:
                 listening = bind_stream(self._config, port)
                 await self._listen(streams, listening)
+
+    def _on_datagram(self, data: bytes, remote: TransportAddress) -> None:
+        hop = Hop(transport="udp", remote=remote)
+        if self._rate.take(remote.host, monotonic()):
+            self._on_message(data, hop)
+        else:
+            self._on_fault(hop, "too many datagrams from one host")
 
     async def close(self) -> None:
         """Close every socket."""

@@ -192,14 +192,24 @@ class StreamChannel:
         """Take a connection in; None where the limits forbid it."""
         host = connection.remote.host
         if connection.accepted:
-            full = len(self._connections) >= self.config.max_connections
-            if full or self._accepted[host] >= self.config.max_connections_per_host:
+            if self._accepted[host] >= self.config.max_connections_per_host or not self._make_room():
                 self.on_fault(self.hop(connection.remote), "too many connections")
                 return None
             self._accepted[host] += 1
         number = next(self._numbers)
         self._connections[number] = connection
         return number
+
+    def _make_room(self) -> bool:
+        """True where one more may come: the oldest that has said nothing gives way where all are taken."""
+        if len(self._connections) < self.config.max_connections:
+            return True
+        silent = next((each for each in self._connections.values() if not each.has_spoken), None)
+        if silent is None:
+            return False
+        silent.abort("others wait, and this one said nothing")
+        self.remove(silent, "others wait, and this one said nothing")
+        return True
 
     def opened(self, connection: StreamConnection, detail: str) -> None:
         """A connection is ready for messages."""

@@ -59,6 +59,11 @@ class StreamConnection(asyncio.Protocol):
         return self.ready.done() and self._transport is not None and not self._transport.is_closing()
 
     @property
+    def has_spoken(self) -> bool:
+        """True once a whole message came; always true of one that we opened."""
+        return self._greeted
+
+    @property
     def local(self) -> TransportAddress | None:
         """Our end of it, None where it is gone."""
         name = None if self._transport is None else self._transport.get_extra_info("sockname")

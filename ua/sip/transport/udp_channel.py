@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import Final
 
 from ice.types import TransportAddress
+from ua.clock import now as monotonic
 
 MAX_DATAGRAM_BYTES: Final = 65535
-_READS_PER_WAKEUP: Final = 8
+_READS_PER_WAKEUP: Final = 256
+_READING_S: Final = 0.004
 """A request may cost some ms, and media goes by the same event loop: it must not wait for a burst."""
 
 _BUFFER_BYTES: Final = 1 << 20
@@ -83,8 +85,9 @@ class UdpChannel:
 
     def _read(self) -> None:
         self._drain_errors()
+        end = monotonic() + _READING_S
         for _ in range(_READS_PER_WAKEUP):
-            if self._socket.fileno() < 0:  # closed by a callback
+            if self._socket.fileno() < 0 or monotonic() > end:  # closed by a callback, or others wait
                 return
             try:
                 data, source = self._socket.recvfrom(MAX_DATAGRAM_BYTES)

@@ -1,0 +1,1 @@
+"""What calls leave behind, and how many a second there may be."""

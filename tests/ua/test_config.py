@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from ua.config.sip import SipSettings
 from ua.config.sip_uri import split_listen, split_sip_uri
 from ua.errors import ConfigurationError
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "configs").rglob("*.toml"))
 
 
 def refusal(text: str) -> str:
@@ -193,8 +194,28 @@ def test_the_example_of_an_account_names_every_key() -> None:
         if section.name == "accounts":
             assert "[accounts." in text  # with the keys of [account]
             continue
+        lines = text.partition(f"\n[{section.name}]")[2].partition("\n[")[0].split("\n")
         for key in dataclasses.fields(getattr(Settings(), section.name)):
-            assert f"{key.name} = " in text
+            told = [line for line in lines if line.startswith((f"{key.name} = ", f"# {key.name} = "))]
+            # An outbound proxy, or several of them.
+            assert len(told) == (2 if key.name == "proxy" else 1), key.name
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_what_the_examples_propose_is_valid_too(example: Path) -> None:
+    proposed: set[str] = set()
+    lines = []
+    for line in example.read_text().split("\n"):
+        if line.removeprefix("# ").startswith("["):
+            proposed = set()
+            lines.append(line.removeprefix("# "))
+            continue
+        key = re.match("# ([a-z_]+) = ", line)
+        if key is None or key[1] not in proposed:
+            lines.append(line if key is None else line.removeprefix("# "))
+        if key is not None:
+            proposed.add(key[1])
+    assert parse_settings("\n".join(lines).encode())
 
 
 # --- STUN and TURN servers --------------------------------------------------------------------------------

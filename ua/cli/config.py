@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from ua.config.account import account_from
+from ua.config.account import Account, account_from
 from ua.config.accounts import chosen, names
 from ua.config.file import default_path, find_config, load_settings, to_json, to_toml
 from ua.errors import ConfigurationError, ResultCode
@@ -31,6 +31,7 @@ def check(file: Path | None, output: Output) -> ResultCode:
     accounts = [
         account_from(chosen(settings, each), environ=os.environ) for each in names(settings) or (None,)
     ]
+    _check_certificates(accounts[0])
     for account in accounts:
         secret = "no password" if account.password is None else "password found"
         output.text(Text(printable(f"{path}: fine, {account.uri}, {secret}")))
@@ -42,9 +43,18 @@ def check(file: Path | None, output: Output) -> ResultCode:
             "path": str(path),
             "uri": account.uri,
             "password": account.password is not None,
+            "accounts": [{"uri": each.uri, "password": each.password is not None} for each in accounts],
         }
     )
     return ResultCode.OK
+
+
+def _check_certificates(account: Account) -> None:
+    """Raise ConfigurationError where a file of [tls] is of no use; all accounts share it."""
+    if account.tls.ca_file is not None or account.tls.certificate is not None:
+        from ua.sip.transport.tls.context import tls_context
+
+        tls_context(account.tls)
 
 
 def show(file: Path | None, output: Output) -> ResultCode:

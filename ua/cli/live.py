@@ -98,6 +98,10 @@ class LiveState:
             case "call", "protected":
                 self.srtp = str(data.get("profile") or "")
                 return f"media is encrypted: {self.srtp} ({str(data.get('by', '')).upper()})"
+            case "call", "offer_retried":
+                return f"{data.get('reason', '')}: offering {data.get('next') or 'nothing more'}"
+            case "call", "hold":
+                return f"hold: {data.get('state', '')}"
             case "call", "unprotected":
                 return str(data.get("reason", ""))
             case "ice", "path_selected" if data.get("component") == 1:

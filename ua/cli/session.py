@@ -263,7 +263,8 @@ def _ended_by(error: UaError, call: CallPort, result: CallResult | None) -> Call
 def tell(output: Output, result: CallResult, error: UaError | None) -> None:
     """Show how a call ended: the error if any, the table or the JSON object."""
     if error is not None:
-        output.error(error)
+        seen = "; ".join(filter(None, (error.seen, _refused_offers(result))))
+        output.complain(error.code, error.what, seen=seen, hint=error.hint)
     elif result.result not in (ResultCode.OK, ResultCode.INTERRUPTED):
         output.complain(result.result, result.error or result.result.value)
     if result.why and not output.json:
@@ -271,6 +272,12 @@ def tell(output: Output, result: CallResult, error: UaError | None) -> None:
     if not output.json:
         output.text(result_table([result]))
     output.object(result.to_json())
+
+
+def _refused_offers(result: CallResult) -> str:
+    """The offers that were refused before the last one; empty without any."""
+    offers = [event.data for event in result.events if event.name == "offer_retried"]
+    return ", ".join(f"offered {offer.get('offered')}: {offer.get('reason')}" for offer in offers)
 
 
 async def goodbye(call: CallPort) -> CallResult | None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.ua.cli.test_cli_commands import URI
 from tests.ua.fake_phone import Script
+from tests.ua.peer import media_peer
 from tests.ua.phones import account
 from tests.ua.screen import Screen, objects
 from ua.cli import call as command
@@ -92,3 +93,23 @@ async def test_the_object_tells_what_happened_in_the_call(capsys: pytest.Capture
     times = [event["at_ms"] for event in value["events"]]
     assert times == sorted(times)
     assert all(0 < at < 5000 for at in times)
+
+
+async def test_a_refused_call_tells_what_was_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen()
+    async with media_peer() as peer:
+        request = CallRequest(uri=str(peer.uri), listen="127.0.0.1:0")
+        calling = asyncio.ensure_future(run_call(request, screen, Stop(), real_phone))
+        for _ in range(3):
+            peer.answer(await peer.receive_request("INVITE"), 488)
+            await peer.receive_request("ACK")
+        assert (await calling).exit_code == 4
+    (value,) = objects(capsys)
+    assert (value["result"], value["sip_code"]) == ("rejected", 488)
+    retried = [event for event in value["events"] if event["event"] == "offer_retried"]
+    assert [(event["offered"], event["next"]) for event in retried] == [
+        ("all candidates", "no TCP candidates"),
+        ("no TCP candidates", "no ICE"),
+    ]
+    shown = screen.err.getvalue()
+    assert "offered all candidates: 488 Not Acceptable Here, offered no TCP candidates: 488" in shown

@@ -167,3 +167,11 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+def test_a_check_reads_the_certificates_too(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('[account]\nuri = "sip:alice@example.com"\n[tls]\nca_file = "none.pem"\n')
+    done = icephone("config", "check", "--config", str(file), home=tmp_path)
+    assert done.returncode == 2
+    assert "tls.ca_file" in done.stderr

@@ -26,6 +26,7 @@ from ua.sip.events.dtmf import Digit
 from ua.sip.events.refer_to import ReferTo
 from ua.sip.invite.leg import Leg
 from ua.sip.syntax.headers import Headers
+from ua.sip.syntax.uri import Uri
 
 if TYPE_CHECKING:
     from ua.call.call import Call
@@ -57,7 +58,8 @@ class InCall(abc.ABC):
         a call that the target has not answered cannot be replaced there (RFC 3891 §3).
         """
         if other.state is CallState.ESTABLISHED and other.dialog is not None:
-            return await self._transfer(attended_target(other.dialog), other)
+            known = (Uri.parse(other.remote_uri), Uri.parse(self._around.account.uri))
+            return await self._transfer(attended_target(other.dialog, known), other)
         other.hang_up()
         await other.ended()
         return await self.transfer(other.remote_uri)

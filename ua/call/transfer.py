@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ua.errors import CallRejected, UaError, UsageError
@@ -48,12 +48,13 @@ def blind_target(uri: str) -> ReferTo:
     return ReferTo(target=target)
 
 
-def attended_target(dialog: Dialog) -> ReferTo:
+def attended_target(dialog: Dialog, known: Iterable[Uri] = ()) -> ReferTo:
     """The other end of `dialog`, whose place in it the new call takes (RFC 5589 §7, RFC 3891 §4).
 
     Its Contact reaches exactly that phone where no proxy stands between. Behind proxies the Contact may be
     reached by nobody else: then its address of record is called, where all phones but the one with that call
-    must refuse. Raises UsageError where the dialog cannot be named.
+    must refuse. From and To name no port (RFC 3261 §19.1.1): it is that of the `known` URI of the same
+    host, what was called or our own address. Raises UsageError where the dialog cannot be named.
     """
     try:
         replaces = Replaces.of(dialog)
@@ -61,7 +62,9 @@ def attended_target(dialog: Dialog) -> ReferTo:
         raise UsageError(f"the call cannot be replaced: {error.reason}") from error
     if not dialog.routes:
         return ReferTo(target=dialog.target.as_request_uri(), replaces=replaces)
-    return ReferTo(target=dialog.remote.uri.as_identity(), replaces=replaces, require_replaces=True)
+    target = dialog.remote.uri.as_identity()
+    port = next((uri.port for uri in known if uri.port and uri.host == target.host), None)
+    return ReferTo(target=replace(target, port=port), replaces=replaces, require_replaces=True)
 
 
 async def put_on_hold(calls: Sequence[InCall]) -> list[InCall]:

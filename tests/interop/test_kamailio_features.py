@@ -1,0 +1,115 @@
+"""What three of our phones can do through a real proxy, over each transport: messages and transfers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.certificates import Authority
+from tests.peers.kamailio import Kamailio, kamailio
+from tests.peers.process import Programs
+from tests.peers.proxied import WAYS, transport_of, transports, user
+from tests.ua.call.three_phones import TALK
+from ua.call.call import Call
+from ua.call.incoming import IncomingCall
+from ua.errors import ResultCode
+from ua.events import EventLog
+from ua.phone import Phone
+
+pytestmark = pytest.mark.peer("kamailio-tls")
+
+EVERY_WAY = pytest.mark.parametrize("way", WAYS)
+
+
+class Three:
+    """Alice, Bob and Carol at a proxy, with one log."""
+
+    def __init__(self, proxy: Kamailio, alice: Phone, bob: Phone, carol: Phone, log: EventLog) -> None:
+        self.proxy = proxy
+        self.alice = alice
+        self.bob = bob
+        self.carol = carol
+        self.log = log
+
+    async def connect(self, caller: Phone, callee: Phone, name: str) -> tuple[Call, IncomingCall]:
+        """A call to `name` that has media."""
+        ringing = await next_call(callee)
+        call = await caller.place(self.proxy.uri(name), TALK)
+        answered = await ringing
+        await answered.accept(TALK)
+        await asyncio.gather(call.established(), answered.established())
+        return call, answered
+
+
+async def next_call(phone: Phone) -> asyncio.Future[IncomingCall]:
+    """The next call that rings there."""
+    ringing = asyncio.ensure_future(anext(phone.incoming()))
+    await asyncio.sleep(0)
+    return ringing
+
+
+@asynccontextmanager
+async def three(programs: Programs, authority: Authority, way: str) -> AsyncIterator[Three]:
+    """Three phones that are registered; they do what they are asked to."""
+    log = EventLog()
+    async with kamailio(programs, certificate=authority.issue(dns=["localhost"])) as proxy:
+
+        def phone(name: str) -> Phone:
+            return Phone(user(name, proxy, way, authority, accept_transfers="always"), log)
+
+        async with phone("alice") as alice, phone("bob") as bob, phone("carol") as carol:
+            await asyncio.gather(*(each.register(expires=300) for each in (alice, bob, carol)))
+            yield Three(proxy, alice, bob, carol, log)
+        assert transports(log) <= {transport_of(way), "tcp" if way == "udp" else None}
+
+
+@pytest.mark.req("MSG-1")
+@EVERY_WAY
+async def test_messages(programs: Programs, authority: Authority, way: str) -> None:
+    async with three(programs, authority, way) as phones:
+        came = asyncio.ensure_future(anext(phones.bob.messages()))
+        await asyncio.sleep(0)
+        sent = await phones.alice.message(phones.proxy.uri("bob"), "on my way, Zoë")
+        assert (sent.accepted, sent.status) == (True, 200)
+        message = await came
+        assert (message.text, message.sender) == ("on my way, Zoë", f"sip:alice@{phones.proxy.host}")
+        nobody = await phones.alice.message(phones.proxy.uri("nobody"), "hello")
+        assert (nobody.accepted, nobody.status) == (False, 404)
+
+
+@pytest.mark.req("EXT-4", "REF-1", "REF-2")
+@EVERY_WAY
+async def test_an_attended_transfer(programs: Programs, authority: Authority, way: str) -> None:
+    async with three(programs, authority, way) as phones:
+        first, at_bob = await phones.connect(phones.alice, phones.bob, "bob")
+        second, at_carol = await phones.connect(phones.alice, phones.carol, "carol")
+        replacing = await next_call(phones.carol)
+        result = await asyncio.wait_for(first.transfer_to(second), 10)
+        assert (result.done, result.status) == (True, 200), result
+        for ended in (first, second, at_bob, at_carol):
+            assert (await asyncio.wait_for(ended.ended(), 5)).result is ResultCode.OK
+        replacing.cancel()
+        assert at_bob.successor is not None
+        await at_bob.successor.established()
+        at_bob.successor.hang_up()
+        assert (await at_bob.successor.ended()).result is ResultCode.OK
+
+
+@pytest.mark.req("EXT-4", "REF-1")
+@EVERY_WAY
+async def test_a_blind_transfer(programs: Programs, authority: Authority, way: str) -> None:
+    async with three(programs, authority, way) as phones:
+        call, at_bob = await phones.connect(phones.alice, phones.bob, "bob")
+        ringing = await next_call(phones.carol)
+        transfer = asyncio.ensure_future(call.transfer(phones.proxy.uri("carol")))
+        at_carol = await asyncio.wait_for(ringing, 10)
+        await at_carol.accept(TALK)
+        result = await asyncio.wait_for(transfer, 10)
+        assert (result.done, result.status) == (True, 200)
+        await asyncio.wait_for(at_bob.ended(), 5)
+        await at_carol.established()
+        at_carol.hang_up()
+        assert (await at_carol.ended()).result is ResultCode.OK

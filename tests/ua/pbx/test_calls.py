@@ -1,30 +1,184 @@
-"""Calls between phones that registered with the PBX."""
+"""Calls between phones that registered with the PBX, and with its own numbers."""
 
 from __future__ import annotations
 
 import asyncio
+import wave
+from pathlib import Path
 
 import pytest
 
-from tests.ua.pbx.line import DOMAIN, line
+from tests.certificates import Authority
+from tests.tones import share_of_power
+from tests.ua.pbx.line import DOMAIN, USERS, Line, line
+from ua.call.call import Call
+from ua.call.incoming import IncomingCall
 from ua.errors import ResultCode
-from ua.plan import Echo, MediaPlan, Tone
+from ua.pbx.config import PbxConfig
+from ua.phone import Phone
+from ua.plan import MediaPlan, Tone
+from ua.sip.transport.tls.config import TlsConfig
 
-TONE = MediaPlan(source=Tone(hz=440), duration_s=0.6)
+STAY = MediaPlan(source=Tone(hz=440))
+
+
+async def connect(caller: Phone, callee: Phone, user: str, *plans: MediaPlan) -> tuple[Call, IncomingCall]:
+    """A call between two phones that has media; `plans` are of the caller and of the callee."""
+    ringing = asyncio.ensure_future(anext(callee.incoming()))
+    await asyncio.sleep(0)
+    ours, theirs = plans or (STAY, STAY)
+    call = await caller.place(f"sip:{user}@{DOMAIN}", ours)
+    answered = await asyncio.wait_for(ringing, 10)
+    await answered.accept(theirs)
+    await call.established()
+    await answered.established()
+    return call, answered
+
+
+def tone_in(file: Path, hz: float) -> float:
+    """Share of a tone in a recording."""
+    with wave.open(str(file)) as recording:
+        rate = recording.getframerate()
+        pcm = recording.readframes(recording.getnframes())
+    return share_of_power(pcm[rate // 2 :], hz, rate)
 
 
 @pytest.mark.req("PBX-4")
-async def test_two_phones_register_and_talk() -> None:
-    async with line() as pbx, pbx.phone("alice") as alice, pbx.phone("bob") as bob:
-        ringing = asyncio.ensure_future(anext(bob.incoming()))
-        await asyncio.sleep(0)
-        call = await alice.place(f"sip:bob@{DOMAIN}", TONE)
-        answered = await asyncio.wait_for(ringing, 5)
-        await answered.accept(MediaPlan(source=Echo()))
-        await call.established()
-        result = await call.ended()
-        assert result.result is ResultCode.OK
-        await answered.ended()
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls", "ws", "wss"])
+async def test_two_phones_register_and_hear_each_other(transport: str, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own = authority.issue(dns=[DOMAIN], addresses=["127.0.0.1"])
+    tls = TlsConfig(ca_file=authority.certificate, certificate=own.certificate, key=own.key)
+    trust = {"tls": TlsConfig(ca_file=authority.certificate)}
+    heard = tmp_path / "a.wav", tmp_path / "b.wav"
+    plans = (
+        MediaPlan(source=Tone(hz=440), record=heard[0], duration_s=1.0),
+        MediaPlan(source=Tone(hz=1000), record=heard[1]),
+    )
+    async with (
+        line(tls=tls, ws_port=0, wss_port=0) as pbx,
+        pbx.phone("alice", transport, **trust) as alice,
+        pbx.phone("bob", transport, **trust) as bob,
+    ):
+        call, answered = await connect(alice, bob, "bob", *plans)
+        assert (await call.ended()).result is ResultCode.OK
+        assert (await answered.ended()).result is ResultCode.OK
         await pbx.idle()
-        print(result)
-        print("\n".join(pbx.messages("pbx", "in")))
+        used = {
+            entry.data["transport"]
+            for entry in pbx.log.entries
+            if (entry.party, entry.name) == ("pbx", "message")
+        }
+        assert used == {transport} if transport != "udp" else used <= {"udp", "tcp"}
+    assert tone_in(heard[0], 1000) > 0.8
+    assert tone_in(heard[1], 440) > 0.8
+
+
+@pytest.mark.req("PBX-4")
+async def test_a_call_is_held_and_taken_up_again() -> None:
+    async with line() as pbx, pbx.phone("alice") as alice, pbx.phone("bob") as bob:
+        call, answered = await connect(alice, bob, "bob")
+        await call.hold()
+        assert answered.hold_state.name == "HELD"
+        await call.resume()
+        assert answered.hold_state.name == "NONE"
+        call.hang_up()
+        await answered.ended()
+        await call.ended()
+        await pbx.idle()
+
+
+@pytest.mark.req("PBX-4")
+async def test_a_transfer_passes_through_with_what_becomes_of_it() -> None:
+    async with (
+        line() as pbx,
+        pbx.phone("alice") as alice,
+        pbx.phone("bob", accept_transfers="always") as bob,
+        pbx.phone("carol") as carol,
+    ):
+        call, at_bob = await connect(alice, bob, "bob")
+        ringing = asyncio.ensure_future(anext(carol.incoming()))
+        await asyncio.sleep(0)
+        transfer = asyncio.ensure_future(call.transfer(f"sip:carol@{DOMAIN}"))
+        at_carol = await asyncio.wait_for(ringing, 10)
+        await at_carol.accept(STAY)
+        result = await asyncio.wait_for(transfer, 10)
+        assert (result.done, result.status) == (True, 200)
+        await call.ended()
+        await at_bob.ended()
+        assert at_bob.successor is not None
+        await at_carol.established()
+        notifies = [text for text in pbx.texts("alice", "in") if text.startswith("NOTIFY")]
+        assert [text.rpartition("\r\n\r\n")[2].strip() for text in notifies] == [
+            "SIP/2.0 100 Trying",
+            "SIP/2.0 200 OK",
+        ]
+        await _end(pbx, at_carol)
+
+
+@pytest.mark.req("PBX-4")
+async def test_an_attended_transfer_names_the_dialog_of_the_other_leg() -> None:
+    async with (
+        line() as pbx,
+        pbx.phone("alice") as alice,
+        pbx.phone("bob", accept_transfers="always") as bob,
+        pbx.phone("carol", accept_transfers="always") as carol,
+    ):
+        call, at_bob = await connect(alice, bob, "bob")
+        asked, at_carol = await connect(alice, carol, "carol")
+        result = await asyncio.wait_for(call.transfer_to(asked), 10)
+        assert (result.done, result.status) == (True, 200)
+        for ended in (call, asked, at_bob, at_carol):
+            await asyncio.wait_for(ended.ended(), 10)
+        left = at_carol.successor
+        assert left is not None
+        await left.established()
+        await _end(pbx, left)
+
+
+async def _end(pbx: Line, call: Call) -> None:
+    call.hang_up()
+    await call.ended()
+    await pbx.idle()
+
+
+@pytest.mark.parametrize("number", ["600", "601", "608", "609"])
+async def test_the_numbers_that_answer(number: str, tmp_path: Path) -> None:
+    heard = tmp_path / "heard.wav"
+    plan = MediaPlan(source=Tone(hz=440), record=heard, duration_s=None if number == "608" else 1.0)
+    config = PbxConfig(domain=DOMAIN, users=USERS, recordings=tmp_path)
+    async with line(config) as pbx, pbx.phone("alice") as alice:
+        call = await alice.place(f"sip:{number}@{DOMAIN}", plan)
+        result = await asyncio.wait_for(call.ended(), 10)
+        assert result.result is ResultCode.OK
+        await pbx.idle()
+    if number == "608":
+        assert 4.5 < result.duration_ms / 1000 < 6.5
+    if number == "609":
+        assert tone_in(tmp_path / "pbx-1.wav", 440) > 0.8
+    else:
+        assert tone_in(heard, 440 if number == "600" else 1000) > 0.8
+
+
+async def test_the_number_that_nobody_answers() -> None:
+    config = PbxConfig(domain=DOMAIN, users=USERS, ring_s=0.3)
+    async with line(config) as pbx, pbx.phone("alice") as alice:
+        for gives_up in (True, False):
+            call = await alice.place(f"sip:607@{DOMAIN}", STAY)
+            if gives_up:
+                await asyncio.sleep(0.1)
+                call.hang_up()
+            result = await asyncio.wait_for(call.ended(), 5)
+            assert result.sip_code == (None if gives_up else 480)
+            await pbx.idle()
+
+
+async def test_a_message_reaches_a_user() -> None:
+    async with line() as pbx, pbx.phone("alice") as alice, pbx.phone("bob") as bob:
+        heard = asyncio.ensure_future(anext(bob.messages()))
+        await asyncio.sleep(0)
+        outcome = await alice.message(f"sip:bob@{DOMAIN}", "hello")
+        assert outcome.status == 200
+        text = await asyncio.wait_for(heard, 3)
+        assert (text.text, text.sender) == ("hello", f"sip:alice@{DOMAIN}")
+        assert (await alice.message(f"sip:carol@{DOMAIN}", "hello")).status == 480

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.peers.baresip import baresip
 from tests.peers.icephone import account_config, icephone
 from tests.peers.kamailio import kamailio
 from tests.peers.netns import TwoNetworks, two_networks
 from tests.peers.process import Programs, until
-from tests.peers.tones import longest_silence, seconds, tone_share
+from tests.peers.tones import longest_silence, seconds, tone_share, write_tone
 
 pytestmark = [pytest.mark.peer("netns", "kamailio"), pytest.mark.root]
 
@@ -118,3 +120,43 @@ async def test_a_link_that_goes_is_followed_by_the_other(
     assert changes[0]["reason"] == "this host has lost the address 192.0.2.2"
     assert talk.results["caller"]["ice"]["local"].startswith("203.0.113.2:")
     assert talk.silent_s() < 3.0
+
+
+@pytest.mark.req("TRN-14")
+@pytest.mark.peer("baresip")
+@pytest.mark.parametrize(("sip", "gap_s"), [("udp", 0.0), ("tcp", 0.0), ("udp", 2.0)])
+async def test_a_phone_without_ice_is_told_the_new_address(
+    programs: Programs, tmp_path: Path, sip: str, gap_s: float
+) -> None:
+    """Media and Contact: baresip sends its RTP to the other link, and its BYE too."""
+    ours, tone = tmp_path / "ours.wav", write_tone(tmp_path / "1000.wav", 1000)
+    async with two_networks() as networks:
+        if not gap_s:
+            await networks.add_link()
+        async with (
+            kamailio(programs, place=networks.router) as proxy,
+            baresip(programs, "bob", source=tone, proxy=proxy, place=networks.callee) as bob,
+        ):
+            calling = await icephone(
+                programs,
+                *("call", proxy.uri("bob"), "--tone", "440", "--record", ours, "--for", "60s"),
+                config=account_config(tmp_path, "alice", proxy, transport=sip, listen="0.0.0.0:0"),
+                prefix=networks.caller.prefix,
+            )
+            theirs = await bob.recording()
+            await until(
+                lambda: seconds(ours) > BEFORE_S and theirs.stat().st_size > BEFORE_S * 16000, "both talk"
+            )
+            await networks.lose_address()
+            if gap_s:
+                await asyncio.sleep(gap_s)
+                await networks.add_link()
+            before = seconds(ours)
+            await until(lambda: seconds(ours) > before + 4.0, "four seconds more are recorded")
+            await bob.hang_up()
+            result = await calling.result(10.0, exit_code=0)
+        assert [change["local"].split(":")[0] for change in result["path_changes"]] == ["203.0.113.2"]
+        assert result["path_changes"][0]["reason"] == "this host has lost the address 192.0.2.2"
+        for file, hz in ((ours, 1000), (theirs, 440)):
+            assert longest_silence(file) < 3.0 + gap_s
+            assert tone_share(file, hz) > 0.6

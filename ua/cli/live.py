@@ -100,6 +100,8 @@ class LiveState:
                 return f"media is encrypted: {self.srtp} ({str(data.get('by', '')).upper()})"
             case "call", "offer_retried":
                 return f"{data.get('reason', '')}: offering {data.get('next') or 'nothing more'}"
+            case "call", "digit":
+                return f"the other side pressed {data.get('key', '')}"
             case "call", "hold":
                 return f"hold: {data.get('state', '')}"
             case "call", "unprotected":

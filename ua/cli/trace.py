@@ -93,8 +93,8 @@ def _fields(data: Mapping[str, object]) -> str:
                 shown.append(f"{key}={value['id']}")
             elif key == "counters":
                 shown.append(", ".join(f"{name}: {count}" for name, count in value.items()))
-        elif key == "text":
-            continue  # of a message that is shown already
+        elif key == "text" or (key == "size" and not value):
+            continue  # of a message that is shown already, or of none
         elif value not in ("", None):
             shown.append(f"{key}={value}")
     return " ".join(shown)

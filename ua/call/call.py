@@ -21,7 +21,7 @@ from ua.call.outcome import CallLog, Times, make_result, one_way
 from ua.call.state import CallState, next_state
 from ua.call.surroundings import CallSurroundings
 from ua.call.waiting import first, pause
-from ua.errors import Interrupted, NoMediaPath, UaError, UsageError
+from ua.errors import Interrupted, NoMediaPath, TimedOut, UaError, UsageError
 from ua.plan import MediaPlan, MediaSource, Silence
 from ua.results import CallResult
 from ua.sip.dialog import Dialog
@@ -226,7 +226,10 @@ class Call(InCall):
         self._enter(CallState.ESTABLISHED)
         self._established.set_result(None)
         await self._tell_selection(leg, media)
-        await self._until_over(leg, self._converse(media, plan))
+        if not await self._until_over(leg, self._converse(media, plan)) and not self._hung_up.is_set():
+            end = leg.ended.result()
+            if end.by == "failure":
+                raise TimedOut(f"the other side has lost the call: {end.reason}")
 
     async def _tell_selection(self, leg: Leg, media: MediaLeg) -> None:
         if media.descriptions.needs_updated_offer and self._offers is not None:

@@ -1,9 +1,8 @@
 """Calls with linphonec 5.1, over UDP and over TCP.
 
-What it cannot do, and is therefore not shown: it has no media over TCP; it refreshes a session after half of
-at least 90 s, so that only what is agreed on is seen; nothing that a user can do makes it send an UPDATE; it
-hands over calls blindly or those of its own, so we hand over the attended ones. Digits go by INFO alone, for
-we have none in RTP.
+What it cannot do, and is therefore not shown: it has no media over TCP; it refreshes a session, by UPDATE,
+after half of its time, which is 45 s at least, so that only what is agreed on is seen; it hands over calls
+blindly or joins its own, so we hand over the attended ones. Digits go by INFO alone, for we have none in RTP.
 """
 
 from __future__ import annotations
@@ -305,3 +304,23 @@ async def test_a_session_timer_is_agreed_on(
         assert (await call.ended()).result is ResultCode.OK
     accepted = messages(log, "SIP/2.0 200")[0]
     assert f"\r\nSession-Expires: 200;refresher={refresher}\r\n" in accepted
+
+
+async def test_its_update_for_too_short_a_session(programs: Programs, tone: Path) -> None:
+    """It is set to less than RFC 4028 allows: its UPDATE gets 422, and the call that lapses fails."""
+    log = EventLog()
+    sip = {
+        "session_expires_enabled": 1,
+        "session_expires_value": 4,
+        "session_expires_min_value": 2,
+        "session_expires_refresher_value": 1,
+    }
+    async with linphone(programs, "lin", source=tone, sip=sip) as lin, Phone(account("alice"), log) as phone:
+        call = await phone.place(lin.uri(), TALK)
+        result = await asyncio.wait_for(call.ended(), 10)
+    assert messages(log, "UPDATE ")
+    (refused,) = messages(log, "SIP/2.0 422")
+    assert "\r\nMin-SE: 90\r\n" in refused
+    assert result.result is ResultCode.TIMEOUT
+    assert "session timer expired" in (result.error or "")
+    assert 'text="session timer expired"' in messages(log, "BYE ")[0]

@@ -17,7 +17,7 @@ from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.network import DatagramReceiver, UdpSocket
 from ice.net.sockets import HostNetwork
 from ice.types import TransportAddress
-from tests.ua.call.test_phone_ice import answered, media_leg
+from tests.ua.call.media_legs import answered, media_leg
 from tests.ua.peer import media_peer
 from tests.ua.phones import LOOPBACK, account
 from ua.events import EventLog

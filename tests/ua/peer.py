@@ -56,22 +56,8 @@ class MediaPeer(ScriptedPeer):
 
     def call(self, uri: str, body: bytes = b"", *rows: tuple[str, str]) -> Request:
         """Send an INVITE to a phone."""
-        target = Uri.parse(uri)
-        number = next(_NUMBERS)
-        headers = Headers.of(
-            ("Via", self._via()),
-            ("From", f"<sip:peer@example.com>;tag=caller{number}"),
-            ("To", "<sip:bob@example.com>"),
-            ("Call-ID", f"call-{number}"),
-            ("CSeq", "1 INVITE"),
-            ("Contact", f"<{self.uri}>"),
-            *([("Content-Type", "application/sdp")] if body else []),
-            *rows,
-        )
-        request = Request(method="INVITE", uri=target, headers=headers, body=body)
-        self.last = (target.host, target.port or 5060)
-        self.send(request)
-        return request
+        content = [("Content-Type", "application/sdp")] if body else []
+        return self.request_outside(uri, "INVITE", *content, *rows, body=body)
 
     def request_outside(self, uri: str, method: str, *rows: tuple[str, str], body: bytes = b"") -> Request:
         """Send a request outside dialogs to a phone."""

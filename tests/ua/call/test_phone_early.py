@@ -10,7 +10,7 @@ import pytest
 from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.sockets import HostNetwork
 from tests.bench.early_answer import ms_to_media
-from tests.ua.call.test_phone_ice import STAY, answered, media_leg, next_version
+from tests.ua.call.media_legs import STAY, answered, media_leg, next_version
 from tests.ua.peer import media_peer
 from tests.ua.phones import account
 from ua.call.call import Call

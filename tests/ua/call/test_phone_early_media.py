@@ -13,8 +13,8 @@ from media.codecs import for_name
 from sdp.negotiation import remote_audio
 from sdp.negotiation.default_destination import read as default_of
 from sdp.syntax import parser
+from tests.ua.call.media_legs import answered, media_leg
 from tests.ua.call.test_phone_early_reply import until
-from tests.ua.call.test_phone_ice import answered, media_leg
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account
 from ua.errors import ResultCode

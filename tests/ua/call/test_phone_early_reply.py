@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.ua.call.test_phone_ice import media_leg
+from tests.ua.call.media_legs import media_leg
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account, pair
 from ua.call.incoming import IncomingCall

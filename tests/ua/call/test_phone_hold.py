@@ -11,7 +11,7 @@ import pytest
 from sdp.attributes import direction
 from sdp.attributes.direction import Direction
 from sdp.syntax import parser
-from tests.ua.call.test_phone_ice import next_version
+from tests.ua.call.media_legs import next_version
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account, pair
 from ua.call.call import Call
@@ -221,3 +221,25 @@ async def test_an_offer_in_an_update_is_answered_like_one_in_a_reinvite() -> Non
         assert call.hold_state is Hold.HELD
         call.hang_up()
         await peer.finish()
+
+
+@pytest.mark.req("sip.md:OA-9")
+async def test_a_call_that_stands_is_held_by_re_invite_even_where_update_is_taken() -> None:
+    """A person may have to consent there, and UPDATE leaves no time for that (RFC 3311 §5.1)."""
+    async with media_peer() as peer, Phone(account("alice"), EventLog()) as phone:
+        call = await phone.place(str(peer.uri), STAY)
+        invite = await peer.receive_request("INVITE")
+        allow, kind = ("Allow", "INVITE, ACK, BYE, CANCEL, UPDATE"), ("Content-Type", "application/sdp")
+        peer.answer(invite, 200, kind, allow, body=peer.sdp())
+        await peer.receive_request("ACK")
+        await call.established()
+        holding = asyncio.ensure_future(call.hold())
+        offer = await peer.receive()
+        assert isinstance(offer, Request)
+        assert (offer.method, asked(offer)) == ("INVITE", Direction.SENDONLY)
+        peer.answer(offer, 200, kind, allow, body=peer.sdp("a=recvonly", version=2))
+        await peer.receive_request("ACK")
+        await holding
+        call.hang_up()
+        await peer.finish()
+        await call.ended()

@@ -8,12 +8,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ice.net.sockets import HostNetwork
-from media.engine import MediaEngine
+from tests.ua.call.media_legs import media_leg
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account
 from ua.call.incoming import IncomingCall
-from ua.call.media_leg import MediaLeg
 from ua.errors import NoMediaPath, ResultCode
 from ua.events import EventLog
 from ua.phone import Phone
@@ -46,26 +44,6 @@ async def accepted(peer: MediaPeer, call: IncomingCall, invite: Request) -> tupl
     peer.ack(dialog, invite)
     await call.established()
     return dialog, answer
-
-
-@asynccontextmanager
-async def talking_leg() -> AsyncIterator[MediaLeg]:
-    """The media of a peer with ICE."""
-    engine = MediaEngine()
-    leg = await MediaLeg.open(
-        offers=False,
-        plan=LISTEN,
-        account=account("peer"),
-        network=HostNetwork(),
-        engine=engine,
-        log=EventLog(),
-        party="peer",
-    )
-    try:
-        yield leg
-    finally:
-        await leg.close()
-        await engine.close()
 
 
 def without_ice2(body: bytes) -> bytes:
@@ -226,7 +204,7 @@ async def test_a_hold_while_a_second_call_rings_is_answered_and_rings_nobody() -
 async def test_glare_over_the_updated_offer_ends_with_one_of_the_two(crossing: bool) -> None:
     """A peer of RFC 5245 is told which pair ICE selected and says 491; an offer of its own may cross."""
     log = EventLog()
-    async with media_peer() as peer, Phone(account("alice"), log) as phone, talking_leg() as leg:
+    async with media_peer() as peer, Phone(account("alice"), log) as phone, media_leg() as leg:
         call = await phone.place(str(peer.uri), STAY)
         invite = await peer.receive_request("INVITE")
         answer = await leg.descriptions.answer(session_of(invite) or b"")

@@ -13,7 +13,7 @@ import pytest
 from sdp.syntax.parser import parse
 from sdp.syntax.protocols import lookup
 from tests.ua import phones as two
-from tests.ua.call.test_phone_ice import media_leg
+from tests.ua.call.media_legs import media_leg
 from tests.ua.peer import media_peer
 from tests.ua.phones import Pair, account
 from ua.call.incoming import IncomingCall

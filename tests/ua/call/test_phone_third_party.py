@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.ua.call.test_phone_ice import answered, media_leg
+from tests.ua.call.media_legs import answered, media_leg
 from tests.ua.peer import media_peer
 from tests.ua.phones import account
 from ua.errors import ResultCode

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from sdp.ice.fragment import CONTENT_TYPE
-from tests.ua.call.test_phone_ice import answered, media_leg
+from tests.ua.call.media_legs import answered, media_leg
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account
 from ua.errors import ResultCode

@@ -13,6 +13,7 @@ from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
 from ua.sip.log import SipLogEntry
+from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Message, Request, Response, make_response
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
@@ -158,8 +159,6 @@ class ScriptedPeer:
         self, request: Request, status: int, *rows: tuple[str, object], tag: str = "peer", body: bytes = b""
     ) -> Response:
         """Answer a request; 101-299 to an INVITE get a Contact."""
-        from ua.sip.syntax.headers import Headers
-
         headers = Headers.of(*rows)
         if request.method == "INVITE" and 100 < status < 300 and "contact" not in headers:
             headers = headers.with_added(("Contact", f"<{self.uri}>"))
@@ -178,3 +177,13 @@ class ScriptedPeer:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+
+@contextlib.asynccontextmanager
+async def scripted_peer() -> AsyncIterator[ScriptedPeer]:
+    """A scripted peer that is closed afterwards."""
+    scripted = ScriptedPeer()
+    try:
+        yield scripted
+    finally:
+        scripted.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from ice.types import TransportAddress
@@ -19,16 +17,6 @@ from ua.sip.transport.hop import Hop, note_source
 ALICE = (Credentials(username="alice", password="secret", hosts=("127.0.0.1",)),)
 OFFER = b"v=0\r\no=- 1 0 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 5004 RTP/AVP 0\r\n"
 ANSWER = OFFER.replace(b"192.0.2.1", b"192.0.2.2")
-
-
-@contextlib.asynccontextmanager
-async def peer() -> AsyncIterator[ScriptedPeer]:
-    """A scripted peer that is closed afterwards."""
-    scripted = ScriptedPeer()
-    try:
-        yield scripted
-    finally:
-        scripted.close()
 
 
 def challenge(realm: str, nonce: str = "f84f1cec41e6cbe5aea9c8e88d359") -> str:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.ua.sip.flows.roles import ANSWER, OFFER, ForwardingProxy, ScriptedCaller, peer
-from tests.ua.sip.phones import Phone, phone
+from tests.ua.sip.flows.roles import ANSWER, OFFER, ForwardingProxy, ScriptedCaller
+from tests.ua.sip.phones import Phone, phone, scripted_peer
 from ua.sip.digest.server import DigestServer
 from ua.sip.errors import SipTimeout
 from ua.sip.invite.incoming import IncomingInvite
@@ -23,7 +23,7 @@ async def offered(alice: Phone) -> IncomingInvite:
 
 @pytest.mark.req("FLW-1", "UAS-5", "TXN-3")
 async def test_3_1_successful_session_establishment() -> None:
-    async with phone() as alice, peer() as socket:
+    async with phone() as alice, scripted_peer() as socket:
         bob = ScriptedCaller(socket, alice.uri())
         invite = bob.send("INVITE", body=OFFER)
         incoming = await offered(alice)
@@ -42,7 +42,7 @@ async def test_3_1_successful_session_establishment() -> None:
 
 @pytest.mark.req("FLW-1", "DLG-1", "UAS-4")
 async def test_3_2_session_establishment_through_two_proxies() -> None:
-    async with phone() as alice, peer() as one, peer() as two, peer() as socket:
+    async with phone() as alice, scripted_peer() as one, scripted_peer() as two, scripted_peer() as socket:
         near, far = ForwardingProxy(two, alice.uri()), ForwardingProxy(one, two)
         bob = ScriptedCaller(socket, far.socket.uri)
         invite = bob.send("INVITE", body=OFFER)
@@ -71,7 +71,7 @@ async def test_3_2_session_establishment_through_two_proxies() -> None:
 
 @pytest.mark.req("FLW-1", "DIG-5")
 async def test_3_3_session_with_authentication_by_the_callee() -> None:
-    async with phone() as alice, peer() as socket:
+    async with phone() as alice, scripted_peer() as socket:
         alice.endpoint.callers.server = DigestServer(
             realm="home", password_of={"bob": "secret"}.get, key=b"0123456789abcdef"
         )
@@ -87,7 +87,7 @@ async def test_3_3_session_with_authentication_by_the_callee() -> None:
 @pytest.mark.req("FLW-1", "TXN-2")
 async def test_3_4_a_proxy_that_fails_leaves_one_call() -> None:
     """The INVITE comes again by another proxy: a copy of the running one is refused."""
-    async with phone() as alice, peer() as one, peer() as two, peer() as socket:
+    async with phone() as alice, scripted_peer() as one, scripted_peer() as two, scripted_peer() as socket:
         bob = ScriptedCaller(socket, alice.uri())
         first, second = ForwardingProxy(one, alice.uri()), ForwardingProxy(two, alice.uri())
         request = bob.request("INVITE", body=OFFER)
@@ -106,7 +106,7 @@ async def test_3_4_a_proxy_that_fails_leaves_one_call() -> None:
 @pytest.mark.req("FLW-1", "TRN-2")
 async def test_3_5_session_through_an_alg() -> None:
     """The Via of the gateway is wrong about its address: the answer goes where the request came from."""
-    async with phone() as alice, peer() as socket:
+    async with phone() as alice, scripted_peer() as socket:
         bob = ScriptedCaller(socket, alice.uri())
         request = bob.request("INVITE", body=OFFER)
         via = str(request.headers.first("via")).replace("127.0.0.1", "192.0.2.77")
@@ -121,7 +121,7 @@ async def test_3_5_session_through_an_alg() -> None:
 
 @pytest.mark.req("FLW-1", "UAS-7")
 async def test_3_6_sdp_in_the_ack() -> None:
-    async with phone() as alice, peer() as socket:
+    async with phone() as alice, scripted_peer() as socket:
         bob = ScriptedCaller(socket, alice.uri())
         invite = bob.send("INVITE")
         incoming = await offered(alice)
@@ -134,7 +134,7 @@ async def test_3_6_sdp_in_the_ack() -> None:
 
 @pytest.mark.req("FLW-1", "DLG-2", "DLG-14")
 async def test_3_7_session_with_reinvite_as_the_callers_address_changes() -> None:
-    async with phone() as alice, peer() as socket, peer() as moved:
+    async with phone() as alice, scripted_peer() as socket, scripted_peer() as moved:
         bob = ScriptedCaller(socket, alice.uri())
         invite = bob.send("INVITE", body=OFFER)
         incoming = await offered(alice)
@@ -155,7 +155,7 @@ async def test_3_7_session_with_reinvite_as_the_callers_address_changes() -> Non
 
 @pytest.mark.req("FLW-1", "TXN-18")
 async def test_3_8_unsuccessful_no_answer() -> None:
-    async with phone() as alice, peer() as socket:
+    async with phone() as alice, scripted_peer() as socket:
         bob = ScriptedCaller(socket, alice.uri())
         invite = bob.send("INVITE", body=OFFER)
         incoming = await offered(alice)
@@ -171,7 +171,7 @@ async def test_3_8_unsuccessful_no_answer() -> None:
 @pytest.mark.req("FLW-1", "TXN-14")
 @pytest.mark.parametrize(("status", "name"), [(486, "3_9_busy"), (480, "3_11_temporarily_unavailable")])
 async def test_3_9_and_3_11_unsuccessful(status: int, name: str) -> None:
-    async with phone() as alice, peer() as socket:
+    async with phone() as alice, scripted_peer() as socket:
         bob = ScriptedCaller(socket, alice.uri())
         invite = bob.send("INVITE", body=OFFER)
         (await offered(alice)).reject(status)
@@ -183,7 +183,7 @@ async def test_3_9_and_3_11_unsuccessful(status: int, name: str) -> None:
 
 @pytest.mark.req("FLW-1", "UAS-8", "TXN-3")
 async def test_3_10_the_caller_is_gone_after_our_answer() -> None:
-    async with phone() as alice, peer() as socket:
+    async with phone() as alice, scripted_peer() as socket:
         bob = ScriptedCaller(socket, alice.uri())
         bob.send("INVITE", body=OFFER)
         incoming = await offered(alice)

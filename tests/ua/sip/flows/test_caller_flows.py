@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.ua.sip.flows.roles import ALICE, ALICE_ADDRESS, ANSWER, OFFER, ForwardingProxy, challenge, peer
-from tests.ua.sip.phones import ScriptedPeer, phone
+from tests.ua.sip.flows.roles import ALICE, ALICE_ADDRESS, ANSWER, OFFER, ForwardingProxy, challenge
+from tests.ua.sip.phones import ScriptedPeer, phone, scripted_peer
 from ua.sip.errors import SipRejected, SipTimeout
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request
@@ -37,7 +37,7 @@ def bye(callee: ScriptedPeer, invite: Request, tag: str = "peer", number: int = 
 
 @pytest.mark.req("FLW-1", "UAC-1", "TXN-3")
 async def test_3_1_successful_session_establishment() -> None:
-    async with phone() as alice, peer() as bob:
+    async with phone() as alice, scripted_peer() as bob:
         call = alice.endpoint.invite(bob.uri, from_=ALICE_ADDRESS, body=OFFER)
         invite = await bob.receive_request("INVITE")
         bob.answer(invite, 180)
@@ -52,7 +52,7 @@ async def test_3_1_successful_session_establishment() -> None:
 
 @pytest.mark.req("FLW-1", "UAC-2", "DLG-1", "DIG-9", "DIG-4")
 async def test_3_2_session_establishment_through_two_proxies() -> None:
-    async with phone() as bob, peer() as one, peer() as two, phone(proxy=at(one)) as alice:
+    async with phone() as bob, scripted_peer() as one, scripted_peer() as two, phone(proxy=at(one)) as alice:
         first, second = ForwardingProxy(one, two), ForwardingProxy(two, bob.uri())
         call = alice.endpoint.invite(
             Uri.parse("sip:bob@127.0.0.1"), from_=ALICE_ADDRESS, body=OFFER, credentials=ALICE
@@ -88,7 +88,12 @@ async def test_3_2_session_establishment_through_two_proxies() -> None:
 
 @pytest.mark.req("FLW-1", "DIG-1", "DIG-9", "UAC-1")
 async def test_3_3_session_with_multiple_proxy_authentication() -> None:
-    async with peer() as bob, peer() as one, peer() as two, phone(proxy=at(one)) as alice:
+    async with (
+        scripted_peer() as bob,
+        scripted_peer() as one,
+        scripted_peer() as two,
+        phone(proxy=at(one)) as alice,
+    ):
         first, second = ForwardingProxy(one, two), ForwardingProxy(two, bob)
         call = alice.endpoint.invite(
             Uri.parse("sip:bob@127.0.0.1"), from_=ALICE_ADDRESS, body=OFFER, credentials=ALICE
@@ -123,7 +128,7 @@ def recorded(*proxies: ForwardingProxy) -> list[tuple[str, str]]:
 @pytest.mark.req("FLW-1")
 async def test_3_4_successful_session_with_proxy_failure() -> None:
     """The first proxy is dead; another way is tried by hand of the user: the first call fails in time."""
-    async with peer() as dead, peer() as alive, peer() as bob:
+    async with scripted_peer() as dead, scripted_peer() as alive, scripted_peer() as bob:
         async with phone(proxy=at(dead)) as alice:
             failing = alice.endpoint.invite(Uri.parse("sip:bob@127.0.0.1"), from_=ALICE_ADDRESS, body=OFFER)
             await dead.receive_request("INVITE")
@@ -142,7 +147,7 @@ async def test_3_4_successful_session_with_proxy_failure() -> None:
 @pytest.mark.req("FLW-1", "TRN-2")
 async def test_3_5_session_through_an_alg() -> None:
     """An application level gateway changes addresses in Contact and SDP: we send to what it says."""
-    async with peer() as gateway, peer() as bob, phone() as alice:
+    async with scripted_peer() as gateway, scripted_peer() as bob, phone() as alice:
         call = alice.endpoint.invite(gateway.uri, from_=ALICE_ADDRESS, body=OFFER)
         invite = await gateway.receive_request("INVITE")
         assert invite.via.param("rport") is not None
@@ -154,7 +159,12 @@ async def test_3_5_session_through_an_alg() -> None:
 
 @pytest.mark.req("FLW-1", "UAC-8", "UAC-15", "UAS-7")
 async def test_3_6_redirect_and_proxy_with_sdp_in_the_ack() -> None:
-    async with peer() as redirector, peer() as proxy, peer() as bob, phone() as alice:
+    async with (
+        scripted_peer() as redirector,
+        scripted_peer() as proxy,
+        scripted_peer() as bob,
+        phone() as alice,
+    ):
         call = alice.endpoint.invite(redirector.uri, from_=ALICE_ADDRESS, make_answer=lambda _: ANSWER)
         invite = await redirector.receive_request("INVITE")
         assert invite.body == b""
@@ -173,7 +183,7 @@ async def test_3_6_redirect_and_proxy_with_sdp_in_the_ack() -> None:
 
 @pytest.mark.req("FLW-1", "DLG-2", "OA-5")
 async def test_3_7_session_with_reinvite_as_the_peers_address_changes() -> None:
-    async with peer() as bob, peer() as moved, phone() as alice:
+    async with scripted_peer() as bob, scripted_peer() as moved, phone() as alice:
         call = alice.endpoint.invite(bob.uri, from_=ALICE_ADDRESS, body=OFFER)
         invite = await bob.receive_request("INVITE")
         bob.answer(invite, 200, body=ANSWER)
@@ -194,7 +204,7 @@ async def test_3_7_session_with_reinvite_as_the_peers_address_changes() -> None:
 
 @pytest.mark.req("FLW-1", "TXN-4", "UAC-13")
 async def test_3_8_unsuccessful_no_answer() -> None:
-    async with peer() as bob, phone() as alice:
+    async with scripted_peer() as bob, phone() as alice:
         call = alice.endpoint.invite(bob.uri, from_=ALICE_ADDRESS, body=OFFER)
         invite = await bob.receive_request("INVITE")
         bob.answer(invite, 180)
@@ -215,7 +225,7 @@ async def test_3_8_unsuccessful_no_answer() -> None:
     ("status", "name"), [(486, "3_9_busy"), (480, "3_11_temporarily_unavailable"), (600, "busy_everywhere")]
 )
 async def test_3_9_and_3_11_unsuccessful(status: int, name: str) -> None:
-    async with peer() as bob, phone() as alice:
+    async with scripted_peer() as bob, phone() as alice:
         call = alice.endpoint.invite(bob.uri, from_=ALICE_ADDRESS, body=OFFER)
         invite = await bob.receive_request("INVITE")
         bob.answer(invite, 100)
@@ -229,7 +239,7 @@ async def test_3_9_and_3_11_unsuccessful(status: int, name: str) -> None:
 
 @pytest.mark.req("FLW-1", "TXN-8")
 async def test_3_10_unsuccessful_no_response_from_the_user_agent() -> None:
-    async with peer() as bob, phone() as alice:
+    async with scripted_peer() as bob, phone() as alice:
         call = alice.endpoint.invite(bob.uri, from_=ALICE_ADDRESS, body=OFFER)
         invite = await bob.receive_request("INVITE")
         assert await bob.receive_request("INVITE") == invite, "it is repeated as it was"
@@ -251,7 +261,7 @@ async def test_an_unacceptable_offer_in_the_200_is_answered_with_zero_ports_and_
         await asyncio.sleep(0.01)
         return b""
 
-    async with peer() as bob, phone() as alice:
+    async with scripted_peer() as bob, phone() as alice:
         make_answer = none_slowly if slow else lambda _: b""
         call = alice.endpoint.invite(bob.uri, from_=ALICE_ADDRESS, make_answer=make_answer)
         invite = await bob.receive_request("INVITE")
@@ -272,7 +282,7 @@ async def test_an_unacceptable_offer_in_the_200_is_answered_with_zero_ports_and_
 
 @pytest.mark.req("UAC-14", "UAC-11")
 async def test_an_offer_of_a_second_phone_that_answers_is_answered_too() -> None:
-    async with peer() as bob, phone() as alice:
+    async with scripted_peer() as bob, phone() as alice:
         alice.endpoint.invite(bob.uri, from_=ALICE_ADDRESS, make_answer=lambda _: ANSWER)
         invite = await bob.receive_request("INVITE")
         sdp = ("Content-Type", "application/sdp")

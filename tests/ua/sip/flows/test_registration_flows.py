@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.ua.sip.flows.roles import ALICE, ALICE_ADDRESS, challenge, peer
-from tests.ua.sip.phones import Phone, ScriptedPeer, phone
+from tests.ua.sip.flows.roles import ALICE, ALICE_ADDRESS, challenge
+from tests.ua.sip.phones import Phone, ScriptedPeer, phone, scripted_peer
 from ua.sip.requests.series import RequestSeries
 from ua.sip.syntax.headers import Headers
 
@@ -20,7 +20,7 @@ def series(alice: Phone, registrar: ScriptedPeer) -> RequestSeries:
 
 @pytest.mark.req("FLW-1", "DLG-5")
 async def test_2_1_successful_new_registration() -> None:
-    async with phone() as alice, peer() as registrar:
+    async with phone() as alice, scripted_peer() as registrar:
         asking = asyncio.ensure_future(
             series(alice, registrar).request("REGISTER", contact=(("expires", "3600"),))
         )
@@ -37,7 +37,7 @@ async def test_2_1_successful_new_registration() -> None:
 
 @pytest.mark.req("FLW-1", "DLG-5", "DIG-6")
 async def test_2_2_update_of_contact_list() -> None:
-    async with phone() as alice, peer() as registrar:
+    async with phone() as alice, scripted_peer() as registrar:
         run = series(alice, registrar)
         asking = asyncio.ensure_future(run.request("REGISTER", contact=()))
         first = await registrar.receive_request("REGISTER")
@@ -58,7 +58,7 @@ async def test_2_2_update_of_contact_list() -> None:
 
 @pytest.mark.req("FLW-1", "DLG-5")
 async def test_2_3_request_for_current_contact_list() -> None:
-    async with phone() as alice, peer() as registrar:
+    async with phone() as alice, scripted_peer() as registrar:
         asking = asyncio.ensure_future(series(alice, registrar).request("REGISTER"))
         query = await registrar.receive_request("REGISTER")
         assert query.contacts == ()
@@ -71,7 +71,7 @@ async def test_2_3_request_for_current_contact_list() -> None:
 
 @pytest.mark.req("FLW-1", "REG-3")
 async def test_2_4_cancellation_of_registration() -> None:
-    async with phone() as alice, peer() as registrar:
+    async with phone() as alice, scripted_peer() as registrar:
         run = series(alice, registrar)
         asking = asyncio.ensure_future(
             run.request("REGISTER", headers=Headers.of(("Expires", 0)), contact=())
@@ -84,7 +84,7 @@ async def test_2_4_cancellation_of_registration() -> None:
 
 @pytest.mark.req("FLW-1", "DIG-3")
 async def test_2_5_unsuccessful_registration() -> None:
-    async with phone() as alice, peer() as registrar:
+    async with phone() as alice, scripted_peer() as registrar:
         asking = asyncio.ensure_future(series(alice, registrar).request("REGISTER", contact=()))
         for nonce in ("1", "2"):
             request = await registrar.receive_request("REGISTER")

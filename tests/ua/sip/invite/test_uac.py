@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -21,13 +20,6 @@ from ua.sip.syntax.uri import Uri
 
 SECRET = (Credentials(username="alice", password="secret"),)
 CHALLENGE = 'Digest realm="example.com", nonce="{nonce}", qop="auth", algorithm=SHA-256'
-
-
-@pytest.fixture
-async def peer() -> AsyncIterator[ScriptedPeer]:
-    scripted = ScriptedPeer()
-    yield scripted
-    scripted.close()
 
 
 async def answered_call(

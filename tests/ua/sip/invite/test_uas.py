@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -20,13 +19,6 @@ from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.wire_format import serialise
 from ua.sip.transaction.machine import make_cancel
 from ua.sip.transaction.timers import Timers
-
-
-@pytest.fixture
-async def peer() -> AsyncIterator[ScriptedPeer]:
-    scripted = ScriptedPeer()
-    yield scripted
-    scripted.close()
 
 
 def ask(

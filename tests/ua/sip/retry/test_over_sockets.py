@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.ua.sip.phones import ALICE, Phone, ScriptedPeer, phone
+from tests.ua.sip.phones import ALICE, Phone, ScriptedPeer, phone, scripted_peer
 from ua.sip.digest.credentials import Credentials
 from ua.sip.errors import SipRejected, SipTimeout
 from ua.sip.syntax.message import Request
@@ -16,17 +16,9 @@ SECRET = (Credentials(username="alice", password="secret", hosts=("home.example"
 
 
 @pytest.fixture
-async def peer() -> AsyncIterator[ScriptedPeer]:
-    scripted = ScriptedPeer()
-    yield scripted
-    scripted.close()
-
-
-@pytest.fixture
 async def other() -> AsyncIterator[ScriptedPeer]:
-    scripted = ScriptedPeer()
-    yield scripted
-    scripted.close()
+    async with scripted_peer() as scripted:
+        yield scripted
 
 
 async def refuse(peer: ScriptedPeer, status: int, *rows: tuple[str, object]) -> Request:

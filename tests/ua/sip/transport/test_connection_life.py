@@ -16,7 +16,7 @@ from tests.certificates import Authority
 from tests.peers.process import until
 from tests.ua.sip.phones import ALICE, Phone, phone
 from tests.ua.sip.transport.secure import tls_of
-from tests.ua.sip.transport.test_tcp import options, stream_to
+from tests.ua.sip.transport.streams import options, stream_to
 from tests.ua.sip.transport.websocket.test_wire import HANDSHAKE, SIP
 from ua.sip.config import SipConfig
 from ua.sip.errors import SipUnreachable

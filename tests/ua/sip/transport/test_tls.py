@@ -14,7 +14,7 @@ from tests.certificates import Authority
 from tests.peers.process import until
 from tests.ua.sip.phones import ALICE, Phone, phone
 from tests.ua.sip.transport.secure import TLS_FIRST, pair, sips, tls_of, tls_server
-from tests.ua.sip.transport.test_tcp import options
+from tests.ua.sip.transport.streams import options
 from ua.errors import ConfigurationError, ResultCode
 from ua.sip.errors import SipRejected, SipTlsError, SipUnreachable
 from ua.sip.syntax.uri import Uri

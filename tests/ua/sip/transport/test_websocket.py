@@ -14,7 +14,7 @@ from tests.certificates import Authority
 from tests.ice.loopback import until
 from tests.ua.sip.phones import ALICE, Phone, phone
 from tests.ua.sip.transport.secure import tls_of
-from tests.ua.sip.transport.test_tcp import options
+from tests.ua.sip.transport.streams import options
 from ua.errors import ResultCode
 from ua.sip.errors import SipError, SipLoginRefused, SipTlsError, SipUnreachable
 from ua.sip.syntax.headers import Headers

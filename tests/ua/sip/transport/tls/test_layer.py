@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from OpenSSL import SSL
 
 from tests.certificates import CLIENT_USE, SIP_DOMAIN, Authority, Issued
-from tests.ua.sip.transport.test_tcp import options
+from tests.ua.sip.transport.streams import options
 from ua.sip.transport.stream import FramedMessage
 from ua.sip.transport.tls.config import TlsConfig
 from ua.sip.transport.tls.context import tls_context

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ice.types import TransportAddress
-from tests.ua.sip.transport.test_tcp import options
+from tests.ua.sip.transport.streams import options
 from ua.errors import ResultCode
 from ua.sip.errors import SipLoginRefused
 from ua.sip.transport.stream import PONG, FramedMessage, KeepAlive

@@ -13,11 +13,13 @@ from tests.peers.kamailio import Kamailio, kamailio
 from tests.peers.process import Programs
 from tests.peers.proxied import WAYS, transport_of, transports, user
 from tests.ua.call.three_phones import TALK
+from tests.ua.peer import media_peer
 from ua.call.call import Call
 from ua.call.incoming import IncomingCall
 from ua.errors import ResultCode
 from ua.events import EventLog
 from ua.phone import Phone
+from ua.sip.events.message_summary import MessageSummary
 
 pytestmark = pytest.mark.peer("kamailio-tls")
 
@@ -113,3 +115,36 @@ async def test_a_blind_transfer(programs: Programs, authority: Authority, way: s
         await at_carol.established()
         at_carol.hang_up()
         assert (await at_carol.ended()).result is ResultCode.OK
+
+
+@pytest.mark.req("SUB-1")
+@pytest.mark.peer("kamailio-presence")
+@EVERY_WAY
+async def test_waiting_messages(programs: Programs, authority: Authority, way: str) -> None:
+    """A mailbox publishes how many there are, first before and then while the phone watches."""
+    issued = authority.issue(dns=["localhost"])
+    async with (
+        kamailio(programs, certificate=issued, presence=True) as proxy,
+        Phone(user("alice", proxy, way, authority), EventLog()) as alice,
+        media_peer() as mailbox,
+    ):
+        await alice.register(expires=300)
+
+        async def publish(voice: str) -> None:
+            rows = (
+                ("Event", "message-summary"),
+                ("Expires", "300"),
+                ("Content-Type", "application/simple-message-summary"),
+            )
+            body = f"Messages-Waiting: yes\r\nVoice-Message: {voice}\r\n".encode()
+            mailbox.request_outside(proxy.uri("alice"), "PUBLISH", *rows, body=body)
+            await mailbox.receive_response(200)
+
+        await publish("3/4 (1/0)")
+        states = alice.subscribe("message-summary").states()
+        for voice, text in (("", "voice-message: 3 new, 4 old"), ("5/4", "voice-message: 5 new, 4 old")):
+            if voice:
+                await publish(voice)
+            state = await asyncio.wait_for(anext(states), 10)
+            assert isinstance(state, MessageSummary)
+            assert str(state).startswith(text)

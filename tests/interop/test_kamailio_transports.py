@@ -41,9 +41,29 @@ async def test_registering_and_calling_both_ways(
         assert contact.startswith("sips:" if way == "sips" else "sip:")
         await call(alice, bob, proxy.uri("bob"), tmp_path, "there")
         await call(bob, alice, proxy.uri("alice"), tmp_path, "back")
+    for log in logs:
+        assert any("SIP/2.0 407" in str(entry.data.get("text", "")) for entry in log.entries), (
+            "both proved it"
+        )
     assert transports(logs[0]) | transports(logs[1]) <= {transport_of(way), "tcp" if way == "udp" else None}
     async with kamailio(programs):  # the proxy has stopped, and left nothing
         pass
+
+
+@pytest.mark.req("TRN-5")
+async def test_a_sips_call_is_secure_on_every_hop(
+    programs: Programs, tmp_path: Path, authority: Authority
+) -> None:
+    logs = EventLog(), EventLog()
+    async with (
+        kamailio(programs, certificate=authority.issue(dns=["localhost"])) as proxy,
+        Phone(user("alice", proxy, "sips", authority), logs[0]) as alice,
+        Phone(user("bob", proxy, "sips", authority), logs[1]) as bob,
+    ):
+        await asyncio.gather(alice.register(expires=300), bob.register(expires=300))
+        await call(alice, bob, f"sips:bob@{proxy.host}:{proxy.ports['tls']}", tmp_path, "there")
+        await call(bob, alice, f"sips:alice@{proxy.host}:{proxy.ports['tls']}", tmp_path, "back")
+    assert transports(logs[0]) | transports(logs[1]) == {"tls"}
 
 
 @EVERY_WAY

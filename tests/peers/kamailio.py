@@ -107,6 +107,7 @@ async def kamailio(
     certificate: Issued | None = None,
     relay: RtpEngine | None = None,
     relay_offers: str = "",
+    presence: bool = False,
 ) -> AsyncIterator[Kamailio]:
     """Run a proxy.
 
@@ -119,6 +120,7 @@ async def kamailio(
         relay: what the media of all calls goes through.
         relay_offers: what it makes of the first offer of a call, in the words of its Kamailio module, e.g.
             "ICE=remove"; answers are translated back.
+        presence: True to tell of waiting messages, which others publish.
     """
     with place.entered():
         free = free_ports(4, place.host)
@@ -138,7 +140,9 @@ async def kamailio(
             values |= {f"{name.upper()}_PORT": str(number) for name, number in ports.items()}
             values |= {"DEFINE": "#!define SECURE\n", "TLS_CONFIG": str(secure)}
         if relay is not None:
-            values |= {"RELAY": f"{relay.host}:{relay.port}", "DEFINE": values["DEFINE"] + "#!define RELAY"}
+            values |= {"RELAY": f"{relay.host}:{relay.port}", "DEFINE": values["DEFINE"] + "#!define RELAY\n"}
+        if presence:
+            values["DEFINE"] += "#!define PRESENCE\n"
         text = _TEMPLATE.read_text(encoding="utf-8")
         for key, value in values.items():
             text = text.replace(f"@{key}@", value)

@@ -56,9 +56,12 @@ def _libnice_answers() -> bool:
         return False
 
 
-def _kamailio_speaks_tls() -> bool:
-    modules = {path.name for path in Path("/usr/lib").glob("*/kamailio/modules/*.so")}
-    return bool(find_program("kamailio")) and {"tls.so", "websocket.so"} <= modules
+def _kamailio_has(*modules: str) -> Callable[[], bool]:
+    def present() -> bool:
+        found = {path.stem for path in Path("/usr/lib").glob("*/kamailio/modules/*.so")}
+        return bool(find_program("kamailio")) and set(modules) <= found
+
+    return present
 
 
 def _pion_builds() -> bool:
@@ -77,7 +80,10 @@ PEERS: dict[str, Peer] = {
     "kamailio": Peer(packages=("kamailio",), present=_programs("kamailio", "kamcmd")),
     "kamailio-tls": Peer(
         packages=("kamailio", "kamailio-tls-modules", "kamailio-websocket-modules"),
-        present=_kamailio_speaks_tls,
+        present=_kamailio_has("tls", "websocket"),
+    ),
+    "kamailio-presence": Peer(
+        packages=("kamailio", "kamailio-presence-modules"), present=_kamailio_has("presence", "presence_mwi")
     ),
     "libnice": Peer(packages=("gir1.2-nice-0.1", "python3-gi"), present=_libnice_answers),
     "linphone": Peer(packages=("linphone-cli",), present=_programs("linphonec")),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ua.fake_phone import FakePhone, Script
+from tests.ua.cli.fake_phone import FakePhone, Script
 from tests.ua.screen import Screen, objects
 from ua.cli.answer import AnswerRequest, run_answer
 from ua.cli.ports import PhonePort

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from tests.ua.cli.fake_phone import Script
 from tests.ua.cli.test_cli_commands import URI
-from tests.ua.fake_phone import Script
 from tests.ua.peer import media_peer
 from tests.ua.phones import account
 from tests.ua.screen import Screen, objects

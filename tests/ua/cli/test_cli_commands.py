@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ua.fake_phone import Script
+from tests.ua.cli.fake_phone import Script
 from tests.ua.screen import Screen, objects
 from ua.cli import session
 from ua.cli.answer import AnswerRequest, numbered, run_answer

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ua.cli.fake_phone import Script
 from tests.ua.cli.test_cli_commands import account_file
-from tests.ua.fake_phone import Script
 from tests.ua.screen import Screen, objects
 from ua.cli.message import MessageRequest, run_message
 from ua.cli.register import RegisterRequest, run_register

@@ -12,6 +12,7 @@ from ice.net.network import Network
 from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
 from ua import clock, codec_mapping
+from ua.call.call import CLOSE_S
 from ua.call.incoming import IncomingCall
 from ua.call.info import TRICKLE_ICE
 from ua.call.outgoing import OutgoingCall, refused_credentials
@@ -153,6 +154,8 @@ class Phone:
     ) -> None:
         """Hang up every call, end what is watched, remove the registrations, close the sockets."""
         await self._reception.close()
+        if self._around.lingering:
+            await asyncio.wait(self._around.lingering, timeout=CLOSE_S)
         await asyncio.gather(*(watch.close() for watch in self._watches))
         for registration in self._registrations:
             await registration.close()

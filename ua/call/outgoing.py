@@ -121,7 +121,7 @@ class OutgoingCall(Call):
         invite = self._invites.ask(make_answer)
         invite.on_leg = self._take_leg
         if not await self._first(self._follow(invite)):
-            invite.cancel()
+            self._give_up(invite)
         try:
             return await invite.answered()
         except SipRejected as rejection:
@@ -162,7 +162,7 @@ class OutgoingCall(Call):
                 self._invites.give_up(invite)
             else:
                 if not heard:
-                    invite.cancel()
+                    self._give_up(invite)
                 try:
                     response = await invite.answered()
                 except SipRejected as rejection:
@@ -180,6 +180,21 @@ class OutgoingCall(Call):
             self._early.clear()
             await descriptions.begin_again()
         raise UaError("there is nothing to offer")
+
+    def _give_up(self, invite: OutgoingInvite) -> None:
+        """We hang up; raises Interrupted where nobody has said anything so far, so that nobody waits for it.
+
+        A CANCEL must not leave before the first response (RFC 3261 §9.1); the stack sees to it.
+        """
+        invite.cancel()
+        if invite.heard.is_set():
+            return
+        lingering = self._around.lingering
+        task = asyncio.ensure_future(invite.answered())
+        lingering.add(task)
+        task.add_done_callback(lingering.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        raise Interrupted("hung up before anybody answered")
 
     def _may_take_less(self, response: Response, descriptions: Descriptions) -> bool:
         codecs, protection = self._around.account.codecs, descriptions.wish.keying.offers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from ua.config.account import Account
 from ua.events import EventLog
 from ua.sip.invite.incoming import IncomingRequest
 from ua.sip.invite.leg import Leg
+from ua.sip.syntax.message import Response
 
 if TYPE_CHECKING:
     from ua.call.call import Call
@@ -35,6 +37,7 @@ class CallSurroundings:
         on_request: takes REFER and MESSAGE in calls.
         peers: what is known of those that were called.
         identity: our certificate for DTLS.
+        lingering: INVITEs that were given up before anybody answered them: a CANCEL may still have to go out.
     """
 
     account: Account
@@ -45,3 +48,4 @@ class CallSurroundings:
     on_request: CallRequest = lambda _call, _leg, _request: False
     peers: PeerMemory = field(default_factory=PeerMemory)
     identity: DtlsIdentity = field(default_factory=DtlsIdentity)
+    lingering: set[asyncio.Task[Response]] = field(default_factory=set)

@@ -10,7 +10,7 @@ from typing import Final, Self
 from ua import clock
 from ua.errors import UsageError
 from ua.events import EventLog
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Response
 

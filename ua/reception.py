@@ -19,7 +19,8 @@ from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipParseError
 from ua.sip.events.notifier import Refusal, judge
 from ua.sip.events.replaces import Replaces, Standing, refusal, replaces_of
-from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
+from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.invite.leg import Leg
 from ua.sip.syntax.headers import Headers
 

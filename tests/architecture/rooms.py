@@ -169,7 +169,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "sip.events.refer",
         "sip.events.subscription",
         "sip.events.subscriptions",
-        "sip.events.usages",
+        "sip.incoming_request",
         "sip.invite.acks",
         "sip.invite.forks",
         "sip.invite.glare",
@@ -195,6 +195,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "sip.transport.udp_channel",
         "sip.transport.wires",
         "sip.uas",
+        "sip.usages",
         "watching",
     ),
 }

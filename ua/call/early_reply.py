@@ -23,7 +23,8 @@ from ua.call.negotiation import describe
 from ua.call.refusal import Refusal
 from ua.call.surroundings import CallSurroundings
 from ua.errors import NoMediaPath, UaError
-from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
+from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.syntax.body import session_of
 
 LITE_SENDS = 4

@@ -9,7 +9,7 @@ from sdp.ice.fragment import CONTENT_TYPE
 from ua.call.descriptions import Descriptions
 from ua.sip.errors import SipParseError
 from ua.sip.events.dtmf import CONTENT_TYPES, Digit
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.syntax.headers import Headers
 
 TRICKLE_ICE: Final = "trickle-ice"

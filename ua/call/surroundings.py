@@ -13,7 +13,7 @@ from ua.call.identity import DtlsIdentity
 from ua.call.offer_policy import PeerMemory
 from ua.config.account import Account
 from ua.events import EventLog
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.invite.leg import Leg
 from ua.sip.syntax.message import Response
 

@@ -14,10 +14,10 @@ from ua.plan import MediaPlan
 from ua.sip.errors import SipParseError
 from ua.sip.events.refer import IncomingRefer
 from ua.sip.events.refer_to import Referral, asks_for_call
-from ua.sip.events.usages import Usages
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.name_addr import NameAddr
+from ua.sip.usages import Usages
 
 if TYPE_CHECKING:
     from ua.call.call import Call

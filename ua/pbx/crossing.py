@@ -6,7 +6,8 @@ from ua.pbx.errands import Errands
 from ua.pbx.passed_subscription import PassedSubscription, answer_with
 from ua.pbx.passing import content_type, hops_left, request_headers, response_headers
 from ua.sip.errors import SipError, SipStateError, SipTimeout
-from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
+from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.invite.incoming_offer import IncomingOffer
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.leg_end import LegEnd

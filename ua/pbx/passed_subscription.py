@@ -5,11 +5,11 @@ from __future__ import annotations
 from ua.pbx.errands import Errands
 from ua.pbx.passing import content_type, hops_left, request_headers, response_headers
 from ua.sip.errors import SipError
-from ua.sip.events.usages import Usages
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.requests.exchange import Exchange
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request
+from ua.sip.usages import Usages
 
 _REFER = "refer"
 

@@ -27,7 +27,7 @@ from ua.sip.config import SipConfig
 from ua.sip.digest.server import DigestServer
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.events import replaces
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.invite.rack import RELIABLE
 from ua.sip.invite.session_timer import TIMER
 from ua.sip.log import SipLogEntry

@@ -26,7 +26,8 @@ from ua.plan import MediaPlan
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipError, SipParseError, SipTimeout
 from ua.sip.events.replaces import Replaces, replaces_of
-from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
+from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.invite.pracks import MakeAnswer

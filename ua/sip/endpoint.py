@@ -78,8 +78,9 @@ from ua.sip.errors import SipStateError
 from ua.sip.events.subscriber import SubscriptionEnded
 from ua.sip.events.subscription import Notification, Subscription
 from ua.sip.events.subscriptions import Subscriptions
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.inspection import call_capabilities
-from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
+from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.invite.pracks import MakeAnswer
 from ua.sip.invite.session_timer import SessionTimer

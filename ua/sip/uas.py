@@ -8,8 +8,9 @@ from typing import Final
 from ua.sip.dialog import Dialog, DialogId
 from ua.sip.errors import SipParseError
 from ua.sip.events.subscriptions import Subscriptions
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.inspection import accepts_session, capabilities, inspect
-from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
+from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.invite.leg import Leg
 from ua.sip.security import DOWNGRADED, answer_demands_sips, is_downgraded
 from ua.sip.stack import Stack

@@ -18,7 +18,7 @@ from ua.phone import Phone
 from ua.plan import Echo, MediaPlan, Tone
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.syntax.headers import Headers
 from ua.sip.transaction.timers import Timers
 

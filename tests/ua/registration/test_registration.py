@@ -14,7 +14,7 @@ from ua.events import EventLog
 from ua.phone import Phone
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.syntax.headers import Headers
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
-from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
+from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.log import SipLogEntry
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Message, Request, Response, make_response

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from ua.sip.errors import SipError, SipParseError
 from ua.sip.events.event import Event
 from ua.sip.events.notifier import Grant, Notifier, Package, SendNotify, judge
-from ua.sip.events.usages import Usages
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request
 from ua.sip.syntax.name_addr import NameAddr
+from ua.sip.usages import Usages
 
 
 class Notifying:

@@ -13,12 +13,12 @@ from ua.sip.events.refer_to import Referral, ReferTo
 from ua.sip.events.sipfrag import CONTENT_TYPE, SipFrag
 from ua.sip.events.subscriber import Subscriber, SubscriptionEnded
 from ua.sip.events.subscription import SubscriberClock
-from ua.sip.events.usages import Usages
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.requests.exchange import Exchange
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request
 from ua.sip.syntax.name_addr import NameAddr
+from ua.sip.usages import Usages
 
 REFER: Final = "refer"
 

@@ -10,14 +10,14 @@ from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipParseError
 from ua.sip.events.event import Event, SubscriptionState
 from ua.sip.events.subscriber import Phase, SendSubscribe, Subscriber, SubscriptionChanged, SubscriptionEnded
-from ua.sip.events.usages import UsageDialog, Usages
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.requests.exchange import Exchange, exchange
 from ua.sip.requests.series import RequestSeries
 from ua.sip.stack import Stack
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, make_response
 from ua.sip.transaction.messages import RequestReceived
+from ua.sip.usages import UsageDialog, Usages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

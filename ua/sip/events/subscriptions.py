@@ -11,12 +11,12 @@ from ua.sip.events.event import Event
 from ua.sip.events.replaces import Replaces, Standing
 from ua.sip.events.subscriber import SubscriptionEnded
 from ua.sip.events.subscription import Notification, Subscription
-from ua.sip.events.usages import UsageDialog, Usages
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.invite.leg import Leg
 from ua.sip.requests.series import RequestSeries
 from ua.sip.stack import Stack
 from ua.sip.transaction.messages import RequestReceived
+from ua.sip.usages import UsageDialog, Usages
 
 
 class Subscriptions:

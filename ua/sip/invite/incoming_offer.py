@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.invite.offer_answer import CARRIERS
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP, session_of

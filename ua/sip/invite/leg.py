@@ -10,11 +10,11 @@ from typing import Any, Literal
 from ua.sip.dialog import Dialog, glare_delay
 from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipParseError, SipStateError, SipTimeout, SipUnreachable
-from ua.sip.events.usages import Usages
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.inspection import call_capabilities
 from ua.sip.invite.acks import Acks
 from ua.sip.invite.glare import once_more
-from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
+from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.invite.incoming_offer import IncomingOffer
 from ua.sip.invite.leg_end import LegEnd
 from ua.sip.invite.offer_answer import CARRIERS, Carrier, OfferAnswer
@@ -31,6 +31,7 @@ from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.reason_header import Reason, told
 from ua.sip.transaction.messages import RequestReceived
+from ua.sip.usages import Usages
 
 
 class Leg:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ua.sip.errors import SipParseError
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.inspection import call_capabilities, capabilities, inspect
-from ua.sip.invite.incoming import IncomingInvite, IncomingRequest
+from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.invite.incoming_offer import IncomingOffer
 from ua.sip.invite.offer_answer import Carrier, Fault, Meaning
 from ua.sip.invite.rack import RAck

@@ -16,7 +16,7 @@ from ua.phone import Phone
 from ua.plan import MediaPlan, Tone
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.uri import Uri
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ua.sip.dialog import Dialog
 from ua.sip.digest.client import DigestClient
-from ua.sip.invite.incoming import IncomingRequest
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.requests.exchange import Exchange, exchange
 from ua.sip.requests.preparation import ContactParams
 from ua.sip.stack import Stack

@@ -127,6 +127,7 @@ class Phone:
                 NO_SUBSCRIPTION,
             ),
             session_expires=account.session_expires_s,
+            limits=account.limits,
             info_packages=(TRICKLE_ICE,),
             proxy=self._proxies[0] if self._proxies else None,
             name_servers=account.ice.name_servers,

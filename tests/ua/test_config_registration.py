@@ -46,6 +46,7 @@ def test_keep_alives_and_recovery(tmp_path: Path) -> None:
         ('instance = "urn:uuid:<x>"', "account.instance"),
         ("[sip]\nkeepalive_s = 4000", "sip.keepalive_s"),
         ("[sip]\nrecovery_s = 0", "sip.recovery_s"),
+        ("[sip]\nrequests_per_s = 9", "sip.requests_per_s"),
         ('[sip]\nkeepalive = "yes"', "sip.keepalive"),
     ],
 )

@@ -30,6 +30,7 @@ from ua.config.tls import (
 )
 from ua.errors import ConfigurationError
 from ua.sip.retry.targets import MAX_HOPS
+from ua.sip.transaction.admission import Limits
 from ua.sip.transport.hop import OVER_TLS, SipTransport
 from ua.sip.transport.tls.config import TlsConfig
 from ua.sip.transport.websocket.config import WebSocketConfig
@@ -140,6 +141,7 @@ class Account:
         invite_bytes: most bytes of an INVITE by UDP as long as candidates can be left out, 0 for no limit.
         silence_s: seconds without any response to an INVITE after which a smaller one is tried.
         challenge_callers: true where callers must know `auth_user` and `password`.
+        limits: how many requests of others are taken.
         calls: which calls we take.
         ice: policy of ICE.
         ice_required: calls without ICE are refused.
@@ -182,6 +184,7 @@ class Account:
     invite_bytes: int = 1200
     silence_s: float = 6.0
     challenge_callers: bool = False
+    limits: Limits = field(default_factory=Limits)
     calls: CallsSettings = field(default_factory=CallsSettings)
     ice: IceConfig = field(default_factory=IceConfig)
     ice_required: bool = False
@@ -324,6 +327,7 @@ def account_from(
         invite_bytes=settings.sip.invite_bytes,
         silence_s=settings.sip.silence_ms / 1000,
         challenge_callers=settings.sip.challenge_callers,
+        limits=Limits.of_requests(settings.sip.requests_per_s),
         calls=settings.calls,
         ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
         ice_required=settings.ice.required,

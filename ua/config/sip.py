@@ -40,6 +40,8 @@ class SipSettings:
             is much longer goes by TCP. 0 leaves out none.
         silence_ms: ms without any response to an INVITE after which a smaller one is tried, 500 to 32000.
         challenge_callers: true where who calls us must know our user name and password.
+        requests_per_s: new requests that one host may send us in a second, 10 to 10000; more get 503,
+            and many more are dropped. 50 calls a second of a PBX, which is one host, are about 250.
         keepalive: when servers get keep-alives: "outbound", where they say that they take them (RFC 5626);
             "auto", there too, and over UDP elsewhere by REGISTER; "always", because you know that they answer
             CRLF CRLF over streams and STUN over UDP; "off".
@@ -61,6 +63,7 @@ class SipSettings:
     invite_bytes: int = 1200
     silence_ms: int = 6000
     challenge_callers: bool = False
+    requests_per_s: int = 500
     keepalive: KeepaliveChoice = "auto"
     keepalive_s: int = 0
     recovery_s: float = RECOVERY_S
@@ -74,6 +77,8 @@ def check_sip(sip: SipSettings) -> None:
         raise ConfigurationError(f"sip.listen: {error}") from None
     if not 0 <= sip.keepalive_s <= 3600:
         raise ConfigurationError(f"sip.keepalive_s: {sip.keepalive_s} is not between 0 and 3600")
+    if not 10 <= sip.requests_per_s <= 10_000:
+        raise ConfigurationError(f"sip.requests_per_s: {sip.requests_per_s} is not between 10 and 10000")
     if not 0.5 <= sip.recovery_s <= 600:
         raise ConfigurationError(f"sip.recovery_s: {sip.recovery_s} is not between 0.5 and 600")
     if not 1 <= sip.max_redirects <= MAX_HOPS:

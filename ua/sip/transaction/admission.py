@@ -32,6 +32,18 @@ class Limits:
     per_second: float = 500.0
     datagrams_per_second: float = 1000.0
 
+    @classmethod
+    def of_requests(cls, per_second: float) -> Limits:
+        """The limits of who takes so many new requests a second from one host; the others grow with it."""
+        usual = cls()
+        share = per_second / usual.per_second
+        return cls(
+            pending=max(usual.pending, round(usual.pending * share)),
+            transactions=max(usual.transactions, round(usual.transactions * share)),
+            per_second=per_second,
+            datagrams_per_second=usual.datagrams_per_second * share,
+        )
+
 
 class Verdict(Enum):
     """What becomes of a new request."""

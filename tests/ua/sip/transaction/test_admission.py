@@ -50,6 +50,16 @@ def test_requests_that_wait_for_answers_count_for_all_hosts() -> None:
     assert admission.judge("192.0.2.2", pending=4, now=0) is Verdict.TAKE
 
 
+def test_other_limits_grow_with_the_requests_and_do_not_shrink() -> None:
+    assert Limits.of_requests(500) == Limits()
+    more = Limits.of_requests(1000)
+    assert (more.per_second, more.datagrams_per_second) == (1000, 2000)
+    assert (more.pending, more.transactions) == (4000, 20_000)
+    less = Limits.of_requests(50)
+    assert (less.per_second, less.datagrams_per_second) == (50, 100)
+    assert (less.pending, less.transactions) == (2000, 10_000)
+
+
 @pytest.mark.req("LIM-3")
 def test_made_up_hosts_do_not_fill_the_memory() -> None:
     rate = Rate(10)

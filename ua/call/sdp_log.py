@@ -22,11 +22,14 @@ class SdpLog:
     def __init__(self, log: EventLog, party: str) -> None:
         self._log = log
         self._party = party
+        self._diagnosed: set[Diagnostic] = set()
 
     def told(
         self, name: Literal["offer", "answer"], direction: Literal["in", "out"], text: str | bytes
     ) -> bytes:
         """A description went out or came in; gives it as a body."""
+        if direction == "in":
+            self._diagnosed.clear()
         body = text.encode() if isinstance(text, str) else text
         self._record(name, direction=direction, text=mask_keys(body.decode(errors="replace")))
         return body
@@ -36,8 +39,11 @@ class SdpLog:
         self._record("refused", line=line, reason=reason)
 
     def diagnose(self, diagnostics: Iterable[Diagnostic]) -> None:
-        """Lines were refused."""
-        for diagnostic in diagnostics:
+        """Lines were refused; each is told once of one description, however often it is looked at."""
+        for diagnostic in dict.fromkeys(diagnostics):
+            if diagnostic in self._diagnosed:
+                continue
+            self._diagnosed.add(diagnostic)
             self._record("refused", line=diagnostic.line, text=diagnostic.text, reason=diagnostic.reason)
 
     def _record(self, name: str, **data: object) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.ua.call.media_legs import media_leg
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account
+from ua.call.call import Call
 from ua.call.incoming import IncomingCall
 from ua.errors import NoMediaPath, ResultCode
 from ua.events import EventLog
@@ -289,3 +290,35 @@ async def test_a_200_that_leaves_no_media_ends_with_ack_and_bye(body: str) -> No
         peer.send(make_response(bye, 200))
         result = await call.ended()
     assert result.result is ResultCode.NO_MEDIA_PATH
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_what_is_wrong_with_a_description_is_told_once(*, ours: bool) -> None:
+    log, bad = EventLog(), "a=ptime:none"
+    async with media_peer() as peer, Phone(account("alice"), log) as phone:
+        call: Call
+        if ours:
+            call = await phone.place(str(peer.uri), STAY)
+            dialog = peer.accept(await peer.receive_request("INVITE"), peer.sdp(bad))
+            await peer.receive_request("ACK")
+        else:
+            waiting = asyncio.ensure_future(anext(phone.incoming()))
+            await asyncio.sleep(0)
+            invite = peer.call(phone.addresses[0], peer.sdp(bad))
+            call = incoming = await waiting
+            dialog, _ = await accepted(peer, incoming, invite)
+        await call.established()
+        told = [
+            entry.data["text"] for entry in log.entries if (entry.source, entry.name) == ("sdp", "refused")
+        ]
+        assert told == [bad]
+        again = peer.ask(dialog, "INVITE", peer.sdp(bad, version=2))
+        peer.ack(dialog, again)
+        await peer.receive_response(200)
+        told = [
+            entry.data["text"] for entry in log.entries if (entry.source, entry.name) == ("sdp", "refused")
+        ]
+        assert told == [bad, bad], "it is another description"
+        call.hang_up()
+        await peer.finish()
+        await call.ended()

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.certificates import Authority
-from tests.peers.kamailio import PASSWORD, Kamailio
+from tests.peers.kamailio import PASSWORD
 from tests.peers.namespace import LOOPBACK, Namespace
 from tests.peers.process import PeerError, Program, Programs, free_ports, until
+from tests.peers.registrar import Registrar
 from tests.peers.registry import find_program
 
 _TEMPLATE = Path(__file__).with_suffix(".config")
@@ -122,7 +123,7 @@ async def baresip(
     user: str,
     *,
     source: Path,
-    proxy: Kamailio | None = None,
+    proxy: Registrar | None = None,
     transport: str = "udp",
     answers: bool = True,
     password: str = PASSWORD,

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.peers.kamailio import PASSWORD, Kamailio
+from tests.peers.kamailio import PASSWORD
 from tests.peers.process import PeerError, Program, Programs, until
+from tests.peers.registrar import Registrar
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,7 +103,7 @@ def empty_config(folder: Path) -> Path:
 def account_config(
     folder: Path,
     user: str,
-    proxy: Kamailio,
+    proxy: Registrar,
     *,
     transport: str = "udp",
     password: str = PASSWORD,

@@ -39,6 +39,7 @@ def test_or_in_the_environment() -> None:
         (PbxSettings(), "1001:one 1001:two", "line 2: '1001' is there twice"),
         (PbxSettings(users_file=Path("nowhere")), None, "cannot be read"),
         (PbxSettings(recordings=Path("nowhere")), "1001:one", "no folder"),
+        (PbxSettings(algorithms=()), "1001:one", "algorithms: the list is empty"),
         (PbxSettings(max_calls=0), "1001:one", "one call at least"),
     ],
 )

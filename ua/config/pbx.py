@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from ua.config.ice import STRICT
 from ua.errors import ConfigurationError
@@ -26,6 +26,7 @@ class PbxSettings:
         users_file: file with one user a line, "user:password"; None takes ICEPHONE_PBX_USERS.
         recordings: folder for what number 609 records; None for no such number.
         max_calls: calls at a time; further ones get 503.
+        algorithms: how passwords are proved, best first; some phones give up at one that they do not know.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
@@ -34,12 +35,15 @@ class PbxSettings:
     users_file: Path | None = None
     recordings: Path | None = None
     max_calls: int = 100
+    algorithms: tuple[Literal["SHA-512-256", "SHA-256", "MD5"], ...] = ("SHA-256", "MD5")
 
 
 def pbx_config(settings: PbxSettings, environ: Mapping[str, str]) -> PbxConfig:
     """What the PBX works with; raises ConfigurationError where it has no users."""
     if settings.max_calls < 1:
         raise ConfigurationError("pbx.max_calls: there must be room for one call at least")
+    if not settings.algorithms:
+        raise ConfigurationError("pbx.algorithms: the list is empty")
     if settings.recordings is not None and not settings.recordings.is_dir():
         raise ConfigurationError(f"pbx.recordings: there is no folder {settings.recordings}")
     if settings.users_file is not None:
@@ -62,6 +66,7 @@ def pbx_config(settings: PbxSettings, environ: Mapping[str, str]) -> PbxConfig:
         users=_users(lines),
         recordings=settings.recordings,
         max_calls=settings.max_calls,
+        algorithms=settings.algorithms,
     )
 
 

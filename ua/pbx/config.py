@@ -19,6 +19,7 @@ class PbxConfig:
         recordings: folder for what number 609 records, None for no such number.
         limits: how long bindings last.
         max_calls: calls at a time; further ones get 503.
+        algorithms: of the challenges, best first; some phones give up at one that they do not know.
         ring_s: seconds that a phone may ring without a word.
     """
 
@@ -27,6 +28,7 @@ class PbxConfig:
     recordings: Path | None = None
     limits: Limits = field(default_factory=Limits)
     max_calls: int = 100
+    algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     ring_s: float = 180.0
 
     def is_user(self, name: str) -> bool:

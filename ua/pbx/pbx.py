@@ -170,7 +170,7 @@ class Pbx:
             realm=self._settings.domain,
             password_of=users.get,
             key=secrets.token_bytes(32),
-            algorithms=("SHA-256",) if self._account.refuse_md5 else ("SHA-256", "MD5"),
+            algorithms=self._settings.algorithms,
         )
 
     def _register(self, incoming: IncomingRequest) -> None:

@@ -153,7 +153,7 @@ async def test_the_numbers_that_answer(number: str, tmp_path: Path) -> None:
         assert result.result is ResultCode.OK
         await pbx.idle()
     if number == "608":
-        assert 4.5 < result.duration_ms / 1000 < 6.5
+        assert 4500 < (result.duration_ms or 0) < 6500
     if number == "609":
         assert tone_in(tmp_path / "pbx-1.wav", 440) > 0.8
     else:

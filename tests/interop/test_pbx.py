@@ -1,0 +1,60 @@
+"""A real phone at our PBX: it registers, is called, calls, is held, and hears an echo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.peers.baresip import baresip
+from tests.peers.icephone import account_config, icephone
+from tests.peers.icephone_pbx import icephone_pbx
+from tests.peers.process import Programs
+from tests.peers.tones import both_heard_each_other, tone_share, write_tone
+
+pytestmark = pytest.mark.peer("baresip")
+
+TALK_S = 2.0
+
+
+@pytest.mark.req("PBX-1", "PBX-2", "PBX-4")
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_baresip_is_called_through_the_pbx(programs: Programs, tmp_path: Path, transport: str) -> None:
+    high = write_tone(tmp_path / "high.wav", 1000)
+    record = tmp_path / "ours.wav"
+    async with (
+        icephone_pbx(programs, "alice", "bob") as pbx,
+        baresip(programs, "bob", source=high, proxy=pbx, transport=transport) as bob,
+    ):
+        config = account_config(tmp_path, "alice", pbx, transport=transport)
+        talk = ("--tone", "440", "--record", record, "--for", f"{TALK_S:g}s")
+        calling = await icephone(programs, "call", pbx.uri("bob"), *talk, config=config)
+        result = await calling.result()
+        assert result["result"] == "ok"
+        await bob.event("CALL_CLOSED")
+        both_heard_each_other(record, await bob.recording(), TALK_S)
+
+
+@pytest.mark.req("PBX-1", "PBX-2", "PBX-4")
+async def test_baresip_calls_a_phone_and_the_echo(programs: Programs, tmp_path: Path) -> None:
+    high = write_tone(tmp_path / "high.wav", 1000)
+    record = tmp_path / "ours.wav"
+    async with (
+        icephone_pbx(programs, "alice", "bob", "carol") as pbx,
+        baresip(programs, "bob", source=high, proxy=pbx) as bob,
+        baresip(programs, "carol", source=high, proxy=pbx) as carol,
+    ):
+        config = account_config(tmp_path, "alice", pbx)
+        talk = ("--tone", "440", "--record", record, "--for", f"{TALK_S:g}s", "--calls", "1")
+        answering = await icephone(programs, "answer", "--register", *talk, config=config)
+        await pbx.registered("alice")
+        await bob.dial(pbx.uri("alice"))
+        assert (await answering.result())["result"] == "ok"
+        await bob.event("CALL_CLOSED")
+        both_heard_each_other(record, await bob.recording(), TALK_S)
+        await carol.dial(pbx.uri("600"))
+        await carol.event("CALL_ESTABLISHED")
+        answered = await icephone(programs, "call", pbx.uri("606"), config=config)
+        assert (await answered.result(exit_code=4))["sip_code"] == 486
+        await carol.hang_up()
+        assert tone_share(await carol.recording(), 1000) > 0.8

@@ -1,7 +1,8 @@
 """What phones send that ring: announcements and tones of the network (RFC 3960).
 
-Of several the one that has answered last is played. Nothing is sent before the call is answered. Protected
-media is not played: its keys are agreed on with the phone that takes the call.
+Of several the one that has answered last is played. Nothing is sent before the call is answered. What is
+protected by keys of the descriptions is opened with those of the early answer; DTLS is not begun with phones
+that may never take the call.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from media.audio.sinks import Sink
 from media.audio.sources import SilenceSource
 from media.engine import MediaEngine
 from media.path import PacketPath, PacketReceiver
+from media.protection.secure_path import SecurePath
 from media.rtp import packet as rtp
 from media.session import MediaSession
 from sdp.errors import ConnectionFailed
 from sdp.ice.binding import IceBinding
+from sdp.negotiation.keying import DtlsTerms
 from sdp.negotiation.negotiated import NegotiatedMedia
 from ua import codec_mapping
+from ua.call.media_protection import use
 
 
 class EarlyMedia:
@@ -39,6 +43,7 @@ class EarlyMedia:
         self._on_heard = on_heard
         self._session: MediaSession | None = None
         self._waiting: asyncio.Task[None] | None = None
+        self._secure: SecurePath | None = None
 
     def follow(self, binding: IceBinding, negotiated: NegotiatedMedia) -> None:
         """Play a phone with ICE from the moment on when there is a path."""
@@ -50,19 +55,22 @@ class EarlyMedia:
             paths = await binding.paths()
         except (IceFailed, ConnectionFailed):
             return  # it is told where that phone takes the call
-        self._play(_Heard(paths.rtp, self._on_heard), negotiated)
+        self._play(paths.rtp, negotiated)
 
     def hear(self, session: Session, negotiated: NegotiatedMedia) -> None:
         """Play a phone without ICE: what comes from the address that it has told."""
         self.stop()
         if negotiated.remote_address is not None:
-            self._play(_Heard(_Told(session, negotiated.remote_address.host), self._on_heard), negotiated)
+            self._play(_Told(session, negotiated.remote_address.host), negotiated)
 
     def _play(self, path: PacketPath, negotiated: NegotiatedMedia) -> None:
-        if negotiated.keys is not None or not negotiated.direction.receives:
+        if isinstance(negotiated.keys, DtlsTerms) or not negotiated.direction.receives:
             return
+        if negotiated.keys is not None:
+            path = self._secure = SecurePath(path)
+            use(negotiated.keys, path)
         self._session = MediaSession(
-            rtp=path,
+            rtp=_Heard(path, self._on_heard),
             rtcp=None,
             codec=codec_mapping.codec_of(negotiated.format),
             payload_type=negotiated.format.payload_type,
@@ -82,6 +90,9 @@ class EarlyMedia:
         if self._session is not None:
             self._engine.remove(self._session)
             self._session = None
+        if self._secure is not None:
+            self._secure.close()
+            self._secure = None
 
 
 class _Lent:

@@ -89,14 +89,9 @@ class MediaProtection:
                 pass
 
     def _use(self, keys: SdesKeys) -> None:
-        profile = PROFILES[keys.suite.name]
-        self.profile = profile.name
-        local = MasterKey(profile=profile, material=keys.local)
-        remote = [
-            MasterKey(profile=profile, material=key.material, mki=key.mki or b"") for key in keys.remote
-        ]
+        self.profile = PROFILES[keys.suite.name].name
         for path in self._paths:
-            path.use_keys(SrtpSender(local), SrtpReceiver(remote), clock.now())
+            use(keys, path)
 
     def _shake_hands(self, terms: DtlsTerms) -> None:
         if not self._runners:
@@ -141,3 +136,11 @@ class MediaProtection:
         for path in self._paths:
             path.close()
         self._lost.cancel()
+
+
+def use(keys: SdesKeys, path: SecurePath) -> None:
+    """Protect what goes over a path by keys of the descriptions."""
+    profile = PROFILES[keys.suite.name]
+    local = MasterKey(profile=profile, material=keys.local)
+    remote = [MasterKey(profile=profile, material=key.material, mki=key.mki or b"") for key in keys.remote]
+    path.use_keys(SrtpSender(local), SrtpReceiver(remote), clock.now())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from ice.types import TransportAddress
 from media.audio import wav
 from media.codecs import for_name
+from media.protection.srtp import PROFILES, MasterKey, SrtpSender
 from sdp.negotiation import remote_audio
 from sdp.negotiation.default_destination import read as default_of
 from sdp.syntax import parser
@@ -45,12 +49,18 @@ def where(offer: bytes) -> TransportAddress:
     return found.address
 
 
-async def play(peer: MediaPeer, to: TransportAddress, loud: int, packets: int = 25) -> None:
+async def play(
+    peer: MediaPeer,
+    to: TransportAddress,
+    loud: int,
+    packets: int = 25,
+    protect: Callable[[bytes], bytes | None] = bytes,
+) -> None:
     """Half a second of one sample value, as PCMU."""
     payload = for_name("PCMU").encode(loud.to_bytes(2, "little", signed=True) * 160)
     for number in range(packets):
         header = bytes((0x80, 0)) + number.to_bytes(2, "big") + (160 * number).to_bytes(4, "big") + b"tone"
-        peer.media.sendto(header + payload, (to.host, to.port))
+        peer.media.sendto(protect(header + payload) or b"", (to.host, to.port))
         await asyncio.sleep(0.02)
 
 
@@ -79,6 +89,38 @@ async def test_an_announcement_before_the_answer_is_heard_and_ends_the_tone(tmp_
     samples = wav.read_audio(heard, 8000)
     loud = sum(1 for at in range(0, len(samples) - 1, 2) if samples[at + 1] > 20)
     assert loud > 1000, "an eighth of a second of the announcement at least"
+
+
+@pytest.mark.parametrize("right", [True, False])
+async def test_a_protected_announcement_is_opened_with_the_key_of_the_183(
+    tmp_path: Path, *, right: bool
+) -> None:
+    log, heard, suite = EventLog(), tmp_path / "heard.wav", "AES_CM_128_HMAC_SHA1_80"
+    ours = account("alice", srtp="sdes", srtp_over_plain_sip=True)
+    key = MasterKey(profile=PROFILES[suite], material=bytes(range(30)))
+    async with media_peer() as peer, Phone(ours, log) as phone:
+        call = await phone.place(str(peer.uri), MediaPlan(source=Tone(hz=440), record=heard))
+        invite = await peer.receive_request("INVITE")
+        rings(peer, invite, 180)
+        await until(lambda: states(log) == ["on"])
+        tag = re.search(rb"a=crypto:(\d+) " + suite.encode(), invite.body)
+        assert tag is not None
+        told = key.material if right else bytes(30)
+        line = f"a=crypto:{tag[1].decode()} {suite} inline:{base64.b64encode(told).decode()}"
+        body = peer.sdp(line).replace(b"RTP/AVP", b"RTP/SAVP")
+        rings(peer, invite, 183, body)
+        await asyncio.sleep(0.05)
+        await play(peer, where(invite.body), 8000, protect=SrtpSender(key).protect)
+        assert states(log) == (["on", "off"] if right else ["on"])
+        peer.accept(invite, body)
+        await peer.receive_request("ACK")
+        await call.established()
+        call.hang_up()
+        await peer.finish()
+        await call.ended()
+    samples = wav.read_audio(heard, 8000)
+    loud = sum(1 for at in range(0, len(samples) - 1, 2) if samples[at + 1] > 20)
+    assert (loud > 1000) is right
 
 
 @pytest.mark.req("UAC-16")

@@ -27,7 +27,7 @@ from ua.config.sip import SipSettings
 from ua.config.sip_uri import split_listen, split_sip_uri
 from ua.errors import ConfigurationError
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "configs").rglob("*.toml"))
+EXAMPLES = sorted((Path(__file__).parents[3] / "configs").rglob("*.toml"))
 
 
 def refusal(text: str) -> str:

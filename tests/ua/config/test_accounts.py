@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ua.test_config import refusal
+from tests.ua.config.test_config import refusal
 from ua.config.account import Settings, account_from
 from ua.config.accounts import chosen, names
 from ua.config.file import load_settings, parse_settings, to_toml

@@ -74,7 +74,7 @@ def receiver_info(
         highest_sequence=highest_sequence & 0xFFFFFFFF,
         jitter=min(jitter, 0xFFFFFFFF),
         lsr=lsr,
-        dlsr=min(dlsr, 0xFFFFFFFF),
+        dlsr=min(max(dlsr, 0), 0xFFFFFFFF),  # a tick may be behind what came meanwhile
     )
 
 

@@ -204,3 +204,12 @@ def test_random_and_damaged_packets_raise_only_the_documented_error(
         except PacketError:
             continue
         assert isinstance(parsed[0], RtcpSrPacket | RtcpRrPacket)
+
+
+def test_a_report_at_a_moment_before_the_sender_report_it_answers() -> None:
+    """A tick has the time when it was due; on a busy machine something came since."""
+    info = receiver_info(
+        ssrc=1, fraction_lost=0, packets_lost=0, highest_sequence=0, jitter=0, lsr=7, dlsr=-900
+    )
+    assert info.dlsr == 0
+    assert len(bytes(info)) == 24

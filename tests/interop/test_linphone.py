@@ -1,8 +1,9 @@
 """Calls with linphonec 5.1, over UDP and over TCP.
 
 What it cannot do, and is therefore not shown: it has no media over TCP; it refreshes a session, by UPDATE,
-after half of its time, which is 45 s at least, so that only what is agreed on is seen; it hands over calls
-blindly or joins its own, so we hand over the attended ones. Digits go by INFO alone, for we have none in RTP.
+after half of its time, which is 45 s at least, so that only what is agreed on is seen; where it joins two of
+its calls it names the one of them without a port, which none of these tests could follow. Digits go by INFO
+alone, for we have none in RTP.
 """
 
 from __future__ import annotations
@@ -157,6 +158,7 @@ async def test_each_side_holds_the_other_and_resumes(programs: Programs, tone: P
         await until(lambda: received(call) > before + 10, "it is heard again")
         lin.command("pause")
         await until(lambda: call.hold_state is Hold.HELD, "we are on hold")
+        await lin.tells("Call 1 with .* is now paused")
         lin.command("resume")
         await until(lambda: call.hold_state is Hold.NONE, "its hold has ended")
         before = received(call)

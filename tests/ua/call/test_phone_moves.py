@@ -182,3 +182,30 @@ async def test_who_does_not_want_it_stays() -> None:
         call.hang_up()
         await peer.finish()
         await call.ended()
+
+
+@pytest.mark.req("TRN-14")
+async def test_media_over_tcp_without_ice_gets_a_new_connection() -> None:
+    network, log = MovingNetwork(BEFORE), EventLog()
+    plan = replace(STAY, media="tcp")
+    async with (
+        Phone(account("bob"), EventLog()) as bob,
+        Phone(account("alice"), log, network=network) as alice,
+    ):
+        ringing = asyncio.ensure_future(anext(bob.incoming()))
+        await asyncio.sleep(0)
+        call = await alice.place(bob.addresses[0], plan)
+        await (await ringing).accept(STAY)
+        await call.established()
+        network.hosts = (AFTER,)
+        async with asyncio.timeout(5):
+            while sum(entry.name == "tcp_connected" for entry in log.entries) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert call.statistics is not None
+        before = call.statistics.received.packets
+        await asyncio.sleep(0.5)
+        assert call.statistics.received.packets > before + 10
+        call.hang_up()
+        result = await call.ended()
+    assert result.result is ResultCode.OK
+    assert [change.local.split(":")[0] for change in result.path_changes if change.local] == [AFTER]

@@ -92,7 +92,8 @@ def _fields(data: Mapping[str, object]) -> str:
             elif "id" in value:
                 shown.append(f"{key}={value['id']}")
             elif key == "counters":
-                shown.append(", ".join(f"{name}: {count}" for name, count in value.items()))
+                counts = ", ".join(f"{name}: {count}" for name, count in value.items())
+                shown.append(counts or "nothing sent, nothing received")
         elif key == "text" or (key == "size" and not value):
             continue  # of a message that is shown already, or of none
         elif value not in ("", None):

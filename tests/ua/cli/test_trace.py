@@ -65,6 +65,9 @@ def test_keep_alives_are_counted() -> None:
     shown = format_entry(entry("counters", counters={"sent": 3, "keep-alives sent": 7}), 0.0, sip=True)
     assert shown is not None
     assert shown.endswith("counters  sent: 3, keep-alives sent: 7")
+    nothing = format_entry(entry("counters", counters={}), 0.0, sip=True)
+    assert nothing is not None
+    assert nothing.endswith("counters  nothing sent, nothing received")
 
 
 @pytest.mark.req("LIM-6")

@@ -37,17 +37,19 @@ class LocationService:
     def flow_to(self, uri: Uri, now: float) -> Hop | None:
         """The flow behind a Contact that was registered over it (RFC 5626 §5.3), None without one.
 
-        Host, port and user count: the phone says the same in the calls that it makes.
+        Host, port and user count: the phone says the same in the calls that it makes. They belong to the user
+        who registered them first, for as long as that one is here; of several flows the newest is taken.
         """
         wanted = _place(uri)
-        newest: Binding | None = None
         for bindings in self._bindings.values():
-            for each in bindings:
-                if each.flow is None or each.expires_at <= now or _place(each.contact.uri) != wanted:
-                    continue
-                if newest is None or each.updated_at > newest.updated_at:
-                    newest = each
-        return None if newest is None else newest.flow
+            flows = [
+                each
+                for each in bindings
+                if each.flow is not None and each.expires_at > now and _place(each.contact.uri) == wanted
+            ]
+            if flows:
+                return max(flows, key=lambda each: each.updated_at).flow
+        return None
 
     def lose(self, flow: Hop) -> tuple[str, ...]:
         """A flow is gone, and what was bound to it (RFC 5626 §5.3); gives the users."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import pytest
 
@@ -83,6 +84,32 @@ def test_a_proxy_on_the_way_must_keep_the_flow() -> None:
     assert done.headers.first("path") == path[1]
     kept = pbx.location.bindings("alice", pbx.now)[-1]
     assert (kept.flow, [str(each.uri) for each in kept.path]) == (None, ["sip:token@edge.example.com;lr;ob"])
+
+
+@pytest.mark.req("PBX-3")
+def test_a_path_without_ob_keeps_no_flow() -> None:
+    pbx = bench()
+    path = ("Path", "<sip:token@edge.example.com;lr>")
+    assert pbx.take(register(PHONE, rows=(*OUTBOUND, path), vias=2)).status == 439
+    assert not pbx.contacts()
+
+
+@pytest.mark.req("PBX-3")
+def test_of_two_flows_the_newest_is_taken_and_nobody_takes_those_of_another_user() -> None:
+    pbx = bench()
+    contact = Uri.parse("sip:alice@192.0.2.7:5060")
+    third = dataclasses.replace(AGAIN, connection=3)
+    assert pbx.take(register(PHONE, rows=OUTBOUND)).status == 200
+    pbx.now += 1
+    second = PHONE.replace("reg-id=1", "reg-id=2")
+    assert pbx.take(register(second, call_id="two", rows=OUTBOUND), AGAIN).status == 200
+    assert pbx.location.flow_to(contact, pbx.now) == AGAIN
+    pbx.now += 1
+    assert pbx.take(register(PHONE, user="bob", call_id="three", rows=OUTBOUND), third).status == 200
+    assert pbx.location.flow_to(contact, pbx.now) == AGAIN
+    pbx.location.lose(AGAIN)
+    pbx.location.lose(ALICE)
+    assert pbx.location.flow_to(contact, pbx.now) == third
 
 
 @pytest.mark.req("PBX-3")

@@ -13,6 +13,7 @@ from tests.bench.calls.figures import Memory
 from tests.leaks import Held, left_over
 from tests.peers.process import until
 from tests.ua.phones import account
+from ua.config.registration import RegistrationPolicy
 from ua.events import EventLog
 from ua.phone import Phone
 from ua.plan import Echo, MediaPlan, Tone
@@ -102,7 +103,10 @@ async def _registered(count: int, timers: Timers) -> AsyncIterator[list[Phone]]:
         async with AsyncExitStack() as stack:
             phones = []
             for number in range(count):
-                user = account(f"user{number}", registrar=f"sip:{address.host}:{address.port}")
+                # A keep-alive may be a REGISTER: there would always be one of so many phones under way.
+                quiet = RegistrationPolicy(keepalive="off")
+                registrar_uri = f"sip:{address.host}:{address.port}"
+                user = account(f"user{number}", registrar=registrar_uri, registration=quiet)
                 phones.append(await stack.enter_async_context(Phone(user, log, engine=engine)))
                 endpoint(phones[-1])._stack.layer._timers = timers
                 await phones[-1].register(expires=3600)

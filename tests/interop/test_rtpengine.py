@@ -208,18 +208,17 @@ async def test_rtp_over_tcp_without_ice(programs: Programs) -> None:
 
 
 async def test_the_command_line_says_why(programs: Programs, tmp_path: Path) -> None:
-    async with (
-        rtpengine(programs) as relay,
-        kamailio(programs, relay=relay, relay_offers="ICE=remove") as proxy,
-    ):
-        configs = [account_config(tmp_path, name, proxy) for name in ("alice", "bob")]
-        callee = await icephone(programs, "answer", "--register", "--calls", "1", "--echo", config=configs[1])
-        await callee.noted("registered")
-        talk = ("--tone", "440", "--record", tmp_path / "alice.wav", "--for", "1s")
-        caller = await icephone(programs, "call", proxy.uri("bob"), *talk, config=configs[0])
-        ours, theirs = await caller.result(), await callee.result()
-    assert (ours["result"], theirs["result"]) == ("ok", "ok")
-    assert theirs["why"] == PLAIN
+    async with world(programs, "ICE=remove") as here:
+        ringing = asyncio.ensure_future(anext(here.bob.incoming()))
+        await asyncio.sleep(0)
+        talk = ("--tone", "440", "--record", tmp_path / "carol.wav", "--for", f"{TALK_S:g}s")
+        config = account_config(tmp_path, "carol", here.proxy)
+        caller = await icephone(programs, "call", here.proxy.uri("bob"), *talk, config=config)
+        answered = await asyncio.wait_for(ringing, 20)
+        await answered.accept(MediaPlan(source=Tone(hz=1000)))
+        ours, theirs = await caller.result(), await answered.ended()
+    assert (ours["result"], theirs.result) == ("ok", ResultCode.OK)
+    assert theirs.why == PLAIN
     assert ours["why"].startswith(UDP)
     assert ours["ice"]["state"] == "completed"
-    assert tone_share(tmp_path / "alice.wav", 440) > 0.85
+    assert tone_share(tmp_path / "carol.wav", 1000) > 0.85

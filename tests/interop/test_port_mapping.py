@@ -16,7 +16,7 @@ from tests.peers.icephone import icephone
 from tests.peers.miniupnpd import INSIDE6, ROUTER, Miniupnpd, miniupnpd
 from tests.peers.netns import two_networks
 from tests.peers.process import Programs, until
-from tests.peers.tones import seconds, tone_share
+from tests.peers.tones import both_heard_each_other
 
 pytestmark = [pytest.mark.peer("netns", "miniupnpd"), pytest.mark.root]
 
@@ -46,9 +46,7 @@ class Call:
 
     def heard(self) -> None:
         """Both sides heard the other's tone."""
-        assert tone_share(self.ours, 1000) > 0.9
-        assert tone_share(self.theirs, 440) > 0.9
-        assert min(seconds(self.ours), seconds(self.theirs)) > self.talk_s * 0.75
+        both_heard_each_other(self.ours, self.theirs, self.talk_s)
 
     async def run(self, *options: str, exit_code: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the caller and the answering side report."""

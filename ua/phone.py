@@ -94,7 +94,7 @@ class Phone:
         self._party = party or self._identity.uri.user or "icephone"
         self._network = network or HostNetwork(dscp=account.dscp)
         self._shares_engine = engine is not None
-        self._engine = engine or MediaEngine()
+        self._engine = MediaEngine() if engine is None else engine  # one without sessions is false
         self._around = CallSurroundings(
             account=account,
             network=self._network,

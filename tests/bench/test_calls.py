@@ -7,11 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from media.engine import MediaEngine
 from tests.bench.calls import leaks
 from tests.bench.calls.__main__ import main
 from tests.bench.calls.figures import Memory
 from tests.bench.calls.leaks import Leaks, run
 from tests.bench.calls.rate import measure
+from tests.ua.phones import account
+from ua.events import EventLog
 from ua.phone import Phone
 from ua.plan import MediaPlan
 from ua.sip.transaction.timers import Timers
@@ -79,3 +82,10 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     values = json.loads(capsys.readouterr().out)
     assert values["results"] == {"ok": 20}
     assert (values["alive"], values["left"], values["problem"]) == ({}, [], "")
+
+
+async def test_phones_that_share_a_clock_of_media_use_it() -> None:
+    engine = MediaEngine()
+    async with Phone(account("bob"), EventLog(), engine=engine) as phone:
+        assert phone._engine is engine
+    await engine.close()

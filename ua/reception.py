@@ -56,11 +56,11 @@ class Reception:
         await self.transfers.close()
         await asyncio.gather(*(call.close() for call in tuple(self._calls)))
 
-    async def calls(self) -> AsyncIterator[IncomingCall]:
-        """The calls that arrive, ringing."""
-        waiting = self._waiting = self._waiting or asyncio.Queue(self._around.account.calls.max_calls)
-        while True:
-            yield await waiting.get()
+    def calls(self) -> AsyncIterator[IncomingCall]:
+        """The calls that arrive from now on, ringing."""
+        if self._waiting is None:
+            self._waiting = asyncio.Queue(self._around.account.calls.max_calls)
+        return _each(self._waiting)
 
     def keep(self, call: Call) -> None:
         """A call begins."""
@@ -174,6 +174,11 @@ class Reception:
         self._calls.discard(call)
         if call.dialog is not None:
             self._ended.add(call.dialog)
+
+
+async def _each(waiting: asyncio.Queue[IncomingCall]) -> AsyncIterator[IncomingCall]:
+    while True:
+        yield await waiting.get()
 
 
 def _has(call: Call, dialog: Dialog) -> bool:

@@ -23,7 +23,7 @@ from ua.results import CallResult
 
 if TYPE_CHECKING:
     from ua.cli.output import Output
-    from ua.cli.ports import IncomingCallPort, PhoneFactory, PhonePort, RegistrationPort
+    from ua.cli.ports import IncomingCallPort, PhoneFactory, RegistrationPort
     from ua.cli.runner import Stop
     from ua.config.account import Account
 
@@ -105,18 +105,19 @@ async def run_answer(
             # With several calls at a time one line would mix them.
             if request.calls == 1:
                 stack.enter_context(LiveLine(log, output))
-            phones: list[PhonePort] = []
+            arrivals: list[AsyncIterator[IncomingCallPort]] = []
             registrations: list[RegistrationPort] = []
             for account in accounts:
                 phone = await stack.enter_async_context(make_phone(account, log))
-                phones.append(phone)
+                # Before the registrar sends us the first one.
+                arrivals.append(phone.incoming())
                 if request.register:
                     registration = await phone.register(expires=account.expires_s)
                     registrations.append(registration)
                     output.note(f"registered {account.uri} for {registration.expires_s:.0f} s")
                 for address in phone.addresses:
                     output.note(f"listening on {address}")
-            return await _serve(request, plan, output, stop, phones, registrations)
+            return await _serve(request, plan, output, stop, arrivals, registrations)
 
     try:
         return await (serve(*prepared) if len(prepared) > 1 else with_password(prepared[0], serve))
@@ -133,15 +134,17 @@ def _prepared(account: Account, request: AnswerRequest, plan: MediaPlan) -> Acco
     return dataclasses.replace(account, ice=plan.ice_config(account.ice), srtp=plan.srtp or account.srtp)
 
 
-async def _incoming(phones: Sequence[PhonePort]) -> AsyncGenerator[IncomingCallPort, None]:
+async def _incoming(
+    arrivals: Sequence[AsyncIterator[IncomingCallPort]],
+) -> AsyncGenerator[IncomingCallPort, None]:
     """The calls of all phones; those that nobody took when this is closed hear that we are gone."""
     waiting: asyncio.Queue[IncomingCallPort] = asyncio.Queue()
 
-    async def pass_on(phone: PhonePort) -> None:
-        async for call in phone.incoming():
+    async def pass_on(calls: AsyncIterator[IncomingCallPort]) -> None:
+        async for call in calls:
             waiting.put_nowait(call)
 
-    tasks = [asyncio.ensure_future(pass_on(phone)) for phone in phones]
+    tasks = [asyncio.ensure_future(pass_on(calls)) for calls in arrivals]
     try:
         while True:
             yield await waiting.get()
@@ -171,7 +174,7 @@ async def _serve(
     plan: MediaPlan,
     output: Output,
     stop: Stop,
-    phones: Sequence[PhonePort],
+    arrivals: Sequence[AsyncIterator[IncomingCallPort]],
     registrations: Sequence[RegistrationPort],
 ) -> ResultCode:
     running: set[asyncio.Task[CallResult]] = set()
@@ -182,7 +185,7 @@ async def _serve(
         if not task.cancelled() and task.exception() is None:
             results.append(task.result())
 
-    incoming = _incoming(phones)
+    incoming = _incoming(arrivals)
     lost = asyncio.ensure_future(_any_lost(registrations)) if registrations else None
     number = 0
     try:

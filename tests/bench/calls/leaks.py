@@ -28,7 +28,8 @@ _POLL_S = 0.2
 _WARM_UP = 0.1
 """So much of the calls fills caches; what comes after must leave nothing."""
 
-OBJECTS_PER_CALL = 1.0
+OBJECTS_PER_CALL = 5.0
+"""A phone remembers of each of its last calls which server answered it, and that it has ended."""
 
 PLANS: tuple[MediaPlan, ...] = (
     MediaPlan(source=Tone(hz=440)),

@@ -107,6 +107,16 @@ async def test_a_phone_that_takes_no_calls_answers_480() -> None:
     assert caller.sip_code == 480
 
 
+async def test_a_phone_that_asks_for_its_calls_is_rung_before_it_looks() -> None:
+    """A registrar may send one on the heels of its 200."""
+    async with pair() as phones:
+        calls = phones.bob.incoming()
+        call = await phones.alice.place(phones.bob_uri(), TALK)
+        ringing = await anext(calls)
+        ringing.reject(603)
+        assert (await call.ended()).sip_code == 603
+
+
 async def test_hanging_up_while_it_rings_cancels() -> None:
     async with pair() as phones:
         call, ringing = await phones.ring(TALK)

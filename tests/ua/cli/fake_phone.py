@@ -160,6 +160,7 @@ class FakePhone:
         self._script = script
         self._account = account
         self._log = log
+        self._registered = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -173,6 +174,7 @@ class FakePhone:
         if self._script.rings_forever:
             await asyncio.Event().wait()
         self._check_password()
+        self._registered = True
         return FakeRegistration(self._script)
 
     async def place(self, uri: str, plan: MediaPlan) -> FakeCall:
@@ -193,6 +195,7 @@ class FakePhone:
         self._script.watched.append((package, uri, expires))
 
     def incoming(self) -> AsyncIterator[FakeCall]:
+        assert not self._registered, "calls come as soon as the registrar knows where to"
         return self._incoming()
 
     async def _incoming(self) -> AsyncIterator[FakeCall]:

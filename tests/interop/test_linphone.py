@@ -273,7 +273,7 @@ async def test_its_early_media(
     acknowledged = reliable == "require"
     assert all(("\r\nRequire: 100rel\r\n" in text) is acknowledged for text in early)
     assert bool(messages(log, "PRACK ")) is acknowledged
-    assert tone_share(ours, 1000) > 0.9
+    assert tone_share(ours, 1000) > 0.8, "with a gap between ringing and talking"
 
 
 @pytest.mark.parametrize("refresher", ["uac", "uas"])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import assert_never
 
 from media.errors import HandshakeFailed
 from media.protection.certificate import Certificate
 from media.protection.dtls import DtlsAssociation, DtlsClosed, DtlsConnected, DtlsFailed
-from media.protection.secure_path import MOST_EARLY, SecurePath
+from media.protection.secure_path import SecurePath
 from media.protection.srtp import SrtpProfile, SrtpReceiver, SrtpSender
 
 
@@ -45,10 +44,8 @@ class DtlsRunner:
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._association: DtlsAssociation | None = None
-        self._early: deque[bytes] = deque(maxlen=MOST_EARLY)
         self._timer: asyncio.TimerHandle | None = None
         self._done: asyncio.Future[None] = self._loop.create_future()
-        path.set_dtls(self.receive)
 
     def begin(self, *, is_client: bool, fingerprints: Iterable[tuple[str, bytes]]) -> None:
         """Begin an association, the first one or one in its place; media keeps its keys until it is there."""
@@ -62,9 +59,8 @@ class DtlsRunner:
         )
         association.start(self._clock())
         self._pump()
-        early, self._early = self._early, deque(maxlen=MOST_EARLY)
-        for packet in early:
-            self.receive(packet, self._clock())
+        # What came before has waited there.
+        self._path.set_dtls(self._receive)
 
     async def completed(self) -> None:
         """Return once there are keys.
@@ -73,14 +69,6 @@ class DtlsRunner:
             HandshakeFailed: there will be none.
         """
         await asyncio.shield(self._done)
-
-    def receive(self, packet: bytes, now: float) -> None:
-        """Take a packet of DTLS; before `begin` it is kept."""
-        if self._association is None:
-            self._early.append(packet)
-            return
-        self._association.receive(packet, now)
-        self._pump()
 
     def close(self) -> None:
         """End the association."""
@@ -98,6 +86,11 @@ class DtlsRunner:
             self._done.exception()
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _receive(self, packet: bytes, _arrived: float) -> None:
+        if self._association is not None:
+            self._association.receive(packet, self._clock())
+            self._pump()
 
     def _pump(self) -> None:
         association = self._association

@@ -153,7 +153,7 @@ async def test_early_packets_are_bounded_and_media_among_them_is_dropped() -> No
         for _ in range(3 * MOST_EARLY):
             server.link.deliver(b"\x16\xfe\xfd" + bytes(10))
             server.link.deliver(rtp(1))
-        assert len(server.runner._early) == MOST_EARLY
+        assert len(server.path._early) == MOST_EARLY
         assert server.heard == []
         assert server.path.refused == {"packet before there is a key": 3 * MOST_EARLY}
         server.runner.begin(is_client=False, fingerprints=known(ALICE))

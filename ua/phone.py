@@ -96,12 +96,7 @@ class Phone:
         self._shares_engine = engine is not None
         self._engine = MediaEngine() if engine is None else engine  # one without sessions is false
         self._around = CallSurroundings(
-            account=account,
-            network=self._network,
-            engine=self._engine,
-            log=log,
-            party=self._party,
-            on_request=lambda call, leg, request: self._reception.take_in_call(call, leg, request),
+            account=account, network=self._network, engine=self._engine, log=log, party=self._party
         )
         self._reception = Reception(self._around, self._call)
         self._watches: list[Watch] = []

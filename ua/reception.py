@@ -65,6 +65,7 @@ class Reception:
     def keep(self, call: Call) -> None:
         """A call begins."""
         self._calls.add(call)
+        call.on_request = self._take_in_call
         call.on_end(self._forget)
 
     def availability(self) -> int:
@@ -123,7 +124,7 @@ class Reception:
             allow = () if self.endpoint is None else self.endpoint.config.allow
             request.respond(405, headers=Headers.of(("Allow", ", ".join(allow))))
 
-    def take_in_call(self, call: Call, leg: Leg, request: IncomingRequest) -> bool:
+    def _take_in_call(self, call: Call, leg: Leg, request: IncomingRequest) -> bool:
         """A request in a call that is not about its media; false where it is none of ours."""
         if request.request.method == "REFER":
             self.transfers.receive(request, lambda: leg.usages, call)

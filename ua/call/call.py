@@ -25,6 +25,7 @@ from ua.errors import Interrupted, NoMediaPath, TimedOut, UaError, UsageError
 from ua.plan import MediaPlan, MediaSource, Silence
 from ua.results import CallResult
 from ua.sip.dialog import Dialog
+from ua.sip.incoming_request import IncomingRequest
 from ua.sip.invite.leg import Leg
 
 CLOSE_S = 3.0
@@ -39,6 +40,8 @@ class Call(InCall):
         state: where it stands.
         plan: the media side, None before it began.
         successor: the call that took the place of this one: by a transfer, or by Replaces. None without.
+        on_request: answers a request in the call that is not the matter of its media; false where it does
+            not. May be set.
     """
 
     def __init__(self, around: CallSurroundings, *, remote_uri: str) -> None:
@@ -49,6 +52,7 @@ class Call(InCall):
         self._is_protected = False
         self.plan: MediaPlan | None = None
         self.successor: Call | None = None
+        self.on_request: Callable[[Call, Leg, IncomingRequest], bool] = lambda _call, _leg, _request: False
         loop = asyncio.get_running_loop()
         self._established: asyncio.Future[None] = loop.create_future()
         self._result: asyncio.Future[CallResult] = loop.create_future()
@@ -297,7 +301,7 @@ class Call(InCall):
         leg.on_request = InfoRequests(
             descriptions,
             on_digit=self._pressed,
-            others=lambda request: self._around.on_request(self, leg, request),
+            others=lambda request: self.on_request(self, leg, request),
         ).receive
 
     # --- figures ------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ class Session:
         self.trickle = RemoteTrickle(self._agent, self._driver)
         self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
         self._reception = Reception(self._agent, self._driver, self._paths, self._handle_event)
-        self.hear_early = self._reception.hear_early
+        self.hear_early, self.hear_strangers = self._reception.hear_early, self._reception.hear_strangers
         takers = (self._sides.intercept, self._reception.intercept)
         listener = Listener(
             self._handle_event, self._reception.take, lambda *stun: any(taker(*stun) for taker in takers)

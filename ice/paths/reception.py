@@ -11,6 +11,9 @@ from ice.paths.path import PacketReceiver, SelectedPath
 from ice.paths.plain import PlainSource, answer_to
 from ice.types import FlowId, TransportAddress
 
+StrangerReceiver = Callable[[TransportAddress, bytes, float], bool]
+"""Takes source, packet and arrival time in monotonic seconds; True where the packet is used."""
+
 _MAX_TOLD_SOURCES = 64
 """So many sources of unvalidated packets become an event each; every packet is counted."""
 
@@ -42,6 +45,7 @@ class Reception:
         self._plain: dict[FlowId, tuple[SelectedPath, PlainSource]] = {}
         self._told_sources: set[tuple[FlowId, TransportAddress]] = set()
         self._early: dict[str, PacketReceiver] = {}
+        self._strangers: StrangerReceiver | None = None
         self.unvalidated = 0
 
     @property
@@ -72,6 +76,13 @@ class Reception:
         else:
             self._early[host] = receiver
 
+    def hear_strangers(self, receiver: StrangerReceiver | None) -> None:
+        """Packets over UDP go to `receiver` as long as nobody has told who sends them; None ends that.
+
+        Media may be quicker than the description of a peer without ICE (RFC 3264 §5.1).
+        """
+        self._strangers = receiver
+
     def take(self, flow: FlowId, remote: TransportAddress, packet: bytes, now: float) -> None:
         """A packet has arrived."""
         if flow in self._plain:
@@ -85,11 +96,14 @@ class Reception:
             self._paths[component].deliver(packet, now)
             return
         early = self._early.get(remote.host)
-        if early is not None and self._driver.flows.connection(flow) is None:
+        over_udp = self._driver.flows.connection(flow) is None
+        if early is not None and over_udp:
             early(packet, now)
             return
+        if over_udp and self._strangers is not None and self._strangers(remote, packet, now):
+            return
         self.unvalidated += 1
-        if self._driver.flows.connection(flow) is not None:
+        if not over_udp:
             # The core judges strangers on connections by all they send (RFC 6544 §7.1).
             self._driver.feed(lambda at: self._agent.receive(flow, remote, packet, at))
         elif (flow, remote) not in self._told_sources and len(self._told_sources) < _MAX_TOLD_SOURCES:

@@ -55,6 +55,17 @@ class MediaExchange:
         return self._open
 
     @property
+    def awaited(self) -> tuple[AudioFormat, ...]:
+        """Formats of media that may come before the answer to our open offer (RFC 3264 §5.1).
+
+        There are none where the offer has keys: those of the peer are in its answer (RFC 4568 §5.1.1).
+        """
+        asked = self._asked
+        if self._open is None or asked is None or not asked.direction.receives:
+            return ()
+        return () if key_agreement.offered_lines(asked.keying) else asked.formats
+
+    @property
     def local(self) -> SessionDescription | None:
         """Our description in force, None before the first exchange has ended."""
         return self._local

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ice.errors import GatheringFailed, IceFailed
 from ice.session import Session
 from sdp.attributes.direction import Direction
+from sdp.attributes.rtp_attr import AudioFormat
 from sdp.errors import ConnectionFailed, ExchangeError, NegotiationError, SdpError
 from sdp.ice.binding import IceBinding
 from sdp.ice.fragment import read as read_fragment
@@ -191,6 +192,13 @@ class Descriptions:
         if fork is not None:
             self._sdp.told("answer", "in", body)
         return fork
+
+    def heard_unannounced(self) -> tuple[Session, tuple[AudioFormat, ...]] | None:
+        """Where media comes in that is quicker than its answer, and its formats; None where none is taken."""
+        binding = self._binding
+        if isinstance(binding, IceBinding) and not self.wish.ice_required and binding.exchange.awaited:
+            return binding.session, binding.exchange.awaited
+        return None
 
     def heard_early(self, body: bytes) -> tuple[Session, NegotiatedMedia] | None:
         """Where the media of a phone that rings, and has answered without ICE, comes in; None where not."""

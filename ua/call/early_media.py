@@ -1,18 +1,20 @@
 """What phones send that ring: announcements and tones of the network (RFC 3960).
 
-Of several the one that has answered last is played. Nothing is sent before the call is answered. What is
-protected by keys of the descriptions is opened with those of the early answer; DTLS is not begun with phones
-that may never take the call.
+Of several the one that has answered last is played, and as long as none has, who is quicker than its answer
+(`ua.call.early_source`). Nothing is sent before the call is answered. What is protected by keys of the
+descriptions is opened with those of the early answer; DTLS is not begun with phones that may never take the
+call.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ice.errors import IceFailed
 from ice.session import Session
+from ice.types import TransportAddress
 from media.audio.sinks import Sink
 from media.audio.sources import SilenceSource
 from media.engine import MediaEngine
@@ -20,11 +22,13 @@ from media.path import PacketPath, PacketReceiver
 from media.protection.secure_path import SecurePath
 from media.rtp import packet as rtp
 from media.session import MediaSession
+from sdp.attributes.rtp_attr import AudioFormat
 from sdp.errors import ConnectionFailed
 from sdp.ice.binding import IceBinding
 from sdp.negotiation.keying import DtlsTerms
 from sdp.negotiation.negotiated import NegotiatedMedia
 from ua import codec_mapping
+from ua.call.early_source import EarlySource
 from ua.call.media_protection import use
 
 
@@ -34,7 +38,7 @@ class EarlyMedia:
     Args:
         engine: the clock of all media.
         sink: takes what is heard; it stays open.
-        on_heard: called with the first packet of each.
+        on_heard: called with the first packet of each that is heard.
     """
 
     def __init__(self, engine: MediaEngine, sink: Sink, on_heard: Callable[[], None]) -> None:
@@ -44,6 +48,12 @@ class EarlyMedia:
         self._session: MediaSession | None = None
         self._waiting: asyncio.Task[None] | None = None
         self._secure: SecurePath | None = None
+        self._unannounced: _Unannounced | None = None
+
+    def listen(self, session: Session, formats: Sequence[AudioFormat]) -> None:
+        """Play who sends what we have offered and has not answered yet (RFC 3264 §5.1)."""
+        self.stop()
+        self._unannounced = _Unannounced(session, formats, lambda path: self._begin(path, formats))
 
     def follow(self, binding: IceBinding, negotiated: NegotiatedMedia) -> None:
         """Play a phone with ICE from the moment on when there is a path."""
@@ -69,12 +79,15 @@ class EarlyMedia:
         if negotiated.keys is not None:
             path = self._secure = SecurePath(path)
             use(negotiated.keys, path)
+        self._begin(path, (negotiated.format, *negotiated.formats))
+
+    def _begin(self, path: PacketPath, formats: Sequence[AudioFormat]) -> None:
         self._session = MediaSession(
             rtp=_Heard(path, self._on_heard),
             rtcp=None,
-            codec=codec_mapping.codec_of(negotiated.format),
-            payload_type=negotiated.format.payload_type,
-            receive=codec_mapping.receivable(negotiated.formats),
+            codec=codec_mapping.codec_of(formats[0]),
+            payload_type=formats[0].payload_type,
+            receive=codec_mapping.receivable(formats),
             source=SilenceSource(),
             sink=_Lent(self._sink),
             random=secrets.token_bytes,
@@ -87,6 +100,9 @@ class EarlyMedia:
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+        if self._unannounced is not None:
+            self._unannounced.close()
+            self._unannounced = None
         if self._session is not None:
             self._engine.remove(self._session)
             self._session = None
@@ -122,6 +138,57 @@ class _Told:
 
     def set_receiver(self, receiver: PacketReceiver | None) -> None:
         self._session.hear_early(self._host, receiver)
+
+
+class _Unannounced:
+    """The path from somebody who has told us nothing yet; nothing can be sent there.
+
+    Args:
+        session: with the sockets of our offer.
+        formats: that were offered.
+        on_first: called before the first packet that is heard, to play this path.
+    """
+
+    reliable = False
+
+    def __init__(
+        self, session: Session, formats: Sequence[AudioFormat], on_first: Callable[[PacketPath], None]
+    ) -> None:
+        self._session = session
+        self._source = EarlySource(codec_mapping.receivable(formats))
+        self._on_first = on_first
+        self._receiver: PacketReceiver | None = None
+        # Where a check came from, media goes to the path itself, whoever it is.
+        session.path(1).set_receiver(self._take_checked)
+        session.hear_strangers(self._take)
+
+    def close(self) -> None:
+        self._session.path(1).set_receiver(None)
+        self._session.hear_strangers(None)
+
+    def send(self, _packet: bytes) -> bool:
+        return False
+
+    def set_receiver(self, receiver: PacketReceiver | None) -> None:
+        self._receiver = receiver
+
+    def _take_checked(self, packet: bytes, now: float) -> None:
+        if rtp.is_rtcp(packet):
+            return
+        self._source.prove()
+        self._hear(packet, now)
+
+    def _take(self, source: TransportAddress, packet: bytes, now: float) -> bool:
+        heard = self._source.accepts(source, packet)
+        if heard:
+            self._hear(packet, now)
+        return heard
+
+    def _hear(self, packet: bytes, now: float) -> None:
+        if self._receiver is None:
+            self._on_first(self)
+        if self._receiver is not None:
+            self._receiver(packet, now)
 
 
 class _Heard:

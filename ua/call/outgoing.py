@@ -155,6 +155,8 @@ class OutgoingCall(Call):
             invite = self._invites.send(descriptions, form)
             # A re-INVITE on the heels of the 200 meets our open offer: it gets 491 and comes again.
             invite.on_leg = self._take_leg
+            if self._early_media is not None and (heard_at := descriptions.heard_unannounced()) is not None:
+                self._early_media.listen(*heard_at)
             silence = pause(None) if less is None else self._invites.silence(invite)
             heard = await self._first(self._ring(invite, descriptions), silence)
             if not heard and not self._hung_up.is_set():

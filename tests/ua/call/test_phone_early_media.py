@@ -21,6 +21,7 @@ from tests.ua.call.media_legs import answered, media_leg
 from tests.ua.call.test_phone_early_reply import until
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account
+from ua.call.state import CallState
 from ua.errors import ResultCode
 from ua.events import EventLog
 from ua.phone import Phone
@@ -86,9 +87,86 @@ async def test_an_announcement_before_the_answer_is_heard_and_ends_the_tone(tmp_
         call.hang_up()
         await peer.finish()
         assert (await call.ended()).result is ResultCode.OK
-    samples = wav.read_audio(heard, 8000)
-    loud = sum(1 for at in range(0, len(samples) - 1, 2) if samples[at + 1] > 20)
-    assert loud > 1000, "an eighth of a second of the announcement at least"
+    assert loud_samples(heard) > 1000, "an eighth of a second of the announcement at least"
+
+
+def loud_samples(recorded: Path) -> int:
+    """How many samples are loud in a recording."""
+    samples = wav.read_audio(recorded, 8000)
+    return sum(1 for at in range(0, len(samples) - 1, 2) if samples[at + 1] > 20)
+
+
+@pytest.mark.req("sdp.md:OA-8")
+async def test_media_that_is_quicker_than_its_answer_is_heard(tmp_path: Path) -> None:
+    log = EventLog()
+    heard = tmp_path / "heard.wav"
+    async with media_peer() as peer, Phone(account("alice"), log) as phone:
+        call = await phone.place(str(peer.uri), MediaPlan(source=Tone(hz=440), record=heard))
+        invite = await peer.receive_request("INVITE")
+        rings(peer, invite, 180)
+        await until(lambda: states(log) == ["on"])
+        await play(peer, where(invite.body), 8000)
+        await until(lambda: states(log) == ["on", "off"])
+        with pytest.raises(BlockingIOError):
+            peer.media.recv(2048)  # neither RTP nor RTCP goes out before the answer
+        peer.accept(invite, peer.sdp())
+        await peer.receive_request("ACK")
+        await peer.hear(0)
+        call.hang_up()
+        await peer.finish()
+        assert (await call.ended()).result is ResultCode.OK
+    assert loud_samples(heard) > 1000, "an eighth of a second at least"
+
+
+async def test_a_recording_does_not_begin_before_something_is_heard(tmp_path: Path) -> None:
+    heard = tmp_path / "heard.wav"
+    async with media_peer() as peer, Phone(account("alice"), EventLog()) as phone:
+        call = await phone.place(str(peer.uri), MediaPlan(record=heard))
+        invite = await peer.receive_request("INVITE")
+        rings(peer, invite, 180)
+        await asyncio.sleep(0.3)
+        peer.answer(invite, 486)
+        await peer.receive_request("ACK")
+        await call.ended()
+    assert heard.stat().st_size < 100, "a header and nothing else"
+
+
+async def test_a_stranger_that_was_quicker_is_not_the_peer(tmp_path: Path) -> None:
+    log = EventLog()
+    async with media_peer() as stranger, media_peer() as peer, Phone(account("alice"), log) as phone:
+        call = await phone.place(str(peer.uri), MediaPlan(source=Tone(hz=440)))
+        invite = await peer.receive_request("INVITE")
+        rings(peer, invite, 180)
+        # It is heard as long as nobody has said who is called, and no longer.
+        await play(stranger, where(invite.body), 8000, packets=5)
+        body = peer.sdp().replace(b"c=IN IP4 127.0.0.1", b"c=IN IP4 192.0.2.9")
+        rings(peer, invite, 183, body)
+        await until(lambda: call.state is CallState.RINGING)
+        await asyncio.sleep(0.05)
+        early = call._early_media
+        assert early is not None
+        assert early._session is not None
+        before = early._session.statistics.received.packets
+        await play(stranger, where(invite.body), 8000, packets=5)
+        assert (before, early._session.statistics.received.packets) == (0, 0)
+        peer.answer(invite, 486)
+        await peer.receive_request("ACK")
+        await call.ended()
+
+
+@pytest.mark.parametrize("changes", [{"srtp": "sdes", "srtp_over_plain_sip": True}, {"srtp": "dtls"}])
+async def test_nothing_unprotected_is_heard_where_protection_was_offered(changes: dict[str, object]) -> None:
+    log = EventLog()
+    async with media_peer() as peer, Phone(account("alice", **changes), log) as phone:
+        call = await phone.place(str(peer.uri), MediaPlan())
+        invite = await peer.receive_request("INVITE")
+        rings(peer, invite, 180)
+        await until(lambda: states(log) == ["on"])
+        await play(peer, where(invite.body), 8000, packets=10)
+        assert states(log) == ["on"]
+        peer.answer(invite, 486)
+        await peer.receive_request("ACK")
+        await call.ended()
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -118,9 +196,7 @@ async def test_a_protected_announcement_is_opened_with_the_key_of_the_183(
         call.hang_up()
         await peer.finish()
         await call.ended()
-    samples = wav.read_audio(heard, 8000)
-    loud = sum(1 for at in range(0, len(samples) - 1, 2) if samples[at + 1] > 20)
-    assert (loud > 1000) is right
+    assert (loud_samples(heard) > 1000) is right
 
 
 @pytest.mark.req("UAC-16")

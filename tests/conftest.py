@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.peers.process",
     "tests.peers.registry",
     "tests.peers.pion",
+    "tests.standstill",
 ]
 
 # A busy machine is slow, and that is no fault of the code: speed is the matter of tests/bench.

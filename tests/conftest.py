@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.peers.registry",
     "tests.peers.pion",
     "tests.standstill",
+    "tests.steady_loop",
 ]
 
 # A busy machine is slow, and that is no fault of the code: speed is the matter of tests/bench.

@@ -20,6 +20,7 @@ def gather(
     receiver: RtpReceiver,
     rtcp: RtcpSession | None,
     codec: Codec,
+    rate: int,
     ptime_ms: int,
     round_trip_ms: float | None,
     level_sent_dbfs: float,
@@ -27,7 +28,10 @@ def gather(
     refused: Mapping[str, int],
     skipped_frames: int,
 ) -> MediaStatistics:
-    """The statistics of a session from its parts; the arguments are those of `MediaStatistics`."""
+    """The statistics of a session from its parts; the arguments are those of `MediaStatistics`.
+
+    `rate` is that of the session's audio in Hz, `codec` what it sends.
+    """
     figures, active = receiver.figures, receiver.active
     report = rtcp.peer_report if rtcp is not None else None
     lost = receiver.lost
@@ -50,7 +54,8 @@ def gather(
         round_trip_ms=round_trip_ms,
         delay_ms=delay,
         mos=None if delay is None else _mos(figures, delay, lost, codec),
-        concealed_ms=figures.concealed * 1000 / codec.sample_rate,
+        concealed_ms=figures.concealed * 1000 / rate,
+        recovered_ms=figures.recovered * 1000 / rate,
         late=figures.late,
         duplicates=figures.duplicates,
         waits=figures.waits,

@@ -20,6 +20,8 @@ class Impairment:
 
 G711 = Impairment(ie=0.0, bpl=4.3)
 G711_WITH_CONCEALMENT = Impairment(ie=0.0, bpl=25.1)
+WIDEBAND_UNCOMPRESSED = Impairment(ie=0.0, bpl=25.1)
+"""L16 is not in G.113: as G.711 on the narrow-band scale, concealed by the same means; an estimate."""
 
 
 def r_factor(

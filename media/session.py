@@ -17,11 +17,13 @@ from media.config import MediaConfig
 from media.errors import MediaError
 from media.events import AudioFailed, MediaCounters, MediaEvent, MediaRefused, SsrcChanged
 from media.figures import gather
+from media.meter import Meter
 from media.path import PacketPath
 from media.rtcp.session import RtcpSession, new_cname
 from media.rtp.packet import BARRED_PAYLOAD_TYPES, is_rtcp
 from media.rtp.receiver import RtpReceiver
 from media.rtp.sender import RtpSender
+from media.rtp.timeline import MEDIA_CLOCK
 from media.statistics import MediaStatistics
 
 _COLLISION_MEMORY_S: Final = 50.0
@@ -42,7 +44,8 @@ class MediaSession:
         random: `random(n)` gives n unpredictable bytes.
         ssrc: our source identifier, drawn where None.
         cname: our canonical name, the same for all streams of a call; drawn where None.
-        receive: further codecs that the peer may send, by payload type; of the same sample rate.
+        receive: further codecs that the peer may send, by payload type.
+        rate: samples per second of source and sink for the whole session, Hz; that of `codec` where None.
         config: bounds and periods.
         keepalive: send an empty packet after 15 s in which nothing went out on the RTP path (RFC 6263); for
             paths without ICE, whose consent checks keep a path open.
@@ -52,7 +55,7 @@ class MediaSession:
         on_event: called with single events.
 
     Raises:
-        ValueError: payload type, packet length or sample rates that cannot be.
+        ValueError: payload type, packet length or rates that cannot be.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class MediaSession:
         ssrc: int | None = None,
         cname: str | None = None,
         receive: Mapping[int, Codec] | None = None,
+        rate: int | None = None,
         config: MediaConfig | None = None,
         keepalive: bool = False,
         sending: bool = True,
@@ -78,9 +82,12 @@ class MediaSession:
     ) -> None:
         if not 10 <= ptime_ms <= 200:
             raise ValueError(f"packets of {ptime_ms} ms are not supported, 10 to 200 are (RFC 3551 §4.2)")
-        codecs = _check_codecs(codec, payload_type, receive or {})
+        codecs = _check_codecs(codec, payload_type, receive or {}, ptime_ms)
         self.codec = codec
+        self.payload_type = payload_type
         self.ptime_ms = ptime_ms
+        self.rate = codec.sample_rate if rate is None else rate
+        """Samples per second of source and sink, Hz."""
         self.source: Source = source
         """Where our audio comes from; may be exchanged at any time."""
         self.sink: Sink = sink
@@ -101,20 +108,23 @@ class MediaSession:
         self._path_round_trip: float | None = None
         self._keepalive_s = (self._config.keepalive_ms - ptime_ms) / 1000 if keepalive else None
         self._keepalive_type = next(number for number in range(127, 95, -1) if number not in codecs)
-        frame_samples = codec.sample_rate * ptime_ms // 1000
+        frame_samples, rest = divmod(self.rate * ptime_ms, 1000)
+        if rest:
+            raise ValueError(f"{ptime_ms} ms are no whole number of samples at {self.rate} Hz")
         self._frame_bytes = audio.BYTES_PER_SAMPLE * frame_samples
         self._sender = RtpSender(
             path=rtp,
             codec=codec,
             payload_type=payload_type,
+            rate=self.rate,
             frame_samples=frame_samples,
             ssrc=self._draw(4) if ssrc is None else ssrc,
-            # below 32768: an early loss must not hide the first wrap from SRTP (RFC 4568 §6.4)
-            sequence=self._draw(2) & 0x7FFF,
+            sequence=self._draw_sequence(),
             timestamp=self._draw(4),
         )
         self._receiver = RtpReceiver(
             codecs=codecs,
+            rate=self.rate,
             frame_samples=frame_samples,
             config=self._config,
             refuse=self.refuse,
@@ -126,11 +136,8 @@ class MediaSession:
         self._receiver.playing = receiving
         self._rtcp: RtcpSession | None = None
         self._ended = False
-        self._frames_per_count = max(1, self._config.counters_ms // ptime_ms)
-        self._frames = 0
+        self._meter = Meter(self._config.counters_ms // ptime_ms)
         self._skipped = 0
-        self._square_sent = self._square_received = 0.0
-        self._level_sent = self._level_received = audio.SILENCE_DBFS
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -183,20 +190,20 @@ class MediaSession:
         Args:
             now: the time this frame stands for, monotonic seconds; evenly spaced, even if the call is late.
         """
-        receiver, sender = self._receiver, self._sender
+        receiver, sender, meter = self._receiver, self._sender, self._meter
         heard = receiver.frame(now)
         try:
             self.sink.write(heard)
         except (MediaError, OSError) as error:
             self._replace_sink(error, now)
-        self._square_received += audio.rms(heard) ** 2
+        meter.square_received += audio.rms(heard) ** 2
         if self.sending:
             try:
                 spoken = self.source.read(self._frame_bytes)
             except (MediaError, OSError) as error:
                 spoken = self._replace_source(error, now)
             sender.frame(spoken, now)
-            self._square_sent += audio.rms(spoken) ** 2
+            meter.square_sent += audio.rms(spoken) ** 2
         else:
             sender.pause(now)
             if self._keepalive_s is not None and sender.quiet_for(now) >= self._keepalive_s:
@@ -204,8 +211,7 @@ class MediaSession:
         rtcp = self._rtcp
         if rtcp is not None and now >= rtcp.next_at:
             rtcp.handle_timer(now)
-        self._frames += 1
-        if self._frames % self._frames_per_count == 0:
+        if meter.frame():
             self._count(now)
 
     def skip(self, frames: int, now: float) -> None:
@@ -214,21 +220,27 @@ class MediaSession:
         self._sender.pause(now, frames)
 
     def use_codec(self, codec: Codec, payload_type: int, receive: Mapping[int, Codec] | None = None) -> None:
-        """Send with another codec from the next frame on; SSRC and numbering go on.
+        """Send with another codec from the next frame on.
+
+        SSRC and numbering go on, unless the new codec has another clock: that needs another SSRC, for the
+        old one its clock is part of (RFC 3550 §5.2, RFC 7160 §4.1). The audio rate of the session stays.
 
         Args:
-            codec: what we send.
+            codec: what we send; one that is equal to the last keeps its state.
             payload_type: of `codec`.
             receive: further codecs that the peer may send; those so far are accepted for one more minute.
 
         Raises:
-            ValueError: payload type or rates that cannot be; clock and sample rate stay those of the start.
+            ValueError: payload type, clock or packet length that cannot be.
         """
-        codecs = _check_codecs(codec, payload_type, receive or {})
-        if (codec.sample_rate, codec.clock_rate) != (self.codec.sample_rate, self.codec.clock_rate):
-            raise ValueError("a session keeps its sample rate and clock rate")
-        self.codec = codec
-        self._sender.use_codec(codec, payload_type)
+        codecs = _check_codecs(codec, payload_type, receive or {}, self.ptime_ms)
+        before, self.codec, self.payload_type = self.codec, codec, payload_type
+        if codec.clock_rate != before.clock_rate:
+            self._use_ssrc(self._sender.frame_at, sequence=self._draw_sequence(), timestamp=self._draw(4))
+        if codec == before:
+            self._sender.use_payload_type(payload_type)
+        else:
+            self._sender.use_codec(codec, payload_type)
         self._receiver.use_codecs(codecs)
 
     # --- packets ----------------------------------------------------------------------------------------
@@ -262,12 +274,16 @@ class MediaSession:
         self._collided_at = now
         if not first:
             return
+        self._use_ssrc(now)
+
+    def _use_ssrc(self, now: float, *, sequence: int | None = None, timestamp: int | None = None) -> None:
+        """BYE for the SSRC so far, and a new one; what is None goes on."""
         if self._rtcp is not None:
             self._rtcp.bye(now)
         ssrc = self._draw(4)
         while ssrc in self._receiver.streams or ssrc == self._sender.ssrc:
             ssrc = self._draw(4)
-        self._sender.use_ssrc(ssrc)
+        self._sender.use_ssrc(ssrc, sequence=sequence, timestamp=timestamp)
         self._receiver.own_ssrc = ssrc
         self._emit(SsrcChanged(at=now, ssrc=ssrc))
 
@@ -321,10 +337,11 @@ class MediaSession:
             receiver=self._receiver,
             rtcp=self._rtcp,
             codec=self.codec,
+            rate=self.rate,
             ptime_ms=self.ptime_ms,
             round_trip_ms=self.round_trip_ms,
-            level_sent_dbfs=self._level_sent,
-            level_received_dbfs=self._level_received,
+            level_sent_dbfs=self._meter.level_sent_dbfs,
+            level_received_dbfs=self._meter.level_received_dbfs,
             refused=dict(self._refused),
             skipped_frames=self._skipped,
         )
@@ -332,35 +349,20 @@ class MediaSession:
     # --- inside -------------------------------------------------------------------------------------------
 
     def _count(self, now: float) -> None:
-        """Every 200 ms: levels, what the jitter buffer should know of the path, and the counters."""
-        frames = self._frames_per_count
-        self._level_sent = audio.dbfs((self._square_sent / frames) ** 0.5)
-        self._level_received = audio.dbfs((self._square_received / frames) ** 0.5)
-        self._square_sent = self._square_received = 0.0
+        """Every 200 ms: what the jitter buffer should know of the path, and the counters."""
         round_trip_ms = self.round_trip_ms
-        receiver = self._receiver
-        receiver.describe_path(
+        self._receiver.describe_path(
             reliable=self._rtp.reliable, round_trip=None if round_trip_ms is None else round_trip_ms / 1000
         )
-        if self._on_counters is None:
-            return
-        active = receiver.active
-        self._on_counters(
-            MediaCounters(
-                at=now,
-                sent_packets=self._sender.packets,
-                received_packets=receiver.packets,
-                lost=receiver.lost,
-                dropped_stale=self._sender.dropped,
-                late=receiver.figures.late,
-                jitter_ms=0.0 if active is None else active.jitter_ms,
-                buffer_ms=0.0 if active is None else active.buffer.delay.delay * 1000,
+        if self._on_counters is not None:
+            counters = self._meter.counters(
+                now,
+                sender=self._sender,
+                receiver=self._receiver,
                 round_trip_ms=round_trip_ms,
-                level_sent_dbfs=self._level_sent,
-                level_received_dbfs=self._level_received,
-                refused=dict(self._refused),
+                refused=self._refused,
             )
-        )
+            self._on_counters(counters)
 
     def _replace_sink(self, error: Exception, now: float) -> None:
         """A disk that is full must not end the call."""
@@ -388,11 +390,23 @@ class MediaSession:
     def _draw(self, size: int) -> int:
         return int.from_bytes(self._random(size), "big")
 
+    def _draw_sequence(self) -> int:
+        """Below 32768: an early loss must not hide the first wrap from SRTP (RFC 4568 §6.4)."""
+        return self._draw(2) & 0x7FFF
 
-def _check_codecs(codec: Codec, payload_type: int, receive: Mapping[int, Codec]) -> dict[int, Codec]:
+
+def _check_codecs(
+    codec: Codec, payload_type: int, receive: Mapping[int, Codec], ptime_ms: int
+) -> dict[int, Codec]:
     if not 0 <= payload_type <= 127 or payload_type in BARRED_PAYLOAD_TYPES:
         raise ValueError(f"payload type {payload_type} is not allowed (RFC 3551 §6, RFC 5761 §4)")
+    if ptime_ms % codec.frame_ms or ptime_ms > codec.longest_ms:
+        raise ValueError(
+            f"{codec.name} makes packets of {codec.frame_ms} ms or its multiples up to {codec.longest_ms} ms,"
+            f" not of {ptime_ms} ms"
+        )
     codecs = {payload_type: codec, **receive}
-    if any(other.sample_rate != codec.sample_rate for other in codecs.values()):
-        raise ValueError("all codecs of a session need the same sample rate")
+    for other in codecs.values():
+        if MEDIA_CLOCK % other.clock_rate:
+            raise ValueError(f"a clock of {other.clock_rate} Hz is not supported")
     return codecs

@@ -50,6 +50,7 @@ class MediaStatistics:
         delay_ms: None before the first packet was played.
         mos: mean opinion score estimated from delay and loss (E-model), None before the first packet.
         concealed_ms: audio made up in place of lost or late packets.
+        recovered_ms: audio of lost packets that came from the copy in the next one (in-band FEC).
         late: packets that came after their time to be played.
         duplicates: packets that came twice.
         waits: times the playout had to wait for late packets.
@@ -69,6 +70,7 @@ class MediaStatistics:
     delay_ms: DelayStatistics | None
     mos: float | None
     concealed_ms: float
+    recovered_ms: float
     late: int
     duplicates: int
     waits: int

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from media.codecs.codec import Codec
+from media.codecs.codec import Codec, Decoder, Encoder
 from media.codecs.g711 import PCMA, PCMU
 from media.errors import CodecError
 
-__all__ = ["PCMA", "PCMU", "Codec", "for_name", "names"]
+__all__ = ["PCMA", "PCMU", "Codec", "Decoder", "Encoder", "for_name", "names"]
 
 _CODECS: dict[str, Codec] = {"PCMU": PCMU, "PCMA": PCMA}
 

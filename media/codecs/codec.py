@@ -1,4 +1,4 @@
-"""What a session asks of a codec."""
+"""What a session asks of a codec: a description, and state for each direction made from it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,45 @@ from typing import Protocol
 from media.quality import Impairment
 
 
-class Codec(Protocol):
-    """Turns audio into payloads and back.
+class Encoder(Protocol):
+    """State of what we send in one codec.
 
-    Audio is always mono, signed 16-bit in the byte order of the machine, `sample_rate` samples a second.
+    Audio is always mono, signed 16-bit in the byte order of the machine.
     """
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of the audio that `encode` takes, Hz."""
+
+    def encode(self, pcm: bytes, /) -> bytes | None:
+        """The payload of one packet time of whole samples; None where nothing need be sent (DTX)."""
+
+
+class Decoder(Protocol):
+    """State of what one stream of the peer sends in one codec; payloads come in order."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of the audio that comes out, Hz."""
+
+    def decode(self, payload: bytes, /) -> bytes:
+        """The audio of any payload from the wire; never raises."""
+
+    def conceal(self, samples: int, /) -> bytes | None:
+        """Audio in place of `samples` samples that did not come.
+
+        None leaves it to `media.playout.concealment`.
+        """
+
+    def recover(self, payload: bytes, samples: int, /) -> bytes | None:
+        """The `samples` samples before `payload`, from the copy that it holds (in-band FEC).
+
+        None where it holds none. The payload itself is decoded afterwards.
+        """
+
+
+class Codec(Protocol):
+    """Describes a codec as it was negotiated; two that are equal sound the same."""
 
     @property
     def name(self) -> str:
@@ -19,11 +53,19 @@ class Codec(Protocol):
 
     @property
     def sample_rate(self) -> int:
-        """Samples per second of the audio, Hz."""
+        """Samples per second at which it loses nothing, Hz: the rate of a session that sends it."""
 
     @property
     def clock_rate(self) -> int:
-        """RTP timestamp units per second, Hz."""
+        """RTP timestamp units per second, Hz; divides `media.rtp.timeline.MEDIA_CLOCK`."""
+
+    @property
+    def frame_ms(self) -> int:
+        """Packets hold whole multiples of this, ms."""
+
+    @property
+    def longest_ms(self) -> int:
+        """Most audio in a packet that we send, ms."""
 
     @property
     def maximum_payload(self) -> int:
@@ -33,11 +75,11 @@ class Codec(Protocol):
     def impairment(self) -> Impairment:
         """E-model constants, loss concealment included."""
 
-    def encode(self, pcm: bytes, /) -> bytes:
-        """The payload of whole samples."""
+    def encoder(self, rate: int | None = None, /) -> Encoder:
+        """A fresh encoder, for audio of `rate` if the codec can take it, else of its own rate."""
 
-    def decode(self, payload: bytes, /) -> bytes:
-        """The audio of any payload from the wire; never raises."""
+    def decoder(self, rate: int | None = None, /) -> Decoder:
+        """A fresh decoder, to audio of `rate` if the codec can give it, else of its own rate."""
 
-    def duration(self, payload: bytes, /) -> int:
-        """Length of a payload's audio in timestamp units."""
+    def duration(self, payload: bytes, /) -> int | None:
+        """Length of a payload's audio in timestamp units; None where the payload is malformed."""

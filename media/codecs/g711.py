@@ -16,15 +16,35 @@ _RATE = 8000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class G711:
-    """One of the two laws; satisfies `media.codecs.Codec` and keeps no state."""
+    """One of the two laws; satisfies `media.codecs.Codec`.
+
+    It keeps no state, so that it is its own encoder and decoder: a call of `encode` or `decode` goes
+    straight to `audioop`.
+    """
 
     name: str
     encode: Callable[[bytes], bytes]
     decode: Callable[[bytes], bytes]
     sample_rate: int = _RATE
     clock_rate: int = _RATE
+    frame_ms: int = 1
+    longest_ms: int = 200
     maximum_payload: int = _RATE // 5
     impairment: Impairment = G711_WITH_CONCEALMENT
+
+    def encoder(self, _rate: int | None = None, /) -> G711:
+        """Itself, at 8000 Hz."""
+        return self
+
+    def decoder(self, _rate: int | None = None, /) -> G711:
+        """Itself, at 8000 Hz."""
+        return self
+
+    def conceal(self, samples: int, /) -> None:
+        """G.711 has no means of its own."""
+
+    def recover(self, payload: bytes, samples: int, /) -> None:
+        """No payload holds a copy of another."""
 
     def duration(self, payload: bytes, /) -> int:
         """One timestamp unit a byte."""

@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 
 from media.audio.pcm import BYTES_PER_SAMPLE, lengthen, shorten
 from media.codecs.codec import Codec
-from media.playout.concealment import Concealment
 from media.playout.delay import PlayoutDelay
+from media.playout.voice import Voice
 
 _SHORTEN_EVERY_S: Final = 0.2
 _LONGEST_GAP_S: Final = 1.0
@@ -30,12 +30,24 @@ class Put(enum.Enum):
     KEPT = enum.auto()
     DUPLICATE = enum.auto()
     LATE = enum.auto()
+    MALFORMED = enum.auto()
+    """No audio of the codec."""
 
 
 class PlayoutFigures:
     """Counts of all buffers of a session together."""
 
-    __slots__ = ("concealed", "delays", "duplicates", "late", "played", "skipped", "stretched", "waits")
+    __slots__ = (
+        "concealed",
+        "delays",
+        "duplicates",
+        "late",
+        "played",
+        "recovered",
+        "skipped",
+        "stretched",
+        "waits",
+    )
 
     def __init__(self) -> None:
         self.delays: array[int] = array("L", bytes(array("L").itemsize * (_DELAY_SLOTS + 1)))
@@ -50,6 +62,8 @@ class PlayoutFigures:
         """Packets that were in the buffer already."""
         self.concealed = 0
         """Samples made up for lost or late packets."""
+        self.recovered = 0
+        """Samples of lost packets that the next packet held a copy of (in-band FEC)."""
         self.stretched = 0
         """Times that a pitch period was left out or repeated."""
         self.waits = 0
@@ -61,13 +75,14 @@ class _Packet(NamedTuple):
     payload: bytes
     codec: Codec
     arrival: float
+    duration: int
 
 
 class JitterBuffer:
     """Buffer and playout of one stream. Sequence numbers and timestamps are extended, never wrapping.
 
     Args:
-        clock_rate: timestamp units per second.
+        clock_rate: timestamp units per second, a multiple of the clock rates of all codecs.
         sample_rate: samples per second of what `frame` returns.
         frame_samples: length of a frame, samples.
         capacity: packets kept at most.
@@ -93,7 +108,10 @@ class JitterBuffer:
         self._capacity = capacity
         self.delay = delay
         self._packets: dict[int, _Packet] = {}
-        self._concealment = Concealment(sample_rate)
+        self._voices: dict[int, tuple[Codec, Voice]] = {}
+        self._codec: Codec | None = None
+        self._voice: Voice | None = None
+        self._end = self._end_sequence = -1
         self._residue = b""
         self._next = 0
         self._play_at = 0
@@ -116,12 +134,21 @@ class JitterBuffer:
         if self._started and (sequence < self._next or timestamp < self._play_at):
             self.figures.late += 1
             return Put.LATE
+        duration = codec.duration(payload)
+        if duration is None:
+            return Put.MALFORMED
+        duration *= self._clock_rate // codec.clock_rate
+        self._end, self._end_sequence = timestamp + duration, sequence
         packets = self._packets
-        packets[sequence] = _Packet(timestamp, payload, codec, now)
+        packets[sequence] = _Packet(timestamp, payload, codec, now, duration)
         if len(packets) > self._capacity:
             del packets[min(packets)]
             self.figures.skipped += 1
         return Put.KEPT
+
+    def end_of(self, sequence: int) -> int | None:
+        """The timestamp at which the packet that came last ends; None where that was not `sequence`."""
+        return self._end if sequence == self._end_sequence else None
 
     def frame(self, now: float) -> bytes:
         """The next frame of audio; silence or concealment where there is none. Call once a frame length."""
@@ -185,7 +212,7 @@ class JitterBuffer:
 
     def _is_due(self, packet: _Packet, now: float) -> bool:
         transit = now - packet.timestamp / self._clock_rate
-        samples = packet.codec.duration(packet.payload) * self._sample_rate // self._clock_rate
+        samples = packet.duration * self._sample_rate // self._clock_rate
         # packets that do not fill our frames are taken earlier than they are heard
         early = (self._frame_samples - math.gcd(self._frame_samples, samples)) / self._sample_rate
         if transit >= max(self.delay.target - self._half_frame_s, self.delay.least + early):
@@ -211,19 +238,39 @@ class JitterBuffer:
         self._play_at = packet.timestamp
 
     def _fill(self) -> bytes:
-        samples = self._frame_samples
-        if not self._started:
+        samples, voice = self._frame_samples, self._voice
+        if voice is None or not self._started:
             return bytes(self._frame_bytes)
         if self._waiting:
             self._waited += samples * self._clock_rate // self._sample_rate
-            return self._concealment.fill(samples)
+            return voice.fill(samples)
         first = min(self._packets)
-        gap = self._packets[first].timestamp - self._play_at
+        packet = self._packets[first]
+        gap = packet.timestamp - self._play_at
+        lost = first != self._next
+        if lost and packet.codec is self._codec:
+            pcm = self._recover(voice, packet, gap)
+            if pcm is not None:
+                return pcm
+            if packet.duration < gap:
+                # the last stretch is left for the copy that the packet may hold
+                gap -= packet.duration
         samples = min(samples, max(1, gap * self._sample_rate // self._clock_rate))
         self._play_at += min(gap, max(1, samples * self._clock_rate // self._sample_rate))
-        if first != self._next:
+        if lost:
             self.figures.concealed += samples
-        return self._concealment.fill(samples)
+        return voice.fill(samples)
+
+    def _recover(self, voice: Voice, packet: _Packet, gap: int) -> bytes | None:
+        """The gap before `packet`, from the copy of the packet before it that it may hold."""
+        if gap > packet.duration:
+            return None
+        samples = gap * self._sample_rate // self._clock_rate
+        pcm = voice.recover(packet.payload, samples)
+        if pcm is not None:
+            self._play_at = packet.timestamp
+            self.figures.recovered += samples
+        return pcm
 
     def _play(self, packet: _Packet, now: float) -> bytes:
         del self._packets[self._next]
@@ -233,14 +280,25 @@ class JitterBuffer:
         if self._residue:
             held += len(self._residue) * 1000 // (BYTES_PER_SAMPLE * self._sample_rate)
         self.figures.delays[held if 0 <= held < _DELAY_SLOTS else 0 if held < 0 else _DELAY_SLOTS] += 1
-        codec = packet.codec
-        pcm = codec.decode(packet.payload)
-        self._play_at = packet.timestamp + codec.duration(packet.payload)
-        concealment = self._concealment
+        voice = self._voice
+        if voice is None or packet.codec is not self._codec:
+            voice = self._use(packet.codec)
+        pcm = voice.decode(packet.payload)
+        self._play_at = packet.timestamp + packet.duration
+        concealment = voice.concealment
         if concealment.active:
             pcm = concealment.join(pcm)
         concealment.heard(pcm)
-        return pcm
+        return pcm if voice.convert is None else voice.convert(pcm)
+
+    def _use(self, codec: Codec) -> Voice:
+        """The voice of a codec other than that of the packet before, which keeps its state for later."""
+        known = self._voices.get(id(codec))
+        if known is None:
+            # the codec is kept beside its voice, so that no other can have its id
+            known = self._voices[id(codec)] = (codec, Voice(codec, self._sample_rate))
+        self._codec, self._voice = known
+        return known[1]
 
     def _adjust(self, packet: _Packet, transit: float, now: float) -> bytes:
         """Play with the delay brought nearer to the target.

@@ -56,3 +56,8 @@ class InterarrivalJitter:
         if self._transit is not None:
             self.jitter += (abs(transit - self._transit) - self.jitter) / 16
         self._transit = transit
+
+    def rescale(self, factor: float) -> None:
+        """The clock that timestamps count runs `factor` times as fast from now on (RFC 7160 §4)."""
+        self.jitter *= factor
+        self._transit = None

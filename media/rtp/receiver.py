@@ -13,6 +13,7 @@ from media.playout.delay import PlayoutDelay
 from media.playout.jitter import JitterBuffer, PlayoutFigures
 from media.rtp.packet import HEADER, HEADER_LENGTH, PLAIN, parse
 from media.rtp.stream import ReceivedStream
+from media.rtp.timeline import MEDIA_CLOCK
 
 FORMER_CODECS_S: Final = 60.0
 """What was dropped from the session is still decoded for so long: it may be under way (RFC 3264 §8.3.2)."""
@@ -25,7 +26,8 @@ class RtpReceiver:
     """Incoming side of a session.
 
     Args:
-        codecs: by payload type; all others are refused. All have the same sample rate.
+        codecs: by payload type; all others are refused.
+        rate: samples per second of what is played, Hz.
         frame_samples: samples of a played frame.
         config: bounds.
         refuse: called with a reason and the time for each packet that is dropped.
@@ -38,6 +40,7 @@ class RtpReceiver:
         self,
         *,
         codecs: Mapping[int, Codec],
+        rate: int,
         frame_samples: int,
         config: MediaConfig,
         refuse: Callable[[str, float], None],
@@ -49,7 +52,7 @@ class RtpReceiver:
         self._former: dict[int, Codec] = {}
         self._former_until = 0.0
         self._at = 0.0
-        self._any_codec = next(iter(self._codecs.values()))
+        self._rate = rate
         self._frame_samples = frame_samples
         self._silence = bytes(2 * frame_samples)
         self._config = config
@@ -91,7 +94,7 @@ class RtpReceiver:
             return
         stream = self.streams.get(ssrc)
         if stream is None:
-            stream = self._new_stream(ssrc, payload_type, now)
+            stream = self._new_stream(ssrc, payload_type, timestamp, codec, now)
             if stream is None:
                 return
         active = stream is self.active
@@ -127,7 +130,11 @@ class RtpReceiver:
         gone = {number: codec for number, codec in self._codecs.items() if number not in codecs}
         if gone:
             self._former, self._former_until = gone, self._at + FORMER_CODECS_S
-        self._codecs = dict(codecs)
+        # an equal codec goes on as the same: its state is that of the stream
+        self._codecs = {
+            number: old if (old := self._codecs.get(number)) == codec else codec
+            for number, codec in codecs.items()
+        }
 
     def _former_codec(self, payload_type: int, now: float) -> Codec | None:
         return self._former.get(payload_type) if now < self._former_until else None
@@ -140,7 +147,9 @@ class RtpReceiver:
 
     # --- streams ----------------------------------------------------------------------------------------
 
-    def _new_stream(self, ssrc: int, payload_type: int, now: float) -> ReceivedStream | None:
+    def _new_stream(
+        self, ssrc: int, payload_type: int, timestamp: int, codec: Codec, now: float
+    ) -> ReceivedStream | None:
         if ssrc == self.own_ssrc:
             self._refuse("packet with our own SSRC", now)
             self._collision(now)
@@ -149,16 +158,17 @@ class RtpReceiver:
             self._refuse("too many streams", now)
             return None
         jitter = self._config.jitter
-        codec = self._any_codec
         buffer = JitterBuffer(
-            clock_rate=codec.clock_rate,
-            sample_rate=codec.sample_rate,
+            clock_rate=MEDIA_CLOCK,
+            sample_rate=self._rate,
             frame_samples=self._frame_samples,
             capacity=jitter.capacity,
             delay=PlayoutDelay(jitter, reliable=self._reliable, round_trip=self._round_trip),
             figures=self.figures,
         )
-        stream = ReceivedStream(ssrc=ssrc, clock_rate=codec.clock_rate, buffer=buffer, now=now)
+        stream = ReceivedStream(
+            ssrc=ssrc, clock_rate=codec.clock_rate, timestamp=timestamp, buffer=buffer, now=now
+        )
         self.streams[ssrc] = stream
         if self.active is None:
             # RFC 3550 A.1 would wait for a second packet; ICE has validated the path already

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from media.audio.rate import RateConverter
 from media.codecs.codec import Codec
 from media.path import PacketPath
 from media.rtp.clock import TIMESTAMP_MASK
@@ -15,23 +18,26 @@ class RtpSender:
         path: where packets go.
         codec: of the audio.
         payload_type: of the codec, 0 to 127 without 64 to 95.
-        frame_samples: samples of a packet.
+        rate: samples per second of the frames, Hz.
+        frame_samples: samples of a frame, which becomes a packet.
         ssrc: our source identifier.
         sequence: number of the first packet, random (RFC 3550 §5.1).
         timestamp: of the first frame, random.
     """
 
     __slots__ = (
-        "_codec",
+        "_clock_rate",
         "_encode",
         "_first",
-        "_frame_at",
+        "_frame_samples",
         "_kept_at",
         "_payload_type",
+        "_rate",
         "_step",
         "_timestamp",
         "bytes",
         "dropped",
+        "frame_at",
         "last_sent_at",
         "packets",
         "path",
@@ -47,18 +53,22 @@ class RtpSender:
         path: PacketPath,
         codec: Codec,
         payload_type: int,
+        rate: int,
         frame_samples: int,
         ssrc: int,
         sequence: int,
         timestamp: int,
     ) -> None:
         self.path = path
-        self._codec = codec
-        self._encode = codec.encode
+        self._rate = rate
+        self._frame_samples = frame_samples
+        self._encode = _encoding(codec, rate)
         self._payload_type = payload_type
-        self._step = frame_samples * codec.clock_rate // codec.sample_rate
+        self._clock_rate = codec.clock_rate
+        self._step = frame_samples * codec.clock_rate // rate
         self._timestamp = timestamp
-        self._frame_at = 0.0
+        self.frame_at = 0.0
+        """Sampling instant of the last frame, sent or not."""
         self._first = False
         self.ssrc = ssrc
         self.sequence = sequence
@@ -70,8 +80,11 @@ class RtpSender:
         self.last_sent_at = self._kept_at = float("-inf")
 
     def frame(self, pcm: bytes, now: float) -> None:
-        """Send one frame, the sampling instant of which is `now`."""
+        """Send one frame, the sampling instant of which is `now`; nothing where the codec leaves it out."""
         payload = self._encode(pcm)
+        if payload is None:
+            self.pause(now)
+            return
         sequence = self.sequence
         marker = 0
         if self._first:
@@ -83,7 +96,7 @@ class RtpSender:
         )
         self.sequence = (sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + self._step) & TIMESTAMP_MASK
-        self._frame_at = now
+        self.frame_at = now
         self.packets += 1
         self.bytes += len(payload)
         self.report_packets += 1
@@ -95,7 +108,7 @@ class RtpSender:
     def pause(self, now: float, frames: int = 1) -> None:
         """Let time pass without sending: `frames` frames end at `now`."""
         self._timestamp = (self._timestamp + frames * self._step) & TIMESTAMP_MASK
-        self._frame_at = now
+        self.frame_at = now
         self._first = self.packets > 0
 
     def keepalive(self, payload_type: int, now: float) -> None:
@@ -114,16 +127,41 @@ class RtpSender:
 
     def timestamp_at(self, now: float) -> int:
         """The RTP timestamp of an instant, for sender reports (RFC 3550 §6.4.1)."""
-        since = int((now - self._frame_at) * self._codec.clock_rate)
+        since = int((now - self.frame_at) * self._clock_rate)
         return (self._timestamp - self._step + since) & TIMESTAMP_MASK
 
     def use_codec(self, codec: Codec, payload_type: int) -> None:
-        """Go on with another codec under the same numbering (RFC 3550 §5.1); same clock and sample rate."""
-        self._codec = codec
-        self._encode = codec.encode
+        """Go on with another codec under the same numbering (RFC 3550 §5.1).
+
+        Another clock needs another SSRC as well: `use_ssrc` (RFC 7160 §4.1).
+        """
+        self._encode = _encoding(codec, self._rate)
+        self._payload_type = payload_type
+        self._clock_rate = codec.clock_rate
+        self._step = self._frame_samples * codec.clock_rate // self._rate
+
+    def use_payload_type(self, payload_type: int) -> None:
+        """Go on under another payload type with the same codec and its state."""
         self._payload_type = payload_type
 
-    def use_ssrc(self, ssrc: int) -> None:
-        """Go on under another SSRC; the counters of sender reports start again (RFC 3550 §6.4.1)."""
+    def use_ssrc(self, ssrc: int, *, sequence: int | None = None, timestamp: int | None = None) -> None:
+        """Go on under another SSRC; the counters of sender reports start again (RFC 3550 §6.4.1).
+
+        `sequence` and `timestamp`, those of the next packet, go on where they are None.
+        """
         self.ssrc = ssrc
         self.report_packets = self.report_bytes = 0
+        if sequence is not None:
+            self.sequence = sequence
+        if timestamp is not None:
+            self._timestamp = timestamp
+
+
+def _encoding(codec: Codec, rate: int) -> Callable[[bytes], bytes | None]:
+    """What makes payloads of audio at `rate`."""
+    encoder = codec.encoder(rate)
+    encode = encoder.encode
+    if encoder.sample_rate == rate:
+        return encode
+    convert = RateConverter(rate, encoder.sample_rate).convert
+    return lambda pcm: encode(convert(pcm))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from media.codecs.codec import Codec
-from media.playout.jitter import JitterBuffer
+from media.playout.jitter import JitterBuffer, Put
 from media.rtcp.compound import RtcpReceiverInfo, receiver_info
-from media.rtp.clock import InterarrivalJitter, timestamp_difference
+from media.rtp.clock import InterarrivalJitter
 from media.rtp.sequence import SequenceTracker, Verdict
+from media.rtp.timeline import MEDIA_CLOCK, SourceClock, Timeline
 
 _DISCONTINUITY_S: Final = 5.0
 """A transit that jumps this far is a new timestamp base, not a delay."""
@@ -19,16 +20,20 @@ class ReceivedStream:
 
     Args:
         ssrc: of the stream.
-        clock_rate: timestamp units per second.
-        buffer: where accepted packets go.
+        clock_rate: timestamp units per second of its first packet.
+        timestamp: of its first packet.
+        buffer: where accepted packets go; it counts in `media.rtp.timeline.MEDIA_CLOCK`.
+        now: monotonic seconds.
     """
 
     __slots__ = (
-        "_clock_rate", "_jitter", "_last_timestamp", "_timestamp", "_transit", "buffer", "bytes", "heard_at",
-        "last_sr", "last_sr_at", "packets", "sequence", "since", "ssrc",
+        "_jitter", "_media", "_timeline", "_transit", "buffer", "bytes", "heard_at", "last_sr", "last_sr_at",
+        "packets", "sequence", "since", "ssrc",
     )  # fmt: skip
 
-    def __init__(self, *, ssrc: int, clock_rate: int, buffer: JitterBuffer, now: float) -> None:
+    def __init__(
+        self, *, ssrc: int, clock_rate: int, timestamp: int, buffer: JitterBuffer, now: float
+    ) -> None:
         self.ssrc = ssrc
         self.since = now
         self.heard_at = now
@@ -38,21 +43,20 @@ class ReceivedStream:
         self.bytes = 0
         self.last_sr = 0
         self.last_sr_at = 0.0
-        self._clock_rate = clock_rate
+        self._timeline = Timeline(clock_rate, timestamp)
         self._jitter = InterarrivalJitter()
-        self._timestamp: int | None = None
-        self._last_timestamp = 0
         self._transit = 0.0
+        self._media = 0
 
     @property
     def jitter(self) -> float:
-        """Interarrival jitter in timestamp units."""
+        """Interarrival jitter in timestamp units of the clock used last."""
         return self._jitter.jitter
 
     @property
     def jitter_ms(self) -> float:
         """Interarrival jitter in ms."""
-        return self._jitter.jitter * 1000 / self._clock_rate
+        return self._jitter.jitter * 1000 / self._timeline.clock.rate
 
     def receive(
         self, sequence: int, timestamp: int, payload: bytes, codec: Codec, now: float, *, play: bool
@@ -70,28 +74,36 @@ class ReceivedStream:
         verdict = self.sequence.update(sequence)
         if verdict is Verdict.STRAY:
             return "sequence number out of range"
+        clock = self._timeline.clock
+        if codec.clock_rate != clock.rate:
+            clock = self._use_clock(codec.clock_rate, sequence, timestamp, now)
         self.heard_at = now
         self.packets += 1
         self.bytes += len(payload)
-        extended = self._extend(timestamp)
-        transit = now * self._clock_rate - extended
-        jump = self.packets > 1 and abs(transit - self._transit) > _DISCONTINUITY_S * self._clock_rate
+        extended = clock.extend(timestamp)
+        transit = now * clock.rate - extended
+        jump = self.packets > 1 and abs(transit - self._transit) > _DISCONTINUITY_S * clock.rate
         if jump or verdict is Verdict.RESTARTED:
             self.buffer.restart()
             self._jitter = InterarrivalJitter()
         self._transit = transit
         self._jitter.update(transit)
+        self._media = media = clock.offset + extended * clock.scale
         if play and payload:
-            self.buffer.put(self.sequence.extend(sequence), extended, payload, codec, now)
+            put = self.buffer.put(self.sequence.extend(sequence), media, payload, codec, now)
+            if put is Put.MALFORMED:
+                return "malformed payload"
         return None
 
-    def _extend(self, timestamp: int) -> int:
-        if self._timestamp is None:
-            self._timestamp = timestamp
-        else:
-            self._timestamp += timestamp_difference(timestamp, self._last_timestamp)
-        self._last_timestamp = timestamp
-        return self._timestamp
+    def _use_clock(self, rate: int, sequence: int, timestamp: int, now: float) -> SourceClock:
+        """A packet whose timestamps count another clock than those of the packet before it."""
+        before = self._timeline.clock.rate
+        elapsed = self._media + int((now - self.heard_at) * MEDIA_CLOCK)
+        follows = self.buffer.end_of(self.sequence.extend(sequence) - 1)
+        clock = self._timeline.switch(rate, timestamp, follows=follows, elapsed=elapsed)
+        self._jitter.rescale(rate / before)
+        self._transit = now * rate - clock.extend(timestamp)
+        return clock
 
     def sender_report(self, ntp_middle: int, now: float) -> None:
         """Note the last sender report of this source: the middle 32 bits of its NTP time."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from media.audio.sinks import MemorySink, Sink
 from media.audio.sources import SilenceSource, Source
-from media.codecs import PCMA, PCMU
+from media.codecs import PCMA, PCMU, Codec
 from media.config import MediaConfig
 from media.events import (
     MediaCounters,
@@ -42,6 +43,8 @@ class Bench:
     counters: list[MediaCounters] = field(default_factory=list)
     ssrc: int | None = None
     sending: bool = True
+    rate: int | None = None
+    receive: Mapping[int, Codec] = field(default_factory=lambda: {8: PCMA})
     now: float = 0.0
 
     def __post_init__(self) -> None:
@@ -53,7 +56,8 @@ class Bench:
             rtcp=self.rtcp,
             codec=PCMU,
             payload_type=0,
-            receive={8: PCMA},
+            receive=self.receive,
+            rate=self.rate,
             source=self.source,
             sink=self.sink,
             random=seeded(self.seed),
@@ -94,6 +98,12 @@ class Bench:
     def report(self, *items: RtcpItem) -> None:
         """The peer sends RTCP."""
         self.rtcp.deliver(build(items), self.now)
+
+    @property
+    def heard(self) -> bytes:
+        """What was played so far."""
+        assert isinstance(self.sink, MemorySink)
+        return self.sink.pcm
 
     @property
     def rtp_sent(self) -> list[rtp.RtpHeader]:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.audio.samples import melody
-from media.codecs import PCMA, PCMU, Codec, for_name, names
+from media.codecs import PCMA, PCMU, for_name, names
+from media.codecs.g711 import G711
 from media.errors import CodecError
 
 
@@ -42,14 +43,14 @@ def test_silence_has_the_code_of_positive_zero() -> None:
 
 @pytest.mark.req("PCM-1")
 @pytest.mark.parametrize("codec", [PCMU, PCMA], ids=lambda codec: codec.name)
-def test_every_code_survives_decoding_and_encoding(codec: Codec) -> None:
+def test_every_code_survives_decoding_and_encoding(codec: G711) -> None:
     codes = bytes(code for code in range(256) if codec is not PCMU or code != 0x7F)  # 0x7F is negative zero
     assert codec.encode(codec.decode(codes)) == codes
 
 
 @pytest.mark.req("PCM-1")
 @pytest.mark.parametrize("codec", [PCMU, PCMA], ids=lambda codec: codec.name)
-def test_a_byte_is_a_sample(codec: Codec) -> None:
+def test_a_byte_is_a_sample(codec: G711) -> None:
     assert len(codec.encode(bytes(320))) == 160
     for length in (1, 160, 1600):
         assert codec.duration(bytes(length)) == length
@@ -58,7 +59,7 @@ def test_a_byte_is_a_sample(codec: Codec) -> None:
 
 
 @pytest.mark.parametrize("codec", [PCMU, PCMA], ids=lambda codec: codec.name)
-def test_music_keeps_over_35_db(codec: Codec) -> None:
+def test_music_keeps_over_35_db(codec: G711) -> None:
     samples = array("h", melody())
     coded = array("h", codec.decode(codec.encode(melody())))
     noise = sum((a - b) ** 2 for a, b in zip(samples, coded, strict=True))
@@ -69,7 +70,7 @@ def test_music_keeps_over_35_db(codec: Codec) -> None:
 def test_any_payload_decodes(payload: bytes) -> None:
     for name in names():
         codec = for_name(name)
-        assert len(codec.decode(payload)) == 2 * codec.duration(payload)
+        assert len(codec.decoder().decode(payload)) == 2 * (codec.duration(payload) or 0)
 
 
 def test_codecs_are_found_by_their_rtpmap_name_in_any_case() -> None:

@@ -101,7 +101,10 @@ def test_the_name_is_96_random_bits_in_base64_or_what_the_call_says() -> None:
         ({"payload_type": 128}, "payload type"),
         ({"ptime_ms": 5}, "5 ms"),
         ({"ptime_ms": 210}, "210 ms"),
-        ({"receive": {9: dataclasses.replace(PCMU, sample_rate=16_000)}}, "sample rate"),
+        ({"receive": {9: dataclasses.replace(PCMU, clock_rate=8001)}}, "clock of 8001"),
+        ({"codec": dataclasses.replace(PCMU, frame_ms=30)}, "30 ms or its multiples"),
+        ({"codec": dataclasses.replace(PCMU, longest_ms=10)}, "up to 10 ms"),
+        ({"rate": 8001}, "whole number of samples"),
     ],
 )
 @pytest.mark.req("RTP-8")
@@ -128,8 +131,8 @@ def test_another_codec_goes_on_under_the_same_numbering() -> None:
     assert after.ssrc == before.ssrc
     assert after.sequence == (before.sequence + 1) & 0xFFFF
     assert (after.timestamp - before.timestamp) & 0xFFFFFFFF == 160
-    with pytest.raises(ValueError, match="sample rate"):
-        bench.session.use_codec(dataclasses.replace(PCMU, sample_rate=16_000), 9)
+    with pytest.raises(ValueError, match="clock"):
+        bench.session.use_codec(dataclasses.replace(PCMU, clock_rate=8001), 9)
     with pytest.raises(ValueError, match="payload type"):
         bench.session.use_codec(PCMU, 72)
 

@@ -12,7 +12,7 @@ import pytest
 
 from ice.types import TransportAddress
 from media.audio import wav
-from media.codecs import for_name
+from media.codecs import PCMU
 from media.protection.srtp import PROFILES, MasterKey, SrtpSender
 from sdp.negotiation import remote_audio
 from sdp.negotiation.default_destination import read as default_of
@@ -58,7 +58,7 @@ async def play(
     protect: Callable[[bytes], bytes | None] = bytes,
 ) -> None:
     """Half a second of one sample value, as PCMU."""
-    payload = for_name("PCMU").encode(loud.to_bytes(2, "little", signed=True) * 160)
+    payload = PCMU.encode(loud.to_bytes(2, "little", signed=True) * 160)
     for number in range(packets):
         header = bytes((0x80, 0)) + number.to_bytes(2, "big") + (160 * number).to_bytes(4, "big") + b"tone"
         peer.media.sendto(protect(header + payload) or b"", (to.host, to.port))

@@ -85,3 +85,13 @@ def lengthen(pcm: bytes, sample_rate: int) -> bytes:
 def rms(pcm: bytes) -> int:
     """Root mean square of the samples, 0 to 32768."""
     return audioop.rms(pcm, 2)
+
+
+def interleave(left: bytes, right: bytes) -> bytes:
+    """Two channels in one; the shorter one is followed by silence."""
+    size = max(len(left), len(right))
+    both = (
+        audioop.tostereo(left.ljust(size, b"\0"), BYTES_PER_SAMPLE, 1, 0),
+        audioop.tostereo(right.ljust(size, b"\0"), BYTES_PER_SAMPLE, 0, 1),
+    )
+    return audioop.add(*both, BYTES_PER_SAMPLE)

@@ -16,7 +16,7 @@ _FLUSH_MS: Final = 60
 
 
 class WavRecorder:
-    """Writes mono 16-bit audio to a WAV file, which any reader accepts while it grows, also after SIGKILL.
+    """Writes 16-bit audio to a WAV file, which any reader accepts while it grows, also after SIGKILL.
 
     Samples are appended first, then the whole header is rewritten with one system call: at any instant the
     header speaks of no more samples than the file has. At most 60 ms stay in memory. The kernel keeps what
@@ -25,16 +25,18 @@ class WavRecorder:
     Args:
         path: the file; an existing one is replaced when the recorder is made.
         rate: sample rate, Hz.
+        channels: of the file; what is written has their samples by turns.
 
     Raises:
         AudioFileError: the file cannot be written, or is not a regular file.
     """
 
-    def __init__(self, path: Path | str, rate: int = 8000) -> None:
+    def __init__(self, path: Path | str, rate: int = 8000, *, channels: int = 1) -> None:
         self.path = Path(path)
         self._rate = rate
+        self._channels = channels
         self._pending = bytearray()
-        self._flush_bytes = 2 * rate * _FLUSH_MS // 1000
+        self._flush_bytes = 2 * channels * rate * _FLUSH_MS // 1000
         self._written = 0
         self._file = -1
         try:
@@ -49,7 +51,7 @@ class WavRecorder:
         draft = target.with_name(f".{target.name}.{os.getpid()}")
         file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
         try:
-            _write(file, header(0, self._rate), 0)
+            _write(file, header(0, self._rate, self._channels), 0)
             draft.replace(target)
         except BaseException:
             os.close(file)
@@ -61,7 +63,7 @@ class WavRecorder:
     @property
     def duration_ms(self) -> float:
         """Audio recorded so far, what is still in memory included."""
-        return (self._written + len(self._pending)) / 2 * 1000 / self._rate
+        return (self._written + len(self._pending)) / 2 / self._channels * 1000 / self._rate
 
     def write(self, pcm: bytes, /) -> None:
         """Append audio.
@@ -87,7 +89,7 @@ class WavRecorder:
             samples.byteswap()
             data = samples.tobytes()
         try:
-            new_header = header(self._written + len(data), self._rate)
+            new_header = header(self._written + len(data), self._rate, self._channels)
             _write(self._file, data, HEADER_LENGTH + self._written)
             _write(self._file, new_header, 0)
         except OSError as error:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Protocol
+
+from media.errors import MediaError
 
 
 class Sink(Protocol):
@@ -51,17 +55,39 @@ class MemorySink:
 
 
 class TeeSink:
-    """Gives every frame to several sinks, e.g. a recorder and an echo."""
+    """Gives every frame to several sinks, e.g. a recorder and an echo.
 
-    def __init__(self, *sinks: Sink) -> None:
+    Args:
+        sinks: where it goes.
+        on_failed: called with what a sink raised; it is closed then, and the others go on. Where None it is
+            raised once the others have the frame.
+    """
+
+    def __init__(self, *sinks: Sink, on_failed: Callable[[Exception], None] | None = None) -> None:
         self._sinks = sinks
+        self._on_failed = on_failed
 
     def write(self, pcm: bytes, /) -> None:
         """Pass the frame on."""
-        for sink in self._sinks:
-            sink.write(pcm)
+        self._each(lambda sink: sink.write(pcm))
 
     def close(self) -> None:
         """Close all of them."""
+        self._each(lambda sink: sink.close())
+        self._sinks = ()
+
+    def _each(self, do: Callable[[Sink], None]) -> None:
+        raised: Exception | None = None
         for sink in self._sinks:
-            sink.close()
+            try:
+                do(sink)
+            except (MediaError, OSError) as error:
+                if self._on_failed is None:
+                    raised = raised or error
+                    continue
+                self._sinks = tuple(other for other in self._sinks if other is not sink)
+                self._on_failed(error)
+                with contextlib.suppress(MediaError, OSError):
+                    sink.close()
+        if raised is not None:
+            raise raised

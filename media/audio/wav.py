@@ -13,18 +13,18 @@ HEADER_LENGTH = 44
 _MAXIMUM_DATA = 0xFFFFFFFF - HEADER_LENGTH
 
 
-def header(data_bytes: int, rate: int) -> bytes:
-    """The header of a mono 16-bit WAV file that holds `data_bytes` bytes of samples.
+def header(data_bytes: int, rate: int, channels: int = 1) -> bytes:
+    """The header of a 16-bit WAV file that holds `data_bytes` bytes of samples.
 
     Raises:
-        AudioFileError: the file would be longer than its size fields can tell (74 hours at 8 kHz).
+        AudioFileError: the file would be longer than its size fields can tell (74 hours at 8 kHz, mono).
     """
     if data_bytes > _MAXIMUM_DATA:
         raise AudioFileError("a WAV file cannot be longer than 4 GiB")
     return struct.pack(
         "<4sL4s4sLHHLLHH4sL",
         b"RIFF", data_bytes + HEADER_LENGTH - 8, b"WAVE",
-        b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16,
+        b"fmt ", 16, 1, channels, rate, 2 * channels * rate, 2 * channels, 16,
         b"data", data_bytes,
     )  # fmt: skip
 

@@ -88,9 +88,11 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "tcp.stream",
     ),
     "media": (
+        "audio.pipe",
         "audio.recorder",
         "audio.sinks",
         "audio.sources",
+        "audio.stereo",
         "audio.wav",
         "engine",
         "protection.dtls_runner",

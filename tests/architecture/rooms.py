@@ -145,6 +145,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "cli.session",
         "cli.tables",
         "cli.trace",
+        "cli.transfers",
         "clock",
         "config.file",
         "config.instance",

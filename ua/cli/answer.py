@@ -13,8 +13,19 @@ from typing import TYPE_CHECKING
 from ice.config import PortMappingChoice
 from ua.cli.live import LiveLine
 from ua.cli.options import checked_tone, one_of, readable_wav, writable
-from ua.cli.session import follow, load_accounts, need_account, need_relay, tell, with_instance, with_password
+from ua.cli.session import (
+    follow,
+    load_accounts,
+    need_account,
+    need_relay,
+    tell,
+    with_instance,
+    with_password,
+    with_transfers,
+)
 from ua.cli.trace import trace_log
+from ua.cli.transfers import TransferQuestions
+from ua.config.sip import TransferPolicy
 from ua.config.srtp import SrtpChoice
 from ua.errors import ResultCode, TimedOut, UaError
 from ua.events import EventLog
@@ -40,6 +51,7 @@ class AnswerRequest:
     tone: float | None = None
     record: Path | None = None
     duration_s: float | None = None
+    accept_transfers: TransferPolicy | None = None
     path: PathChoice = "auto"
     srtp: SrtpChoice | None = None
     stun: tuple[str, ...] = ()
@@ -105,12 +117,14 @@ async def run_answer(
             # With several calls at a time one line would mix them.
             if request.calls == 1:
                 stack.enter_context(LiveLine(log, output))
+            questions = await stack.enter_async_context(TransferQuestions(log, output))
             arrivals: list[AsyncIterator[IncomingCallPort]] = []
             registrations: list[RegistrationPort] = []
             for account in accounts:
                 phone = await stack.enter_async_context(make_phone(account, log))
                 # Before the registrar sends us the first one.
                 arrivals.append(phone.incoming())
+                questions.listen(phone, account)
                 if request.register:
                     registration = await phone.register(expires=account.expires_s)
                     registrations.append(registration)
@@ -130,6 +144,7 @@ def _prepared(account: Account, request: AnswerRequest, plan: MediaPlan) -> Acco
     if request.register:
         need_account(account, "answer --register")
         account = with_instance(account)
+    account = with_transfers(account, request.accept_transfers)
     # Callers may be told how to reach us before a call is answered.
     return dataclasses.replace(account, ice=plan.ice_config(account.ice), srtp=plan.srtp or account.srtp)
 

@@ -19,10 +19,21 @@ from ua.cli.options import (
     target_uri,
     writable,
 )
-from ua.cli.session import follow, load_account, need_relay, tell, with_loopback, with_password, with_proxy
+from ua.cli.session import (
+    follow,
+    load_account,
+    need_relay,
+    tell,
+    with_loopback,
+    with_password,
+    with_proxy,
+    with_transfers,
+)
 from ua.cli.trace import trace_log
+from ua.cli.transfers import TransferQuestions
 from ua.config.ice import TcpCandidates
 from ua.config.media import MediaTransport
+from ua.config.sip import TransferPolicy
 from ua.config.sip_uri import split_sip_uri
 from ua.config.srtp import SrtpChoice
 from ua.errors import CallRejected, ResultCode, UaError, UsageError
@@ -56,6 +67,7 @@ class CallRequest:
     duration_s: float | None = None
     dtmf: str = ""
     transfer: str | None = None
+    accept_transfers: TransferPolicy | None = None
     path: PathChoice = "auto"
     srtp: SrtpChoice | None = None
     tcp_candidates: TcpCandidates | None = None
@@ -127,7 +139,7 @@ class CallRequest:
         need_relay(account, self.path)
         if self.proxy is not None:
             account = with_proxy(account, proxy_uri(self.proxy))
-        return account
+        return with_transfers(account, self.accept_transfers)
 
 
 async def run_call(request: CallRequest, output: Output, stop: Stop, make_phone: PhoneFactory) -> ResultCode:
@@ -145,7 +157,8 @@ async def run_call(request: CallRequest, output: Output, stop: Stop, make_phone:
 
     async def place(account: Account) -> tuple[CallResult, UaError | None]:
         with LiveLine(log, output):
-            async with make_phone(account, log) as phone:
+            async with TransferQuestions(log, output) as questions, make_phone(account, log) as phone:
+                questions.listen(phone, account)
                 output.note(f"calling {uri}")
                 call = await phone.place(uri, plan)
                 return await follow(call, stop, timeout_s=request.timeout_s, act=act)

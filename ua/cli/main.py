@@ -12,6 +12,7 @@ import typer
 
 from ua.cli.ice import ice_app
 from ua.cli.options import (
+    AcceptTransfers,
     AccountName,
     AccountNames,
     ConfigFile,
@@ -149,6 +150,7 @@ def call(
         str | None,
         typer.Option(help="Then have the other side call this address instead.", metavar="URI"),
     ] = None,
+    accept_transfers: AcceptTransfers = None,
     path: PathOption = "auto",
     srtp: SrtpOption = None,
     tcp_candidates: TcpCandidates = None,
@@ -185,6 +187,7 @@ def call(
         duration_s=duration,
         dtmf=dtmf,
         transfer=transfer,
+        accept_transfers=accept_transfers,
         path=path,
         srtp=srtp,
         tcp_candidates=tcp_candidates,
@@ -210,6 +213,7 @@ def answer(
     tone: ToneHz = None,
     record: Record = None,
     duration: For = None,
+    accept_transfers: AcceptTransfers = None,
     path: PathOption = "auto",
     srtp: SrtpOption = None,
     stun: Stun = None,
@@ -255,6 +259,7 @@ def answer(
             register,
             timeout,
             account,
+            accept_transfers,
         )
         service = PbxRequest(listen=listen, config=config, alone=not any(alone))
         run(output, lambda stop: run_pbx(service, output, stop))
@@ -264,6 +269,7 @@ def answer(
         tone=tone,
         record=record,
         duration_s=duration,
+        accept_transfers=accept_transfers,
         path=path,
         srtp=srtp,
         stun=tuple(stun or ()),

@@ -96,6 +96,14 @@ Media = Annotated[
     Literal["rtp", "tcp"] | None,
     typer.Option("--media", help="tcp: RTP over TCP without ICE, as RFC 4571 has it (default: rtp)."),
 ]
+AcceptTransfers = Annotated[
+    Literal["never", "ask", "always"] | None,
+    typer.Option(
+        "--accept-transfers",
+        help="Whether the other side may have us call somebody else; ask: at the terminal, "
+        "and no without one (default: of the account).",
+    ),
+]
 Record = Annotated[Path | None, typer.Option(help="Write what arrives to a WAV file.", metavar="FILE")]
 Wav = Annotated[Path | None, typer.Option(help="Send a WAV file (any rate, mono or stereo).", metavar="FILE")]
 ToneHz = Annotated[float | None, typer.Option("--tone", help="Send a tone of HZ.", metavar="HZ")]

@@ -58,6 +58,24 @@ class IncomingCallPort(CallPort, Protocol):
         """Refuse it with a final response."""
 
 
+class TransferPort(Protocol):
+    """The other side asks us to call somebody else."""
+
+    @property
+    def call(self) -> object | None:
+        """The call in which we are asked; None outside any."""
+
+    @property
+    def target(self) -> str:
+        """Whom to call."""
+
+    async def accept(self) -> object:
+        """Call there with the media of the call that goes on; raises UaError."""
+
+    def decline(self) -> None:
+        """Call nobody."""
+
+
 class RegistrationPort(Protocol):
     """A registration that keeps itself alive; the phone removes it when it closes."""
 
@@ -100,6 +118,9 @@ class PhonePort(Protocol):
 
     def incoming(self) -> AsyncIterator[IncomingCallPort]:
         """The calls that arrive, ringing."""
+
+    def transfers(self) -> AsyncIterator[TransferPort]:
+        """Who asks us to call somebody else; asked once, they wait for a decision."""
 
 
 PhoneFactory = Callable[[Account, EventLog], PhonePort]

@@ -20,6 +20,7 @@ from ua.config.accounts import ALL, chosen, names
 from ua.config.file import find_config, load_settings
 from ua.config.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
 from ua.config.instance import instance_urn, state_path
+from ua.config.sip import TransferPolicy
 from ua.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -155,6 +156,11 @@ def with_proxy(account: Account, proxy: str) -> Account:
     """`account` with this outbound proxy alone."""
     alone = dataclasses.replace(account.registration, backup_proxies=())
     return dataclasses.replace(account, proxy=proxy, registration=alone)
+
+
+def with_transfers(account: Account, policy: TransferPolicy | None) -> Account:
+    """`account` with this policy for transfers, where one is named."""
+    return account if policy is None else dataclasses.replace(account, accept_transfers=policy)
 
 
 def need_account(account: Account, what: str) -> None:

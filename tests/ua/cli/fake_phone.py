@@ -46,6 +46,7 @@ class Script:
         refuse_digits: raised by send_dtmf().
         transfers: where calls were sent.
         transfer_status: what the other side says of it.
+        asked: transfers that the other side asks for.
     """
 
     refuse: UaError | None = None
@@ -78,6 +79,7 @@ class Script:
     refuse_digits: UaError | None = None
     transfers: list[str] = dataclasses.field(default_factory=list)
     transfer_status: int = 200
+    asked: list[FakeTransfer] = dataclasses.field(default_factory=list)
 
     def phone(self, account: Account, log: EventLog) -> FakePhone:
         """The `PhoneFactory`."""
@@ -140,6 +142,28 @@ class FakeCall:
         self.hung_up.set()
 
 
+class FakeTransfer:
+    """A transfer that the other side asks for.
+
+    Attributes:
+        decided: what we have said.
+    """
+
+    def __init__(self, target: str, *, in_call: bool = True, refuse: UaError | None = None) -> None:
+        self.target = target
+        self.call = object() if in_call else None
+        self.decided: list[bool] = []
+        self._refuse = refuse
+
+    async def accept(self) -> None:
+        self.decided.append(True)
+        if self._refuse is not None:
+            raise self._refuse
+
+    def decline(self) -> None:
+        self.decided.append(False)
+
+
 class FakeRegistration:
     contact = "sip:alice@192.0.2.10:5060"
     expires_s = 120.0
@@ -197,6 +221,11 @@ class FakePhone:
     def incoming(self) -> AsyncIterator[FakeCall]:
         assert not self._registered, "calls come as soon as the registrar knows where to"
         return self._incoming()
+
+    async def transfers(self) -> AsyncIterator[FakeTransfer]:
+        for request in self._script.asked:
+            yield request
+        await asyncio.Event().wait()
 
     async def _incoming(self) -> AsyncIterator[FakeCall]:
         for number in range(self._script.arriving):

@@ -27,12 +27,13 @@ async def test_a_message_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 async def test_a_message_that_is_not_taken() -> None:
-    request = MessageRequest(uri="sip:bob@example.com", text="hi", timeout_s=0.01)
+    request = MessageRequest(uri="sip:bob@example.com", text="hi")
     with pytest.raises(CallRejected, match="404") as refused:
         await run_message(request, Screen(), Stop(), Script(message_status=404).phone)
     assert refused.value.exit_code == 4
+    hasty = MessageRequest(uri="sip:bob@example.com", text="hi", timeout_s=0.01)
     with pytest.raises(TimedOut, match=r"bob@example\.com did not answer"):
-        await run_message(request, Screen(), Stop(), Script(rings_forever=True).phone)
+        await run_message(hasty, Screen(), Stop(), Script(rings_forever=True).phone)
     with pytest.raises(AuthenticationError):
         await run_message(request, Screen(), Stop(), Script(password="other").phone)
     stop = Stop()

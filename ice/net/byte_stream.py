@@ -33,7 +33,7 @@ class HostByteStream(TcpSocket):
         """Begin to read."""
         self._on_data, self._on_closed = on_data, on_closed
         if self._open:
-            self._loop.add_reader(self._socket.fileno(), self._readable)
+            self._poller.watch(self._socket.fileno(), self._readable)
 
     def send(self, data: bytes) -> None:
         """Send `data` after what waits already."""
@@ -44,7 +44,7 @@ class HostByteStream(TcpSocket):
         if first:
             self._write()
         if self._waiting:
-            self._loop.add_writer(self._socket.fileno(), self._writable)
+            self._poller.watch_writing(self._socket.fileno(), self._writable)
 
     def framed(
         self, *, local: TransportAddress, remote: TransportAddress, received: bytes
@@ -77,7 +77,7 @@ class HostByteStream(TcpSocket):
     def _writable(self) -> None:
         self._write()
         if not self._waiting:
-            self._loop.remove_writer(self._socket.fileno())
+            self._poller.stop_writing(self._socket.fileno())
 
     def _take(self, data: bytes) -> None:
         if self._on_data is not None:

@@ -113,7 +113,7 @@ class HostTcpConnection(TcpSocket):
         self._on_closed = on_closed
         self._queue_s = queue_ms / 1000
         if self._open:
-            self._loop.add_reader(self._socket.fileno(), self._readable)
+            self._poller.watch(self._socket.fileno(), self._readable)
             if self._early:
                 # Before anything that is read, and not before who takes it is known.
                 self._loop.call_soon(self._take_early)
@@ -170,7 +170,7 @@ class HostTcpConnection(TcpSocket):
     def _watch_writable(self) -> None:
         if not self._writing:
             self._writing = True
-            self._loop.add_writer(self._socket.fileno(), self._writable)
+            self._poller.watch_writing(self._socket.fileno(), self._writable)
 
     def _writable(self) -> None:
         self._drop_stale(self._clock.now())
@@ -188,7 +188,7 @@ class HostTcpConnection(TcpSocket):
             if not self._write(framed) or self._partial:
                 return
         self._writing = False
-        self._loop.remove_writer(self._socket.fileno())
+        self._poller.stop_writing(self._socket.fileno())
 
     def _drop_stale(self, now: float) -> bool:
         """Drop whole droppable frames that are too old or too many, oldest first; True where one went."""

@@ -10,13 +10,11 @@ import socket
 import ssl
 
 from ice.net.network import CloseReceiver
+from ice.net.poller import Poller
 from ice.net.udp_socket import address_of
 from ice.types import TransportAddress
 
 READ_SIZE = 16384
-DRAIN_LIMIT = 4
-"""Reads per wake-up, so that one busy connection does not starve the others."""
-
 _WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 
 
@@ -61,6 +59,7 @@ class TcpSocket(abc.ABC):
     ) -> None:
         self._socket = sock
         self._loop = asyncio.get_running_loop()
+        self._poller = Poller.running()
         self._local = local or address_of(sock.getsockname())
         self._remote = remote or address_of(sock.getpeername())
         self._closed = closed
@@ -88,26 +87,21 @@ class TcpSocket(abc.ABC):
     def _unwatch(self) -> None:
         """It is not ours any more: neither read nor written."""
         self._open = False
-        descriptor = self._socket.fileno()
-        self._loop.remove_reader(descriptor)
-        self._loop.remove_writer(descriptor)
+        self._poller.unwatch(self._socket.fileno())
         self._on_closed = None
 
     def _readable(self) -> None:
-        for _ in range(DRAIN_LIMIT):
-            try:
-                data = self._socket.recv(READ_SIZE)
-            except OSError as error:
-                if not would_block(error):
-                    self._end(describe_error(error))
-                return
-            if not data:
-                # A half-close counts as the end: nobody waits for what cannot be answered.
-                self._end(self._closed)
-                return
+        try:
+            data = self._socket.recv(READ_SIZE)
+        except OSError as error:
+            if not would_block(error):
+                self._end(describe_error(error))
+            return
+        if data:
             self._take(data)
-            if not self._open or len(data) < READ_SIZE:
-                return
+        else:
+            # A half-close counts as the end: nobody waits for what cannot be answered.
+            self._end(self._closed)
 
     def _end(self, reason: str) -> None:
         if self._open:

@@ -1,24 +1,21 @@
-"""A UDP socket of this host: non-blocking, read straight from the event loop's selector.
+"""A UDP socket of this host: non-blocking, read in turns with the others of the event loop.
 
-asyncio's datagram transport allocates 256 KiB for each packet; this reads 2 KiB and drains what is there.
+asyncio's datagram transport allocates 256 KiB for each packet; this reads 2 KiB.
 """
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import ipaddress
 import socket
 
 from ice.net.marking import mark
 from ice.net.network import DatagramReceiver
+from ice.net.poller import Poller
 from ice.types import TransportAddress
 
 READ_SIZE = 2048
 """Bytes read of a datagram; a longer one does not fit any link that media uses and is dropped whole."""
-
-DRAIN_LIMIT = 64
-"""Datagrams read per wake-up, so that one busy socket does not starve the others."""
 
 _KNOWN_REMOTES = 256
 _NOTHING_TO_READ = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
@@ -42,11 +39,15 @@ def require_literal(host: str) -> None:
         raise OSError(errno.EINVAL, f"{host!r} is not an IP address") from error
 
 
-def _scoped(host: str, port: int) -> tuple[str, int, int, int]:
-    """The socket name of an IPv6 address with its zone; OSError where there is no such interface."""
-    bare, _, zone = host.partition("%")
+def _name_of(address: TransportAddress) -> tuple[str, int] | tuple[str, int, int, int]:
+    """The socket name of an IP literal, of IPv6 with its zone.
+
+    Sending to a name would wait for a name server, in the middle of the event loop: OSError then, and where
+    there is no such interface.
+    """
+    bare, scoped, zone = address.host.partition("%")
     require_literal(bare)
-    return bare, port, 0, socket.if_nametoindex(zone)
+    return (bare, address.port, 0, socket.if_nametoindex(zone)) if scoped else (bare, address.port)
 
 
 class HostUdpSocket:
@@ -61,15 +62,16 @@ class HostUdpSocket:
     def __init__(self, sock: socket.socket, on_datagram: DatagramReceiver) -> None:
         self._socket = sock
         self._on_datagram = on_datagram
-        self._loop = asyncio.get_running_loop()
+        self._poller = Poller.running()
         self._local = address_of(sock.getsockname())
         self._remotes: dict[tuple[str, int], TransportAddress] = {}
-        self._literals: set[str] = set()
+        self._remote: TransportAddress | None = None
+        self._name: tuple[str, int] | tuple[str, int, int, int] = "", 0
         self._open = True
         self.send_errors = 0
         self.receive_errors = 0
         self.oversized = 0
-        self._loop.add_reader(sock.fileno(), self._readable)
+        self._poller.watch(sock.fileno(), self._readable)
 
     @classmethod
     def bind(cls, host: str, port: int, on_datagram: DatagramReceiver, *, dscp: int = 0) -> HostUdpSocket:
@@ -102,18 +104,12 @@ class HostUdpSocket:
         """
         if not self._open:
             return False
-        host = remote.host
         try:
-            if "%" in host:
-                self._socket.sendto(data, _scoped(host, remote.port))
-                return True
-            if host not in self._literals:
-                # Sending to a name would wait for a name server, in the middle of the event loop.
-                require_literal(host)
-                if len(self._literals) >= _KNOWN_REMOTES:
-                    self._literals.clear()
-                self._literals.add(host)
-            self._socket.sendto(data, (host, remote.port))
+            # Media goes to one remote, the value of which is always the same object.
+            if remote is not self._remote:
+                self._remote, self._name = None, _name_of(remote)
+                self._remote = remote
+            self._socket.sendto(data, self._name)
         except (OSError, OverflowError):
             self.send_errors += 1
             return False
@@ -123,27 +119,23 @@ class HostUdpSocket:
         """Free the socket; nothing is delivered afterwards."""
         if self._open:
             self._open = False
-            self._loop.remove_reader(self._socket.fileno())
+            self._poller.unwatch(self._socket.fileno())
             self._socket.close()
 
     def _readable(self) -> None:
-        for _ in range(DRAIN_LIMIT):
-            try:
-                data, name = self._socket.recvfrom(READ_SIZE + 1)
-            except OSError as error:
-                if error.errno in _NOTHING_TO_READ:
-                    return
+        try:
+            data, name = self._socket.recvfrom(READ_SIZE + 1)
+        except OSError as error:
+            if error.errno not in _NOTHING_TO_READ:
                 self.receive_errors += 1
-                continue
-            if len(data) > READ_SIZE:
-                self.oversized += 1
-                continue
-            # Names repeat with every packet: one value per remote, not one per packet.
-            remote = self._remotes.get(name)
-            if remote is None:
-                if len(self._remotes) >= _KNOWN_REMOTES:
-                    self._remotes.clear()
-                remote = self._remotes[name] = address_of(name)
-            self._on_datagram(data, remote)
-            if not self._open:
-                return
+            return
+        if len(data) > READ_SIZE:
+            self.oversized += 1
+            return
+        # Names repeat with every packet: one value per remote, not one per packet.
+        remote = self._remotes.get(name)
+        if remote is None:
+            if len(self._remotes) >= _KNOWN_REMOTES:
+                self._remotes.clear()
+            remote = self._remotes[name] = address_of(name)
+        self._on_datagram(data, remote)

@@ -54,6 +54,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "net.interface_flags",
         "net.marking",
         "net.network",
+        "net.poller",
         "net.port_sharing",
         "net.sockets",
         "net.tcp_connection",

@@ -294,6 +294,8 @@ class Call(InCall):
         """From now on requests in the dialog are answered, by what both sides have said."""
         if self._offers is None:
             self._offers = Offers(leg, descriptions, self._around.account.codecs)
+        if leg.is_over:
+            return  # nothing may hold this call by it
         leg.on_reinvite = self._offers.receive
         leg.on_update = self._offers.receive_update
         leg.current_offer = self._offers.refresh

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from ice.types import TransportAddress
 from ua.clock import now as monotonic
+from ua.sip.clients import Clients
 from ua.sip.clocks import Clocks
 from ua.sip.config import SipConfig
 from ua.sip.containment import Containment
@@ -76,7 +77,6 @@ class Stack:
         self.clocks = Clocks()
         self.closed = False
         self._on_request = on_request
-        self._clients: dict[ClientKey, ClientUser] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._pumping = False
@@ -102,6 +102,7 @@ class Stack:
         self.locator = Locator(Resolver(config.name_servers), random=random, on_alarm=self._on_alarm)
         self.transport.on_pong = self.flows.pong
         self._containment = Containment(self.report)
+        self._clients = Clients(self._containment)
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -121,9 +122,7 @@ class Stack:
     async def close(self) -> None:
         """Stop everything; whoever waits for a response gets SipUnreachable."""
         self.closed = True
-        for user in list(self._clients.values()):
-            user.on_failure(SipUnreachable("the SIP endpoint was closed"))
-        self._clients.clear()
+        self._clients.abandon(SipUnreachable("the SIP endpoint was closed"))
         for dialog in list(self.dialogs.values()):
             dialog.abandon()
         for clock in self.clocks:
@@ -169,7 +168,7 @@ class Stack:
     def begin(self, request: Request, hop: Hop, user: ClientUser) -> ClientKey:
         """Start the transaction of a request that is ready; `pump` sends it."""
         key = self.layer.request(request, hop, self.now())
-        self._clients[key] = user
+        self._clients.add(key, user)
         return key
 
     async def send_ack(self, draft: Request) -> tuple[Hop, Request]:
@@ -228,6 +227,8 @@ class Stack:
             headers = response.headers.with_added(("Server", self.config.user_agent))
             response = replace(response, headers=headers)
         taken = self.layer.respond(event.key, response, self.now())
+        if response.is_final:
+            self.servers.pop(event.key, None)  # a CANCEL changes nothing any more
         self.pump()
         return taken
 
@@ -312,16 +313,12 @@ class Stack:
                 if user is not None:
                     user.cancel(event.cancel)
             case ResponseReceived():
-                client = self._clients.get(event.key)
-                if client is not None:
-                    self._containment.call(lambda: client.on_response(event.response))
+                self._clients.respond(event)
             case TransactionTimedOut() | TransactionFailed():
                 self._dispatch_failure(event)
             case TransactionEnded():
                 if isinstance(event.key, ClientKey):
-                    ended = self._clients.pop(event.key, None)
-                    if ended is not None:
-                        ended.on_ended()
+                    self._clients.end(event.key)
                 else:
                     self.servers.pop(event.key, None)
             case MessageDropped():
@@ -353,9 +350,7 @@ class Stack:
             return
         error = failure(event, event.key.method, self.config.timers)
         self.report.note(f"{error.what} {error.seen}".strip())
-        client = self._clients.get(event.key)
-        if client is not None:
-            client.on_failure(error)
+        self._clients.fail(event.key, error)
 
     # what arrives
 

@@ -20,7 +20,7 @@ class ClientUser(Protocol):
         """None will come: `SipTimeout` or `SipUnreachable`."""
 
     def on_ended(self) -> None:
-        """The transaction is gone."""
+        """No response will come any more; what still absorbs repeats does not hold this user."""
 
 
 class ServerUser(Protocol):

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from ice.net.poller import DRAIN_LIMIT
 from ice.net.sockets import HostNetwork
-from ice.net.udp_socket import DRAIN_LIMIT, READ_SIZE, HostUdpSocket
+from ice.net.udp_socket import READ_SIZE, HostUdpSocket
 from ice.types import TransportAddress
 from tests.ice.loopback import HOST, ignore_connection, ignore_datagram, until
 

@@ -128,7 +128,7 @@ class Forks:
         tag = response.to.tag or ""
         sent = self._request()
         if tag in self.answered:
-            self._stack.spawn(self.answered[tag].acknowledge(sent))
+            self._stack.spawn(self.answered[tag].acknowledge_again(sent))
             return
         usable = True
         leg = self.early.pop(tag, None)

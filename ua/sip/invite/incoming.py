@@ -41,7 +41,7 @@ class IncomingInvite(IncomingRequest):
         on_ack: called with the ACK to our 200; may be set before `accept`.
         on_early_answer: called with the answer to an offer in a reliable 1xx, which came in the PRACK.
         on_prack_offer: called with an offer in the PRACK to a reliable 1xx that held our answer; without it
-            such an offer gets 488.
+            such an offer gets 488. The callbacks are gone once the leg is over.
     """
 
     def __init__(self, stack: Stack, event: RequestReceived, leg: Leg, *, is_reinvite: bool) -> None:
@@ -162,15 +162,19 @@ class IncomingInvite(IncomingRequest):
 
     # for the leg and the stack
 
+    def let_go(self) -> None:
+        """The call is over: what is still repeated or awaited for this INVITE does not hold it."""
+        self.on_cancel = None
+        self.on_ack = None
+        self.on_early_answer = None
+        self.on_prack_offer = None
+
     def cancel(self, request: Request | None = None) -> None:
         """The caller gave up with a CANCEL, or the dialog ended: answer 487."""
         if self._answered and not self._waits_for_prack:
             return
         self.cancel_request = request
-        self._refuse(487)
-        self.cancelled.set()
-        if self.on_cancel is not None:
-            self.on_cancel()
+        self._fall(487)
 
     def take_ack(self, request: Request) -> None:
         """The ACK to our 200."""
@@ -304,10 +308,15 @@ class IncomingInvite(IncomingRequest):
         if self._answered and not self._waits_for_prack:
             return
         self._stack.report.note(f"INVITE ended: {why}")
+        self._fall(status, reason)
+
+    def _fall(self, status: int, reason: str = "") -> None:
+        """The INVITE ends before its user has answered it."""
+        told = self.on_cancel  # let go of with the leg
         self._refuse(status, reason)
         self.cancelled.set()
-        if self.on_cancel is not None:
-            self.on_cancel()
+        if told is not None:
+            told()
 
     def _close_ringing(self) -> None:
         """A final response goes out; PRACKs that are on their way are answered for 64*T1 more."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Literal
 
 from ua.sip.dialog import Dialog, glare_delay
 from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipParseError, SipStateError, SipTimeout, SipUnreachable
-from ua.sip.incoming_request import IncomingRequest
 from ua.sip.inspection import call_capabilities
 from ua.sip.invite.acks import Acks
 from ua.sip.invite.glare import once_more
+from ua.sip.invite.handlers import Handlers
 from ua.sip.invite.incoming import IncomingInvite
-from ua.sip.invite.incoming_offer import IncomingOffer
 from ua.sip.invite.leg_end import LegEnd
 from ua.sip.invite.offer_answer import CARRIERS, Carrier, OfferAnswer
 from ua.sip.invite.peer import Peer
@@ -34,12 +33,11 @@ from ua.sip.transaction.messages import RequestReceived
 from ua.sip.usages import Usages
 
 
-class Leg:
+class Leg(Handlers):
     """A call as SIP sees it.
 
-    BYE, OPTIONS, PRACK, glare and what only refreshes target or timer are answered by the leg itself. Set
-    `on_reinvite` and `on_update` to take updated offers (without them these get 488) and `on_request` for
-    INFO and the like (without it: 405).
+    BYE, OPTIONS, PRACK, glare and what only refreshes target or timer are answered by the leg itself. For the
+    rest set the callbacks of `Handlers`: they are gone once the leg is over.
 
     Attributes:
         dialog: tags, targets, route set.
@@ -47,21 +45,13 @@ class Leg:
         descriptions: which offers and answers may be sent now.
         description: the last description that we sent in this dialog.
         ended: done once the leg is over.
-        on_reinvite: called for each re-INVITE.
-        on_update: called for each UPDATE with an offer; answer it soon, nobody can be asked.
-        on_request: called for each other request.
-        make_prack_offer: gives an offer for the PRACK to a response that holds the answer; empty for none.
-            It should be one that the peer is sure to take (RFC 6337 §3.2).
-        on_prack_answer: called with its answer, None where it was refused.
-        current_offer: gives the description for a re-INVITE that changes nothing, same version; without it
-            `description` is sent again.
-        on_refreshed: called with the answer to such a re-INVITE, None where it was refused.
         pracks_due: the PRACKs that we owe.
         refreshing: keeps the session alive.
         usages: the subscriptions in this dialog; it lives until the last of them has ended too.
     """
 
     def __init__(self, stack: Stack, dialog: Dialog, digest: DigestClient | None) -> None:
+        super().__init__()
         self._stack = stack
         self.dialog = dialog
         self._digest = digest
@@ -69,13 +59,6 @@ class Leg:
         self.descriptions = OfferAnswer()
         self.description = b""
         self.ended: asyncio.Future[LegEnd] = asyncio.get_running_loop().create_future()
-        self.on_reinvite: Callable[[IncomingInvite], object] | None = None
-        self.on_update: Callable[[IncomingOffer], object] | None = None
-        self.on_request: Callable[[IncomingRequest], object] | None = None
-        self.make_prack_offer: Callable[[Response], bytes] | None = None
-        self.on_prack_answer: Callable[[bytes | None], object] | None = None
-        self.current_offer: Callable[[], bytes] | None = None
-        self.on_refreshed: Callable[[bytes | None], object] | None = None
         self._reception = Reception(stack, self)
         self.refreshing = Refreshing(stack, self)
         self._acks = Acks(stack)
@@ -219,11 +202,16 @@ class Leg:
                 self._stack.report.note(f"BYE was not answered: {error.what}")
 
     async def acknowledge(self, invite: Request, body: bytes = b"", content_type: str = SDP) -> None:
-        """ACK a 2xx to an INVITE of ours; a repeat of the 2xx gets the same ACK (RFC 3261 §13.2.2.4)."""
-        if invite not in self._acks:
-            self.descriptions.sent(Carrier.ACK, session=bool(body) and content_type == SDP)
-            self.described(body if content_type == SDP else b"")
-        await self._acks.send(invite, lambda: self.dialog.make_ack(invite, body, content_type))
+        """ACK the 2xx to an INVITE of ours, once; raises SipUnreachable."""
+        if invite in self._acks:
+            return
+        self.descriptions.sent(Carrier.ACK, session=bool(body) and content_type == SDP)
+        self.described(body if content_type == SDP else b"")
+        await self._acks.send(self.dialog.make_ack(invite, body, content_type))
+
+    async def acknowledge_again(self, invite: Request) -> None:
+        """The 2xx came again, and gets the same ACK (RFC 3261 §13.2.2.4); raises SipUnreachable."""
+        await self._acks.repeat(invite)
 
     def finish(self, by: Literal["local", "remote", "failure"], reason: str) -> None:
         """The leg is over; the second time nothing happens."""
@@ -232,6 +220,7 @@ class Leg:
         self.ended.set_result(LegEnd(by=by, reason=reason))
         self.refreshing.stop()
         self._reception.finish()
+        self.let_go()
         self._forget()
 
     # what the stack and the INVITEs of either side say
@@ -371,7 +360,7 @@ class Leg:
             if response.is_provisional and response.status > 100:
                 self.rings(response, make_answer)
             elif response.is_success:
-                self._stack.spawn(self.acknowledge(request))  # the 2xx again
+                self._stack.spawn(self.acknowledge_again(request))
 
         contact: ContactParams = () if method in ("INVITE", "UPDATE") else None
         done = await exchange(self._stack, draft, digest=self._digest, contact=contact, on_response=hear)

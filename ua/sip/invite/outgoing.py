@@ -28,6 +28,7 @@ class OutgoingInvite:
         leg: the call, once it is answered.
         request: the INVITE as it was sent last, None before.
         on_leg: called with the leg in the moment of the 2xx, before later requests of the peer; may be set.
+            It and the others are let go of once the call is over.
         on_early: called with the leg of each phone that rings, before its response is handed out: it may have
             UPDATE from then on; may be set.
         heard: set with the first response, be it a 100.
@@ -127,9 +128,10 @@ class OutgoingInvite:
 
     def take_leg(self, leg: Leg) -> bool:
         """A phone answered; the first that is wanted is the call."""
-        if self.leg is not None or self._cancelled:
+        if self.leg is not None or self._cancelled or self._final.done():
             return False
         self.leg = leg
+        leg.ended.add_done_callback(lambda _: self._let_go())
         if self.on_leg is not None:
             self.on_leg(leg)
         return True
@@ -160,6 +162,13 @@ class OutgoingInvite:
                 self._forks.drop_early("not answered")
             self._final.set_exception(error)
             self._final.exception()  # seen: nobody has to wait for it
+            self._let_go()
         if self._provisional.full():
             self._provisional.get_nowait()
         self._provisional.put_nowait(None)
+
+    def _let_go(self) -> None:
+        """The call is over: what still comes to its INVITE (other phones, repeats) does not hold it."""
+        self.on_leg = None
+        self.on_early = None
+        self._make_answer = None

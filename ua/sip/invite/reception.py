@@ -88,6 +88,8 @@ class Reception:
             invite.cancel()  # where its 2xx still waits for a PRACK
         if self._offer is not None:
             self._offer.reject(487)
+        for invite in (*self.unacknowledged, *self._pracked):
+            invite.let_go()
 
     def offered(self, invite: IncomingInvite) -> None:
         """An INVITE that waits for our answer."""

@@ -54,7 +54,7 @@ class Waiter:
             self.final.exception()  # seen: the one who waits may have been cancelled
 
     def on_ended(self) -> None:
-        """The transaction is gone."""
+        """No response will come any more."""
 
 
 async def exchange(

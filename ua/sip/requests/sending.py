@@ -118,7 +118,7 @@ class Sending:
             self._fail(error)
 
     def on_ended(self, attempt: _Attempt) -> None:
-        """A transaction is gone."""
+        """No response of this server will come any more."""
         if attempt is self._current:
             self._user.on_ended()
 
@@ -248,5 +248,5 @@ class _Attempt:
         self._sending.on_failure(self, error)
 
     def on_ended(self) -> None:
-        """The transaction is gone."""
+        """No response will come any more."""
         self._sending.on_ended(self)

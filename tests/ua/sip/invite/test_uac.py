@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.peers.process import until
 from tests.ua.sip.phones import ALICE, Phone, ScriptedPeer, phone
 from ua.registration.bindings import granted_expires
 from ua.sip.digest.credentials import Credentials
@@ -61,6 +62,23 @@ async def test_an_invite_has_what_it_must(peer: ScriptedPeer) -> None:
             await invite.answered()
         ack = await peer.receive_request("ACK")
         assert ack.via == request.via
+
+
+async def test_a_200_again_gets_no_ack_before_its_offer_is_answered(peer: ScriptedPeer) -> None:
+    ready = asyncio.Event()
+
+    async def make_answer(_: Response) -> bytes:
+        await ready.wait()
+        return b"answer"
+
+    async with phone() as alice:
+        alice.endpoint.invite(peer.uri, from_=ALICE, make_answer=make_answer)
+        request = await peer.receive_request("INVITE")
+        ok = peer.answer(request, 200, ("Content-Type", "application/sdp"), body=b"offer")
+        peer.send(ok)
+        await until(lambda: alice.count("SIP/2.0 200", "in") == 2, "both have come")
+        ready.set()
+        assert (await peer.receive_request("ACK")).body == b"answer"
 
 
 @pytest.mark.req("TXN-3")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from media.audio.pcm import BYTES_PER_SAMPLE
-from media.audio.wav import read_audio
+from media.audio.wav import recording
 
 
 class Source(Protocol):
@@ -88,7 +88,7 @@ class PcmSource:
 
 
 class WavSource(PcmSource):
-    """An audio file, read and converted at once.
+    """An audio file, read and converted at once; calls that play the same one share what was read.
 
     Args:
         path: a WAV file of any rate, mono or more channels, 8 to 32 bit or float.
@@ -100,7 +100,9 @@ class WavSource(PcmSource):
     """
 
     def __init__(self, path: Path | str, rate: int = 8000, *, loop: bool = False) -> None:
-        super().__init__(read_audio(Path(path), rate), loop=loop)
+        # Held as long as it is played: by that others find it.
+        self._recording = recording(Path(path), rate)
+        super().__init__(self._recording.pcm, loop=loop)
 
 
 class ToneSource(PcmSource):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Final
+from weakref import WeakValueDictionary
 
 from media.errors import AudioFileError
 
@@ -27,6 +29,40 @@ def header(data_bytes: int, rate: int, channels: int = 1) -> bytes:
         b"fmt ", 16, 1, channels, rate, 2 * channels * rate, 2 * channels, 16,
         b"data", data_bytes,
     )  # fmt: skip
+
+
+class Recording:
+    """The audio of a file in memory: one, however many play it at the same time.
+
+    Attributes:
+        pcm: mono, signed 16 bit.
+    """
+
+    __slots__ = ("__weakref__", "pcm")
+
+    def __init__(self, pcm: bytes) -> None:
+        self.pcm = pcm
+
+
+_HELD: Final[WeakValueDictionary[tuple[Path, int, int, int], Recording]] = WeakValueDictionary()
+
+
+def recording(path: Path, rate: int) -> Recording:
+    """The audio of a file with `rate` samples a second; not read again while somebody holds it.
+
+    Raises:
+        AudioFileError: as `read_audio`.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        # What is wrong is said by who reads it.
+        return Recording(read_audio(path, rate))
+    key = (path.absolute(), rate, status.st_mtime_ns, status.st_size)
+    held = _HELD.get(key)
+    if held is None:
+        held = _HELD[key] = Recording(read_audio(path, rate))
+    return held
 
 
 def read_audio(path: Path, rate: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import struct
@@ -18,7 +19,7 @@ from media.audio.correlation import correlate
 from media.audio.recorder import WavRecorder
 from media.audio.samples import melody
 from media.audio.sources import WavSource
-from media.audio.wav import header, read_audio
+from media.audio.wav import _HELD, header, read_audio
 from media.errors import AudioFileError
 from tests.tones import share_of_power
 
@@ -248,3 +249,16 @@ def test_a_recording_can_be_sent_again(tmp_path: Path) -> None:
     source = WavSource(path)
     assert correlate(melody(), source.read(len(melody()))).value == pytest.approx(1)
     assert source.finished
+
+
+def test_calls_that_play_the_same_file_share_its_audio(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "said.wav", 8000, [tone(440, 8000)])
+    first, second = WavSource(path), WavSource(path)
+    assert first._pcm is second._pcm
+    assert first.read(320) == second.read(320)
+    write_wav(path, 8000, [tone(600, 8000) * 2])
+    assert WavSource(path)._pcm is not first._pcm
+    first.close()
+    del first, second
+    gc.collect()
+    assert not [key for key in _HELD if key[0] == path and key[3] != path.stat().st_size]

@@ -14,11 +14,12 @@ import secrets
 from dataclasses import replace
 
 from ice.config import IceConfig
+from ice.errors import IceFailed
 from ice.net.network import Network
 from ice.session import Session
 from ice.types import CandidateType, Description, Role, Transport, TransportAddress
 from sdp.errors import ExchangeError, NegotiationError
-from sdp.ice import selection
+from sdp.ice import pairless, selection
 from sdp.ice.fragment import Fragment
 from sdp.ice.late_candidates import LateCandidates
 from sdp.ice.race import Race, judge, told_pairs
@@ -59,6 +60,7 @@ class IceBinding:
         self._renewed = False
         self._moved = False
         self._stopped = False
+        self._pairless = ""
         self._late = LateCandidates(session)
         self.left_ice = False
         self.telling = Telling()
@@ -223,6 +225,8 @@ class IceBinding:
             self.session.both_lite.update_answered()
         self.renews_keys = False
         self._apply(negotiated)
+        told = negotiated.ice
+        self._pairless = "" if told is None else pairless.why(self.session.local_description, told)
         return negotiated
 
     def offer_failed(self) -> None:
@@ -255,6 +259,7 @@ class IceBinding:
         """
         if self.exchange.negotiated is None:
             raise ExchangeError("there is no answer yet")
+        self._pairless = ""
         self._apply(self.exchange.negotiated)
 
     async def paths(self) -> Paths:
@@ -268,6 +273,8 @@ class IceBinding:
         if started is None:
             raise ExchangeError("offer and answer come first")
         if started.ice is not None:
+            if self._pairless:
+                raise IceFailed(self._pairless)
             await self.session.completed()
         rtp = self.session.path(1)
         if started.rtcp_mux:

@@ -71,16 +71,17 @@ async def test_a_way_that_a_firewall_shuts_ends_the_call_though_the_other_is_ope
     assert "no media path" in (result.error or "")
     assert path.upper() in (result.error or "")
     assert f"--path {path}" in (caught.value.hint or "")
-    assert took_s < 3.0, "the account says how long it is waited for"
+    assert took_s < 20, "the account says how long it is waited for"
 
 
 @pytest.mark.parametrize(("path", "other"), [("udp", "tcp"), ("tcp", "udp")])
-async def test_a_way_that_the_other_side_lacks_ends_the_call(path: Way, other: Way) -> None:
+async def test_a_way_that_the_other_side_lacks_ends_the_call_at_once(path: Way, other: Way) -> None:
+    """Not after the 39.5 s of RFC 8863, and on both sides."""
     one_way = dataclasses.replace(LOOPBACK, udp=other == "udp", tcp=other == "tcp")
-    async with pair(alice=account("alice", ice=IMPATIENT), bob=account("bob", ice=one_way)) as phones:
+    async with asyncio.timeout(20), pair(bob=account("bob", ice=one_way)) as phones:
         result = await called(phones, path)
     assert (result.result, result.result.exit_code) == (ResultCode.NO_MEDIA_PATH, 7)
-    assert "no media path" in (result.error or "")
+    assert f"our candidates are {path.upper()} alone" in (result.error or "")
 
 
 async def test_tcp_to_a_phone_without_ice_ends_the_call() -> None:

@@ -3,10 +3,11 @@
 ::
 
     MediaError
-     ├── PacketError     a packet from the wire is malformed (caught and counted inside the package)
-     ├── CodecError      no such codec
-     ├── AudioFileError  a file cannot be read, written or understood
-     └── HandshakeFailed DTLS did not come to keys
+     ├── PacketError      a packet from the wire is malformed (caught and counted inside the package)
+     ├── CodecError       no such codec
+     ├── AudioFileError   a file cannot be read, written or understood
+     ├── AudioDeviceError a microphone or speaker is not there, or cannot be used
+     └── HandshakeFailed  DTLS did not come to keys
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ class CodecError(MediaError):
 
 class AudioFileError(MediaError):
     """An audio file is missing, unreadable, not audio, or cannot be written."""
+
+
+class AudioDeviceError(MediaError):
+    """A microphone or speaker is not there, cannot be opened, or has gone; or what opens them is missing."""
 
 
 class HandshakeFailed(MediaError):

@@ -21,6 +21,9 @@ _INTEGRAL: Final = _PROPORTIONAL**2 / 4
 _SMOOTHING_S: Final = 1.0
 """Devices take and give audio in blocks, threads are late: only the mean of the level counts."""
 
+_PAUSE_S: Final = 0.1
+"""Who has not read for so long is not late, but begins again."""
+
 MOST_DRIFT: Final = 1000e-6
 """What is assumed of a clock at most, and how much audio is stretched: 1.7 hundredths of a semitone."""
 
@@ -71,7 +74,7 @@ class ElasticBuffer:
     """Between a writer and a reader whose clocks differ.
 
     Reading begins, and begins again after the buffer ran empty, once there is audio for `target_s`. Beyond
-    `limit_s` the oldest audio is dropped down to the target: one of the two stood still.
+    `limit_s`, and after a pause of the reader, the oldest audio is dropped down to the target.
 
     Args:
         rate: sample rate of both sides, Hz.
@@ -88,13 +91,14 @@ class ElasticBuffer:
         self._control = DriftControl(target_s)
         self._pcm = bytearray()
         self._written_at = 0.0
+        self._read_at = float("-inf")
         self._block_s = 0.0
         self._filling = True
         self._owed = 0.0
         self.underruns = 0
         """Times that the buffer ran empty while it was read."""
         self.overruns = 0
-        """Times that audio was dropped because nobody read it."""
+        """Times that audio was dropped because the reader was slower than any clock can be."""
         self.stretched = 0
         """Samples left out (positive) or put in (negative), all together."""
 
@@ -117,10 +121,13 @@ class ElasticBuffer:
             self._filling = False
             self._control.restart()
         if len(self._pcm) > self._limit_bytes:
-            if not self._filling:
+            if now - self._read_at <= _PAUSE_S:
                 self.overruns += 1
-            del self._pcm[: len(self._pcm) - self._target_bytes]
-            self._control.restart()
+            self._drop()
+
+    def _drop(self) -> None:
+        del self._pcm[: max(0, len(self._pcm) - self._target_bytes)]
+        self._control.restart()
 
     def read(self, size: int, now: float) -> bytes:
         """Give `size` bytes at `now`; silence in place of what there is not.
@@ -128,6 +135,9 @@ class ElasticBuffer:
         Returns:
             whole frames, each stretched by at most MOST_DRIFT and a sample.
         """
+        if now - self._read_at > _PAUSE_S:
+            self._drop()
+        self._read_at = now
         if self._filling:
             return bytes(size)
         # As if the writer wrote evenly: so the level does not depend on where in a block we are.

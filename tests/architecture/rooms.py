@@ -89,9 +89,11 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "tcp.stream",
     ),
     "media": (
+        "audio.devices",
         "audio.pipe",
         "audio.recorder",
         "audio.sinks",
+        "audio.sound_card",
         "audio.sources",
         "audio.stereo",
         "audio.wav",

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from ice.config import IceConfig
 from ice.net.network import Network
+from tests.distinct import distinct
 from ua.call.incoming import IncomingCall
 from ua.call.outgoing import OutgoingCall
 from ua.config.account import Account
@@ -45,13 +46,14 @@ class Pair:
         return call, await ringing
 
     def messages(self, party: str, direction: str) -> list[str]:
-        """First lines of the SIP messages that a phone saw."""
-        return [
-            str(entry.data["text"]).split("\r\n", 1)[0]
+        """First lines of the SIP messages that a phone saw, without retransmissions."""
+        texts = distinct(
+            str(entry.data["text"])
             for entry in self.log.entries
             if (entry.party, entry.source, entry.name) == (party, "sip", "message")
             and entry.data["direction"] == direction
-        ]
+        )
+        return [text.split("\r\n", 1)[0] for text in texts]
 
 
 @asynccontextmanager

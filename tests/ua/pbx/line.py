@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.distinct import distinct
 from tests.ua.phones import LOOPBACK, account
 from ua.config.account import Account
 from ua.events import EventLog
@@ -63,13 +64,13 @@ class Line:
         return [text.split("\r\n", 1)[0] for text in self.texts(party, direction)]
 
     def texts(self, party: str, direction: str) -> list[str]:
-        """The messages."""
-        return [
+        """The messages, without retransmissions."""
+        return distinct(
             str(entry.data["text"])
             for entry in self.log.entries
             if (entry.party, entry.source, entry.name) == (party, "sip", "message")
             and entry.data["direction"] == direction
-        ]
+        )
 
     async def idle(self) -> None:
         """Wait until no call is left."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tests.distinct import distinct
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.incoming_request import IncomingRequest
@@ -42,17 +43,18 @@ class Phone:
         params = (("transport", transport),)
         return Uri(user=user, host=address.host, port=address.port, params=params)
 
-    def messages(self, direction: str = "") -> list[str]:
-        """Start lines of the messages logged."""
-        return [
-            entry.text.partition("\r\n")[0]
+    def messages(self, direction: str = "", *, repeats: bool = False) -> list[str]:
+        """Start lines of the messages logged; retransmissions only with `repeats`."""
+        texts = [
+            (entry.direction, entry.text)
             for entry in self.log
             if entry.kind == "message" and direction in ("", entry.direction)
         ]
+        return [text.partition("\r\n")[0] for _, text in (texts if repeats else distinct(texts))]
 
-    def count(self, start: str, direction: str = "out") -> int:
-        """How many messages started like this."""
-        return sum(line.startswith(start) for line in self.messages(direction))
+    def count(self, start: str, direction: str = "out", *, repeats: bool = False) -> int:
+        """How many messages started like this; how often they were sent with `repeats`."""
+        return sum(line.startswith(start) for line in self.messages(direction, repeats=repeats))
 
     def refusals(self) -> list[str]:
         """Why messages were refused."""
@@ -123,25 +125,35 @@ class ScriptedPeer:
         self._socket.setblocking(False)
         self.host, self.port = self._socket.getsockname()
         self.last = ("127.0.0.1", 0)
+        self._heard: set[bytes] = set()
 
     @property
     def uri(self) -> Uri:
         """Where to call it."""
         return Uri(user="peer", host=self.host, port=self.port)
 
-    async def receive(self, what: str = "", seconds: float = 3.0) -> Message:
-        """The next message, or the next one of this method or status."""
+    async def receive(self, what: str = "", seconds: float = 10.0, *, repeats: bool = False) -> Message:
+        """The next message, or the next one of this method or status.
+
+        Requests that it has heard before are passed over, as who is slow gets retransmissions; with `repeats`
+        they are not.
+        """
         async with asyncio.timeout(seconds):
             while True:
                 data, self.last = await asyncio.get_running_loop().sock_recvfrom(self._socket, 65535)
                 message = parse(data)
+                if isinstance(message, Request):
+                    again = data in self._heard
+                    self._heard.add(data)
+                    if again and not repeats:
+                        continue
                 name = message.method if isinstance(message, Request) else str(message.status)
                 if what in ("", name):
                     return message
 
-    async def receive_request(self, method: str) -> Request:
+    async def receive_request(self, method: str, *, repeats: bool = False) -> Request:
         """The next request with this method."""
-        message = await self.receive(method)
+        message = await self.receive(method, repeats=repeats)
         assert isinstance(message, Request)
         return message
 
@@ -168,7 +180,7 @@ class ScriptedPeer:
         return response
 
     async def silent(self, seconds: float, what: str = "") -> bool:
-        """True where nothing (of this kind) arrives for a while."""
+        """True where nothing (of this kind) but requests that it knows arrives for a while."""
         try:
             await self.receive(what, seconds)
         except TimeoutError:

@@ -113,7 +113,7 @@ async def test_a_lost_prack_is_repeated_by_its_transaction_alone(peer: MediaPeer
         ring(peer, invite, 1)
         first = await peer.receive_request("PRACK")
         ring(peer, invite, 1)
-        again = await peer.receive_request("PRACK")
+        again = await peer.receive_request("PRACK", repeats=True)
         assert (again.via.branch, again.cseq) == (first.via.branch, first.cseq)
         peer.answer(again, 200)
         peer.answer(invite, 486)

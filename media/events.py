@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from media.audio.pcm import SILENCE_DBFS
 
@@ -93,4 +94,21 @@ class AudioFailed:
     reason: str
 
 
-MediaEvent = MediaStarted | StreamChanged | SsrcChanged | PeerLeft | MediaRefused | AudioFailed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyHeard:
+    """The peer pressed a key; told once it is up.
+
+    Attributes:
+        at: monotonic seconds.
+        key: 0 to 9, *, #, A to D, or ! for a hook flash.
+        duration_ms: for how long.
+        way: "rfc4733" for telephone events, "inband" for tones in the audio.
+    """
+
+    at: float
+    key: str = field(repr=False)
+    duration_ms: int
+    way: Literal["rfc4733", "inband"]
+
+
+MediaEvent = MediaStarted | StreamChanged | SsrcChanged | PeerLeft | MediaRefused | AudioFailed | KeyHeard

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 DIGITS: Final = "0123456789*#ABCD"
 """The digits, in the order of their events 0 to 15 (RFC 4733 §3.2)."""
@@ -17,6 +17,9 @@ KEYS: Final = DIGITS + FLASH
 
 EVENTS: Final = MappingProxyType({key: event for event, key in enumerate(KEYS)})
 """Event numbers by key."""
+
+KeyWay = Literal["rfc4733", "inband"]
+"""How a key goes through media: as telephone events, or as tones in the audio."""
 
 DEFAULT_MS: Final = 100
 """How long a key is held, and the pause after it. Q.24 wants 40 ms of each at least (RFC 4733 §3.1)."""

@@ -114,6 +114,7 @@ class JitterBuffer:
         self._end = self._end_sequence = -1
         self._residue = b""
         self._next = 0
+        self._silent: set[int] = set()
         self._play_at = 0
         self._started = False
         self._waiting = True
@@ -146,6 +147,14 @@ class JitterBuffer:
             self.figures.skipped += 1
         return Put.KEPT
 
+    def pass_over(self, sequence: int) -> None:
+        """A packet that came with this number holds no audio: it is not missing between two that do."""
+        if sequence >= self._next:
+            self._silent.add(sequence)
+            self._step_over()
+            if len(self._silent) > self._capacity:
+                self._silent.discard(min(self._silent))
+
     def end_of(self, sequence: int) -> int | None:
         """The timestamp at which the packet that came last ends; None where that was not `sequence`."""
         return self._end if sequence == self._end_sequence else None
@@ -163,9 +172,15 @@ class JitterBuffer:
         self._residue = self._residue[self._frame_bytes :]
         return pcm
 
+    def _step_over(self) -> None:
+        while self._next in self._silent:
+            self._silent.discard(self._next)
+            self._next += 1
+
     def restart(self) -> None:
         """Forget all that waits and all that is known of the delay; the next packet starts anew."""
         self._packets.clear()
+        self._silent.clear()
         self._residue = b""
         self._started = False
         self._waiting = True
@@ -275,6 +290,8 @@ class JitterBuffer:
     def _play(self, packet: _Packet, now: float) -> bytes:
         del self._packets[self._next]
         self._next += 1
+        if self._silent:
+            self._step_over()
         self.figures.played += 1
         held = int((now - packet.arrival) * 1000)
         if self._residue:

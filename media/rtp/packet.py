@@ -18,6 +18,9 @@ HEADER_LENGTH = 12
 PLAIN = 0x80
 """First byte of a version 2 packet without padding, extension and contributing sources."""
 
+MARKER = 0x80
+"""The bit of the second byte beside the payload type."""
+
 FIRST_RTCP_TYPE, LAST_RTCP_TYPE = 192, 223
 """RFC 5761 §4: on one port, a second byte in this range is an RTCP packet type."""
 

@@ -7,11 +7,12 @@ from typing import Final
 
 from media.codecs.codec import Codec
 from media.config import MediaConfig
+from media.dtmf.incoming import IncomingKeys
 from media.errors import PacketError
 from media.events import MediaEvent, MediaStarted, StreamChanged
 from media.playout.delay import PlayoutDelay
 from media.playout.jitter import JitterBuffer, PlayoutFigures
-from media.rtp.packet import HEADER, HEADER_LENGTH, PLAIN, parse
+from media.rtp.packet import HEADER, HEADER_LENGTH, MARKER, PLAIN, parse
 from media.rtp.stream import ReceivedStream
 from media.rtp.timeline import MEDIA_CLOCK
 
@@ -70,6 +71,8 @@ class RtpReceiver:
         """The stream that is played."""
         self.first_received_at: float | None = None
         self.figures = PlayoutFigures()
+        self.keys = IncomingKeys(rate, on_event)
+        """The keys that the peer presses."""
 
     def receive(self, packet: bytes, now: float) -> None:
         """Take one packet from the path; never raises for what a peer sends."""
@@ -87,14 +90,18 @@ class RtpReceiver:
             ssrc, payload = header.ssrc, header.payload
         codec = self._codecs.get(payload_type) or self._former_codec(payload_type, now)
         if codec is None:
-            self._refuse(f"unknown payload type {payload_type}", now)
+            if payload_type in self.keys.payload_types:
+                marker = packet[1] >= MARKER
+                self._receive_event(ssrc, payload_type, sequence, timestamp, payload, now, marker=marker)
+            else:
+                self._refuse(f"unknown payload type {payload_type}", now)
             return
         if len(payload) > codec.maximum_payload:
             self._refuse("payload longer than 200 ms", now)
             return
         stream = self.streams.get(ssrc)
         if stream is None:
-            stream = self._new_stream(ssrc, payload_type, timestamp, codec, now)
+            stream = self._new_stream(ssrc, payload_type, timestamp, codec.clock_rate, now)
             if stream is None:
                 return
         active = stream is self.active
@@ -105,6 +112,37 @@ class RtpReceiver:
             self._refuse(reason, now)
         elif not active:
             self._consider(stream, now, was_valid=was_valid)
+        if self.keys.sounding:
+            self.keys.audio(ssrc, timestamp, now, delay=self._delay)
+
+    def _receive_event(
+        self,
+        ssrc: int,
+        number: int,
+        sequence: int,
+        timestamp: int,
+        payload: bytes,
+        now: float,
+        *,
+        marker: bool,
+    ) -> None:
+        """Events are in the figures of their stream, which is not played for their sake."""
+        rate = self.keys.payload_types[number]
+        stream = self.streams.get(ssrc) or self._new_stream(ssrc, number, timestamp, rate, now)
+        if stream is None:
+            return
+        reason = stream.receive_event(sequence, timestamp, len(payload), rate, now)
+        if reason is None and self._playing:
+            reason = self.keys.receive(
+                ssrc, number, timestamp, payload, now, marker=marker, delay=self._delay
+            )
+        if reason is not None:
+            self._refuse(reason, now)
+
+    @property
+    def _delay(self) -> float:
+        """Of what is played, seconds."""
+        return 0.0 if self.active is None else self.active.buffer.delay.delay
 
     def frame(self, now: float) -> bytes:
         """The next frame to play; silence where nothing is to be heard."""
@@ -136,6 +174,11 @@ class RtpReceiver:
             for number, codec in codecs.items()
         }
 
+    @property
+    def payload_types(self) -> frozenset[int]:
+        """All that are played."""
+        return frozenset(self._codecs)
+
     def _former_codec(self, payload_type: int, now: float) -> Codec | None:
         return self._former.get(payload_type) if now < self._former_until else None
 
@@ -148,7 +191,7 @@ class RtpReceiver:
     # --- streams ----------------------------------------------------------------------------------------
 
     def _new_stream(
-        self, ssrc: int, payload_type: int, timestamp: int, codec: Codec, now: float
+        self, ssrc: int, payload_type: int, timestamp: int, clock_rate: int, now: float
     ) -> ReceivedStream | None:
         if ssrc == self.own_ssrc:
             self._refuse("packet with our own SSRC", now)
@@ -166,9 +209,7 @@ class RtpReceiver:
             delay=PlayoutDelay(jitter, reliable=self._reliable, round_trip=self._round_trip),
             figures=self.figures,
         )
-        stream = ReceivedStream(
-            ssrc=ssrc, clock_rate=codec.clock_rate, timestamp=timestamp, buffer=buffer, now=now
-        )
+        stream = ReceivedStream(ssrc=ssrc, clock_rate=clock_rate, timestamp=timestamp, buffer=buffer, now=now)
         self.streams[ssrc] = stream
         if self.active is None:
             # RFC 3550 A.1 would wait for a second packet; ICE has validated the path already

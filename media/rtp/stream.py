@@ -95,6 +95,33 @@ class ReceivedStream:
                 return "malformed payload"
         return None
 
+    def receive_event(
+        self, sequence: int, timestamp: int, size: int, clock_rate: int, now: float
+    ) -> str | None:
+        """Take a packet that holds no audio but events of `clock_rate`; returns why it is refused.
+
+        All of them enter the figures of RTCP, whatever their timestamps (RFC 4733 §2.5.2.2), and none the
+        playout delay.
+        """
+        verdict = self.sequence.update(sequence)
+        if verdict is Verdict.STRAY:
+            return "sequence number out of range"
+        if verdict is Verdict.RESTARTED:
+            self.buffer.restart()
+            self._jitter = InterarrivalJitter()
+        clock = self._timeline.clock
+        self._media += int((now - self.heard_at) * MEDIA_CLOCK)
+        self.heard_at = now
+        self.packets += 1
+        self.bytes += size
+        if clock_rate == clock.rate:
+            transit = now * clock.rate - clock.extend(timestamp)
+            self._jitter.update(transit)
+            if self.packets == 1:
+                self._transit = transit
+        self.buffer.pass_over(self.sequence.extend(sequence))
+        return None
+
     def _use_clock(self, rate: int, sequence: int, timestamp: int, now: float) -> SourceClock:
         """A packet whose timestamps count another clock than those of the packet before it."""
         before = self._timeline.clock.rate

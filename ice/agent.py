@@ -299,9 +299,9 @@ class Agent:
             self._generations.receive(flow, remote, data, now)
             self._advance(now)
 
-    def heard_media(self, component: int, now: float) -> bool:
+    def heard_media(self, component: int, now: float, packets: int = 1) -> bool:
         """Media came from where `accepts_data` allows it; True where `next_timer` changed by that."""
-        return self._generations.heard_media(component, now)
+        return self._generations.heard_media(component, now, packets)
 
     def flow_opened(self, flow: FlowId, local: TransportAddress, now: float) -> None:
         """The connection that `OpenTcp` asked for is there; `local` is its address."""

@@ -75,6 +75,7 @@ class Driver:
             ValueError: as `ice.forks.Forks.fork`.
         """
         agent = self.forks.fork(of, self._clock.now())
+        self.flows.judge_media()
         self._streams.append(agent.streams)
         agent.streams.wake.append(self._pump)
         return agent
@@ -117,6 +118,8 @@ class Driver:
                 pump()
 
     def _pump(self) -> None:
+        # Whatever happened may have changed whose media comes from where.
+        self.flows.judge_media()
         if self._pumping:
             return
         self._pumping = True

@@ -273,9 +273,9 @@ class Generation:
         """A datagram or the content of one frame."""
         self._packets.receive(flow, remote, data, now)
 
-    def heard_media(self, component: int, now: float) -> bool:
+    def heard_media(self, component: int, now: float, packets: int = 1) -> bool:
         """Media came from the peer; True where `next_timer` is another one by that."""
-        return self._paths.heard_media(component, now)
+        return self._paths.heard_media(component, now, packets)
 
     def connection_accepted(self, connection: Connection, now: float) -> None:
         """A listener accepted a connection."""

@@ -332,11 +332,11 @@ class Generations:
                 one.connection_opened(connection, local, now)
                 return
 
-    def heard_media(self, component: int, now: float) -> bool:
+    def heard_media(self, component: int, now: float, packets: int = 1) -> bool:
         """Media came from the peer; True where `next_timer` is another one by that."""
-        changed = self.current.heard_media(component, now)
-        for one in self._older:  # for each packet: mostly there is none
-            changed |= one.heard_media(component, now)
+        changed = self.current.heard_media(component, now, packets)
+        for one in self._older:
+            changed |= one.heard_media(component, now, packets)
         return changed
 
     def connection_ended(self, connection: Connection, reason: str, now: float) -> None:

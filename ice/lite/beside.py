@@ -141,7 +141,7 @@ class LiteBeside(LiteGeneration):
         """An id that no pair of ours has."""
         return self._first_pair_id + len(self.pairs)
 
-    def heard_media(self, _component: int, _now: float) -> bool:
+    def heard_media(self, _component: int, _now: float, _packets: int = 1) -> bool:
         """Nothing follows from silence here: a lite agent cannot ask whether the peer is there."""
         return False
 

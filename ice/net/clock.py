@@ -30,11 +30,8 @@ class LoopClock:
     """Monotonic seconds of the running event loop."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-
-    def now(self) -> float:
+        self.now: Callable[[], float] = asyncio.get_running_loop().time
         """Monotonic seconds."""
-        return self._loop.time()
 
 
 class CoreTimer:

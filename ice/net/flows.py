@@ -12,11 +12,15 @@ from typing import Protocol, assert_never
 from ice.checks.connection import DialFailure
 from ice.config import IceConfig
 from ice.messages import CloseFlow, Command, OpenTcp, PermitPeer, SendDatagram, SendFrame
-from ice.net.demux import PacketKind, classify
+from ice.net.clock import LoopClock
+from ice.net.demux import PacketKind, classify, is_rtp
 from ice.net.network import Network, Relay, TcpConnection, TcpListener, TcpRelay, UdpSocket
 from ice.net.port_sharing import dial_failure
 from ice.net.tcp_socket import describe_error
 from ice.types import FlowId, TransportAddress
+
+MediaReceiver = Callable[[bytes, float], None]
+"""Takes one packet of media and its arrival in monotonic seconds."""
 
 MAX_UNKNOWN_FRAMES = 10
 """So many frames of no known protocol in a row mean that the framing is lost: it has no marker."""
@@ -62,6 +66,8 @@ class Flows:
         self._unknown_frames: dict[FlowId, int] = {}
         self._cancelled: set[asyncio.Task[None]] = set()
         self._watchers: dict[FlowId, Callable[[FlowId], None]] = {}
+        self._media: dict[FlowId, tuple[TransportAddress, MediaReceiver]] = {}
+        self._now = LoopClock().now
         self._open = True
 
     @property
@@ -105,10 +111,29 @@ class Flows:
         if connection is not None:
             connection.limit_received(None)
 
+    def expect_media(self, flow: FlowId, remote: TransportAddress, receiver: MediaReceiver) -> None:
+        """Hand media that comes from there to `receiver` without asking, until `judge_media`.
+
+        Every packet of a call is like the one before: who takes it is found out once.
+        """
+        self._media[flow] = remote, receiver
+
+    def judge_media(self) -> None:
+        """Ask the owner about the next packet of each flow again: something may have changed."""
+        self._media.clear()
+
     def datagram_receiver(self, flow: FlowId) -> Callable[[bytes, TransportAddress], None]:
         """What a UDP socket calls for each datagram."""
-        arrived = self._owner.arrived
-        return lambda data, remote: arrived(flow, remote, data)
+        arrived, media, now = self._owner.arrived, self._media, self._now
+
+        def on_datagram(data: bytes, remote: TransportAddress) -> None:
+            expected = media.get(flow)
+            if expected is not None and expected[0] is remote and is_rtp(data):
+                expected[1](data, now())
+            else:
+                arrived(flow, remote, data)
+
+        return on_datagram
 
     def connection_receiver(self, listener: FlowId) -> Callable[[TcpConnection], None]:
         """What a listener calls for each connection."""
@@ -142,6 +167,7 @@ class Flows:
         self._unknown_frames.pop(flow, None)
         self._relays.pop(flow, None)
         self._diallers.pop(flow, None)
+        self._media.pop(flow, None)
         task = self._dials.pop(flow, None)
         if task is not None:
             self._cancelled.add(task)
@@ -199,10 +225,16 @@ class Flows:
     def _take(self, flow: FlowId, connection: TcpConnection) -> None:
         self._connections[flow] = connection
         remote = connection.remote
+        media, now = self._media, self._now
         speaks_rtp = False
 
         def on_frame(packet: bytes) -> None:
             nonlocal speaks_rtp
+            expected = media.get(flow)
+            if expected is not None and is_rtp(packet) and not self._unknown_frames:
+                speaks_rtp = True
+                expected[1](packet, now())
+                return
             kind = classify(packet)
             speaks_rtp = speaks_rtp or kind is PacketKind.RTP
             # Silence of G.711 looks like QUIC, which nobody speaks beside RTP.

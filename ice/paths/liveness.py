@@ -69,14 +69,15 @@ class Liveness:
         self._asked_at = self._doubted_at = None
         self._told = 0
 
-    def heard_media(self, now: float) -> bool:
-        """Media came from the peer; True where it is waited for from now on."""
+    def heard_media(self, now: float, packets: int = 1) -> bool:
+        """Media came from the peer, the last packet now; True where it is waited for from now on."""
         if now - self._media_at > FLOW_GAP_S:
             self._in_a_row = 0
-        self._in_a_row += 1
+        before = self._in_a_row
+        self._in_a_row += packets
         self._media_at = now
         self.heard(now)
-        return self._in_a_row == FLOW_PACKETS
+        return before < FLOW_PACKETS <= self._in_a_row
 
     def asked(self, now: float) -> None:
         """A consent check is on its way."""

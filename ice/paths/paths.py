@@ -293,10 +293,10 @@ class Paths:
         if path is not None:
             path.liveness.heard(now)
 
-    def heard_media(self, component: int, now: float) -> bool:
+    def heard_media(self, component: int, now: float, packets: int = 1) -> bool:
         """Media came for this component; True where `next_timer` is another one by that."""
         path = self._paths.get(component)
-        return path is not None and path.liveness.heard_media(now)
+        return path is not None and path.liveness.heard_media(now, packets)
 
     def doubted(self) -> list[Pair]:
         """The selected pairs that are to be checked now, once."""

@@ -14,6 +14,9 @@ from ice.types import FlowId, TransportAddress
 StrangerReceiver = Callable[[TransportAddress, bytes, float], bool]
 """Takes source, packet and arrival time in monotonic seconds; True where the packet is used."""
 
+_TELL_S = 0.1
+"""The core watches for silence of seconds: it need not hear of every packet."""
+
 _MAX_TOLD_SOURCES = 64
 """So many sources of unvalidated packets become an event each; every packet is counted."""
 
@@ -88,11 +91,12 @@ class Reception:
         if flow in self._plain:
             path, source = self._plain[flow]
             if source.accepts(remote):
+                self._driver.flows.expect_media(flow, remote, path.deliver)
                 path.deliver(packet, now)
                 return
         elif (component := self._agent.accepts_data(flow, remote)) is not None:
-            if self._agent.heard_media(component, now):
-                self._driver.pump()
+            self._hear(component, 1, now)
+            self._driver.flows.expect_media(flow, remote, self._receiver(component, now))
             self._paths[component].deliver(packet, now)
             return
         early = self._early.get(remote.host)
@@ -110,3 +114,22 @@ class Reception:
             self._told_sources.add((flow, remote))
             reason = "media from a source without a valid check"
             self._tell(PacketRefused(at=now, flow=flow, remote=remote, reason=reason))
+
+    def _receiver(self, component: int, now: float) -> PacketReceiver:
+        """Delivers media of a source that was judged; the core hears of it now and then."""
+        deliver = self._paths[component].deliver
+        told_at, untold = now, 0
+
+        def receive(packet: bytes, at: float) -> None:
+            nonlocal told_at, untold
+            untold += 1
+            if at - told_at >= _TELL_S:
+                count, told_at, untold = untold, at, 0
+                self._hear(component, count, at)
+            deliver(packet, at)
+
+        return receive
+
+    def _hear(self, component: int, packets: int, now: float) -> None:
+        if self._agent.heard_media(component, now, packets):
+            self._driver.pump()

@@ -240,3 +240,11 @@ def test_switched_off_only_consent_counts() -> None:
     assert not advised(network.a)
     network.run(20)
     assert len(advised(network.a)) == 1
+
+
+def test_packets_told_together_are_a_flow_too() -> None:
+    of = Liveness(3.0, 0.0)
+    assert not of.heard_media(0.1, 5)
+    assert of.heard_media(0.2, 6)
+    assert not of.heard_media(0.3, 5)
+    assert of.next_timer == pytest.approx(1.3)

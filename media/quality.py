@@ -20,8 +20,15 @@ class Impairment:
 
 G711 = Impairment(ie=0.0, bpl=4.3)
 G711_WITH_CONCEALMENT = Impairment(ie=0.0, bpl=25.1)
+"""ITU-T G.113, for loss that is concealed by repeating pitch periods."""
+
+G722_WITH_CONCEALMENT = Impairment(ie=0.0, bpl=25.1)
 WIDEBAND_UNCOMPRESSED = Impairment(ie=0.0, bpl=25.1)
-"""L16 is not in G.113: as G.711 on the narrow-band scale, concealed by the same means; an estimate."""
+"""G.722 and L16 on the narrow-band scale of this model: nothing is worse than G.711, and loss is concealed
+by the same means; an estimate."""
+
+OPUS = Impairment(ie=2.5, bpl=20.0)
+"""Not standardised: the middle of what is measured for speech at 16 to 40 kbit/s; an estimate."""
 
 
 def r_factor(

@@ -7,28 +7,25 @@ frame; the paths call in with arriving packets.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
 from media.audio import pcm as audio
-from media.audio.sinks import NullSink, Sink
-from media.audio.sources import SilenceSource, Source
+from media.audio.sinks import Sink
+from media.audio.sources import Source
+from media.codecs import selection
 from media.codecs.codec import Codec
 from media.config import MediaConfig
-from media.dtmf.outgoing import EventTypes, OutgoingKeys
+from media.ends import AudioEnds
 from media.errors import MediaError
-from media.events import AudioFailed, MediaCounters, MediaEvent, MediaRefused, SsrcChanged
+from media.events import AudioFailed, MediaCounters, MediaEvent, MediaRefused
 from media.figures import gather
 from media.meter import Meter
 from media.path import PacketPath
 from media.rtcp.session import RtcpSession, new_cname
-from media.rtp.packet import BARRED_PAYLOAD_TYPES, is_rtcp
+from media.rtp.identity import Identity, draw, first_sequence
+from media.rtp.packet import is_rtcp
 from media.rtp.receiver import RtpReceiver
 from media.rtp.sender import RtpSender
-from media.rtp.timeline import MEDIA_CLOCK
 from media.statistics import MediaStatistics
-
-_COLLISION_MEMORY_S: Final = 50.0
-"""About ten RTCP intervals (RFC 3550 §8.2): a loop of our packets changes our SSRC only once."""
 
 
 class MediaSession:
@@ -46,6 +43,8 @@ class MediaSession:
         ssrc: our source identifier, drawn where None.
         cname: our canonical name, the same for all streams of a call; drawn where None.
         receive: further codecs that the peer may send, by payload type.
+        comfort_noise: payload type of the comfort noise (RFC 3389) to send in place of silence, with the
+            clock of `codec`; None sends silence as it is.
         rate: samples per second of source and sink for the whole session, Hz; that of `codec` where None.
         config: bounds and periods.
         keepalive: send an empty packet after 15 s in which nothing went out on the RTP path (RFC 6263); for
@@ -73,6 +72,7 @@ class MediaSession:
         ssrc: int | None = None,
         cname: str | None = None,
         receive: Mapping[int, Codec] | None = None,
+        comfort_noise: int | None = None,
         rate: int | None = None,
         config: MediaConfig | None = None,
         keepalive: bool = False,
@@ -83,16 +83,15 @@ class MediaSession:
     ) -> None:
         if not 10 <= ptime_ms <= 200:
             raise ValueError(f"packets of {ptime_ms} ms are not supported, 10 to 200 are (RFC 3551 §4.2)")
-        codecs = _check_codecs(codec, payload_type, receive or {}, ptime_ms)
+        codecs = selection.check(codec, payload_type, receive or {}, ptime_ms)
         self.codec = codec
         self.payload_type = payload_type
         self.ptime_ms = ptime_ms
         self.rate = codec.sample_rate if rate is None else rate
         """Samples per second of source and sink, Hz."""
-        self.source: Source = source
-        """Where our audio comes from; may be exchanged at any time."""
-        self.sink: Sink = sink
-        """Where the peer's audio goes; may be exchanged at any time."""
+        self._ends = AudioEnds(
+            source, sink, lambda reason, now: self._emit(AudioFailed(at=now, reason=reason))
+        )
         self.sending = sending
         """Whether RTP is sent; switch it for hold."""
         self.reporting = True
@@ -105,8 +104,8 @@ class MediaSession:
         self._on_counters = on_counters
         self._on_event = on_event
         self._refused: dict[str, int] = {}
-        self._collided_at = float("-inf")
-        self._path_round_trip: float | None = None
+        self.path_round_trip_ms: float | None = None
+        """A round trip known from elsewhere (ICE checks), ms; used until RTCP has measured one."""
         self._keepalive_s = (self._config.keepalive_ms - ptime_ms) / 1000 if keepalive else None
         self._keepalive_type = next(number for number in range(127, 95, -1) if number not in codecs)
         frame_samples, rest = divmod(self.rate * ptime_ms, 1000)
@@ -119,23 +118,28 @@ class MediaSession:
             payload_type=payload_type,
             rate=self.rate,
             frame_samples=frame_samples,
-            ssrc=self._draw(4) if ssrc is None else ssrc,
-            sequence=self._draw_sequence(),
-            timestamp=self._draw(4),
+            ssrc=draw(random, 4) if ssrc is None else ssrc,
+            sequence=first_sequence(random),
+            timestamp=draw(random, 4),
         )
+        self._sender.use_noise(comfort_noise)
         self._receiver = RtpReceiver(
             codecs=codecs,
             rate=self.rate,
             frame_samples=frame_samples,
             config=self._config,
             refuse=self.refuse,
-            collision=self._on_collision,
+            collision=lambda now: self._identity.collided(now),
             on_event=self._emit,
             reliable=rtp.reliable,
         )
-        self._receiver.own_ssrc = self._sender.ssrc
-        self.keys = OutgoingKeys(self._sender, self.rate)
-        """The keys that are pressed in place of our audio."""
+        self._identity = Identity(
+            sender=self._sender,
+            receiver=self._receiver,
+            random=random,
+            leave=self._leave,
+            on_event=self._emit,
+        )
         self._receiver.playing = receiving
         self._rtcp: RtcpSession | None = None
         self._ended = False
@@ -160,9 +164,9 @@ class MediaSession:
             cname=self._cname,
             config=self._config,
             reporting=lambda: self.reporting,
-            uniform=lambda: self._draw(4) / (1 << 32),
+            uniform=lambda: draw(self._random, 4) / (1 << 32),
             refuse=self.refuse,
-            collision=self._on_collision,
+            collision=self._identity.collided,
             on_event=self._emit,
             now=now,
             wall_clock=wall_clock,
@@ -180,14 +184,12 @@ class MediaSession:
         if self._ended:
             return
         self._ended = True
-        self.keys.clear()
-        self._receiver.keys.finish(now)
         if self._rtcp is not None:
             self._rtcp.bye(now)
             self._rtp.set_receiver(None)
             if self._rtcp_path is not None:
                 self._rtcp_path.set_receiver(None)
-        self._guard(now, self.source.close, self.sink.close)
+        self._ends.close(now)
 
     def tick(self, now: float) -> None:
         """One frame: play what is due, then send the next. Call every `ptime_ms`.
@@ -195,28 +197,22 @@ class MediaSession:
         Args:
             now: the time this frame stands for, monotonic seconds; evenly spaced, even if the call is late.
         """
-        receiver, sender, meter = self._receiver, self._sender, self._meter
+        receiver, sender, meter, ends = self._receiver, self._sender, self._meter, self._ends
         heard = receiver.frame(now)
-        if receiver.keys.active:
-            heard = receiver.keys.frame(heard, now)
         try:
-            self.sink.write(heard)
+            ends.sink.write(heard)
         except (MediaError, OSError) as error:
-            self._replace_sink(error, now)
+            ends.replace_sink(error, now)
         meter.square_received += audio.rms(heard) ** 2
         if self.sending:
             try:
-                spoken = self.source.read(self._frame_bytes)
+                spoken = ends.source.read(self._frame_bytes)
             except (MediaError, OSError) as error:
-                spoken = self._replace_source(error, now)
-            if self.keys.busy:
-                spoken = self.keys.frame(spoken, now)
-            else:
-                sender.frame(spoken, now)
+                spoken = ends.replace_source(error, now).read(self._frame_bytes)
+            sender.frame(spoken, now)
             meter.square_sent += audio.rms(spoken) ** 2
         else:
             sender.pause(now)
-            self.keys.interrupt()
             if self._keepalive_s is not None and sender.quiet_for(now) >= self._keepalive_s:
                 sender.keepalive(self._keepalive_type, now)
         rtcp = self._rtcp
@@ -230,7 +226,14 @@ class MediaSession:
         self._skipped += frames
         self._sender.pause(now, frames)
 
-    def use_codec(self, codec: Codec, payload_type: int, receive: Mapping[int, Codec] | None = None) -> None:
+    def use_codec(
+        self,
+        codec: Codec,
+        payload_type: int,
+        receive: Mapping[int, Codec] | None = None,
+        *,
+        comfort_noise: int | None = None,
+    ) -> None:
         """Send with another codec from the next frame on.
 
         SSRC and numbering go on, unless the new codec has another clock: that needs another SSRC, for the
@@ -240,28 +243,21 @@ class MediaSession:
             codec: what we send; one that is equal to the last keeps its state.
             payload_type: of `codec`.
             receive: further codecs that the peer may send; those so far are accepted for one more minute.
+            comfort_noise: payload type to send in place of silence, None for none.
 
         Raises:
             ValueError: payload type, clock or packet length that cannot be.
         """
-        codecs = _check_codecs(codec, payload_type, receive or {}, self.ptime_ms)
+        codecs = selection.check(codec, payload_type, receive or {}, self.ptime_ms)
         before, self.codec, self.payload_type = self.codec, codec, payload_type
         if codec.clock_rate != before.clock_rate:
-            self._use_ssrc(self._sender.frame_at, sequence=self._draw_sequence(), timestamp=self._draw(4))
+            self._identity.renew(self._sender.frame_at)
         if codec == before:
             self._sender.use_payload_type(payload_type)
         else:
             self._sender.use_codec(codec, payload_type)
+        self._sender.use_noise(comfort_noise)
         self._receiver.use_codecs(codecs)
-
-    def use_events(self, events: EventTypes) -> None:
-        """What was agreed about keys (RFC 4733); after `use_codec`, where that is called too."""
-        self.keys.payload_type, self.keys.events = events.send, events.events
-        heard = self._receiver.keys
-        heard.payload_types = {**heard.payload_types, **events.receive}
-        heard.detecting = events.detecting
-        used = {events.send, *heard.payload_types, *self._receiver.payload_types}
-        self._keepalive_type = next(number for number in range(127, 95, -1) if number not in used)
 
     # --- packets ----------------------------------------------------------------------------------------
 
@@ -288,26 +284,29 @@ class MediaSession:
         if not count:
             self._emit(MediaRefused(at=now, reason=reason))
 
-    def _on_collision(self, now: float) -> None:
-        """RFC 3550 §8.2: BYE for the old SSRC and a new one, once; later ones are a loop."""
-        first = now - self._collided_at > _COLLISION_MEMORY_S
-        self._collided_at = now
-        if not first:
-            return
-        self._use_ssrc(now)
-
-    def _use_ssrc(self, now: float, *, sequence: int | None = None, timestamp: int | None = None) -> None:
-        """BYE for the SSRC so far, and a new one; what is None goes on."""
+    def _leave(self, now: float) -> None:
         if self._rtcp is not None:
             self._rtcp.bye(now)
-        ssrc = self._draw(4)
-        while ssrc in self._receiver.streams or ssrc == self._sender.ssrc:
-            ssrc = self._draw(4)
-        self._sender.use_ssrc(ssrc, sequence=sequence, timestamp=timestamp)
-        self._receiver.own_ssrc = ssrc
-        self._emit(SsrcChanged(at=now, ssrc=ssrc))
 
     # --- what the owner may know and do -------------------------------------------------------------------
+
+    @property
+    def source(self) -> Source:
+        """Where our audio comes from; may be exchanged at any time."""
+        return self._ends.source
+
+    @source.setter
+    def source(self, source: Source) -> None:
+        self._ends.source = source
+
+    @property
+    def sink(self) -> Sink:
+        """Where the peer's audio goes; may be exchanged at any time."""
+        return self._ends.sink
+
+    @sink.setter
+    def sink(self, sink: Sink) -> None:
+        self._ends.sink = sink
 
     @property
     def receiving(self) -> bool:
@@ -334,20 +333,10 @@ class MediaSession:
         return self._receiver.first_received_at
 
     @property
-    def path_round_trip_ms(self) -> float | None:
-        """A round trip known from elsewhere (ICE checks), ms; used until RTCP has measured one."""
-        return None if self._path_round_trip is None else self._path_round_trip * 1000
-
-    @path_round_trip_ms.setter
-    def path_round_trip_ms(self, ms: float | None) -> None:
-        self._path_round_trip = None if ms is None else ms / 1000
-
-    @property
     def round_trip_ms(self) -> float | None:
         """Last known round trip, ms."""
         measured = self._rtcp.round_trip if self._rtcp is not None else None
-        seconds = self._path_round_trip if measured is None else measured
-        return None if seconds is None else seconds * 1000
+        return self.path_round_trip_ms if measured is None else measured * 1000
 
     @property
     def statistics(self) -> MediaStatistics:
@@ -384,49 +373,6 @@ class MediaSession:
             )
             self._on_counters(counters)
 
-    def _replace_sink(self, error: Exception, now: float) -> None:
-        """A disk that is full must not end the call."""
-        self._emit(AudioFailed(at=now, reason=str(error)))
-        failed, self.sink = self.sink, NullSink()
-        self._guard(now, failed.close)
-
-    def _replace_source(self, error: Exception, now: float) -> bytes:
-        self._emit(AudioFailed(at=now, reason=str(error)))
-        failed, self.source = self.source, SilenceSource()
-        self._guard(now, failed.close)
-        return self.source.read(self._frame_bytes)
-
-    def _guard(self, now: float, *closing: Callable[[], None]) -> None:
-        for close in closing:
-            try:
-                close()
-            except (MediaError, OSError) as error:
-                self._emit(AudioFailed(at=now, reason=str(error)))
-
     def _emit(self, event: MediaEvent) -> None:
         if self._on_event is not None:
             self._on_event(event)
-
-    def _draw(self, size: int) -> int:
-        return int.from_bytes(self._random(size), "big")
-
-    def _draw_sequence(self) -> int:
-        """Below 32768: an early loss must not hide the first wrap from SRTP (RFC 4568 §6.4)."""
-        return self._draw(2) & 0x7FFF
-
-
-def _check_codecs(
-    codec: Codec, payload_type: int, receive: Mapping[int, Codec], ptime_ms: int
-) -> dict[int, Codec]:
-    if not 0 <= payload_type <= 127 or payload_type in BARRED_PAYLOAD_TYPES:
-        raise ValueError(f"payload type {payload_type} is not allowed (RFC 3551 §6, RFC 5761 §4)")
-    if ptime_ms % codec.frame_ms or ptime_ms > codec.longest_ms:
-        raise ValueError(
-            f"{codec.name} makes packets of {codec.frame_ms} ms or its multiples up to {codec.longest_ms} ms,"
-            f" not of {ptime_ms} ms"
-        )
-    codecs = {payload_type: codec, **receive}
-    for other in codecs.values():
-        if MEDIA_CLOCK % other.clock_rate:
-            raise ValueError(f"a clock of {other.clock_rate} Hz is not supported")
-    return codecs

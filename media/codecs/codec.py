@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from media.quality import Impairment
@@ -60,12 +61,8 @@ class Codec(Protocol):
         """RTP timestamp units per second, Hz; divides `media.rtp.timeline.MEDIA_CLOCK`."""
 
     @property
-    def frame_ms(self) -> int:
-        """Packets hold whole multiples of this, ms."""
-
-    @property
-    def longest_ms(self) -> int:
-        """Most audio in a packet that we send, ms."""
+    def packet_ms(self) -> Sequence[int]:
+        """Lengths of the packets that it can make, ms, the shortest first."""
 
     @property
     def maximum_payload(self) -> int:

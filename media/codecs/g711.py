@@ -6,7 +6,7 @@ The tables are those of `audioop` (standard library, `audioop-lts` from Python 3
 from __future__ import annotations
 
 import audioop
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from media.quality import G711_WITH_CONCEALMENT, Impairment
@@ -27,8 +27,7 @@ class G711:
     decode: Callable[[bytes], bytes]
     sample_rate: int = _RATE
     clock_rate: int = _RATE
-    frame_ms: int = 1
-    longest_ms: int = 200
+    packet_ms: Sequence[int] = range(1, 201)
     maximum_payload: int = _RATE // 5
     impairment: Impairment = G711_WITH_CONCEALMENT
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import audioop
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,7 +32,6 @@ class L16:
 
     sample_rate: int
     channels: int = 1
-    frame_ms: int = 10
     impairment: Impairment = WIDEBAND_UNCOMPRESSED
 
     @property
@@ -45,10 +45,9 @@ class L16:
         return self.sample_rate
 
     @property
-    def longest_ms(self) -> int:
-        """As much as an MTU holds, at most 60 ms; 10 ms where that is more than it holds."""
-        fitting = _MTU * 1000 // (self._unit * self.sample_rate)
-        return max(10, min(60, fitting // 10 * 10))
+    def packet_ms(self) -> Sequence[int]:
+        """Tens of ms, as many as an MTU holds; one where that is more than it holds."""
+        return range(10, max(10, _MTU * 1000 // (self._unit * self.sample_rate)) + 1, 10)
 
     @property
     def maximum_payload(self) -> int:

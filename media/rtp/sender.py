@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from media.audio.rate import RateConverter
 from media.codecs.codec import Codec
+from media.codecs.silence import SilenceSuppression
 from media.path import PacketPath
 from media.rtp.clock import TIMESTAMP_MASK
 from media.rtp.packet import HEADER, PLAIN
@@ -31,8 +32,10 @@ class RtpSender:
         "_first",
         "_frame_samples",
         "_kept_at",
+        "_noise_type",
         "_payload_type",
         "_rate",
+        "_silence",
         "_step",
         "_timestamp",
         "bytes",
@@ -67,6 +70,8 @@ class RtpSender:
         self._clock_rate = codec.clock_rate
         self._step = frame_samples * codec.clock_rate // rate
         self._timestamp = timestamp
+        self._silence: SilenceSuppression | None = None
+        self._noise_type = 0
         self.frame_at = 0.0
         """Sampling instant of the last frame, sent or not."""
         self._first = False
@@ -81,6 +86,10 @@ class RtpSender:
 
     def frame(self, pcm: bytes, now: float) -> None:
         """Send one frame, the sampling instant of which is `now`; nothing where the codec leaves it out."""
+        silence = self._silence
+        if silence is not None and not silence.is_speech(pcm):
+            self._send_noise(silence.noise(), now)
+            return
         payload = self._encode(pcm)
         if payload is None:
             self.pause(now)
@@ -105,41 +114,34 @@ class RtpSender:
         if not self.path.send(packet):
             self.dropped += 1
 
-    def event(self, payload_type: int, payload: bytes, now: float, *, marker: bool, timestamp: int) -> None:
-        """Send this in place of a frame, as of `timestamp`; that of audio goes on (RFC 4733 §2.1)."""
-        second = payload_type | (0x80 if marker else 0)
-        packet = HEADER.pack(PLAIN, second, self.sequence, timestamp, self.ssrc) + payload
-        self.sequence = (self.sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + self._step) & TIMESTAMP_MASK
-        self.frame_at = now
-        self.packets += 1
-        self.bytes += len(payload)
-        self.report_packets += 1
-        self.report_bytes += len(payload)
-        self.last_sent_at = now
-        if not self.path.send(packet):
-            self.dropped += 1
-
-    @property
-    def timestamp(self) -> int:
-        """Of the next frame."""
-        return self._timestamp
-
-    @property
-    def step(self) -> int:
-        """Length of a frame, timestamp units."""
-        return self._step
-
-    @property
-    def clock_rate(self) -> int:
-        """Timestamp units per second."""
-        return self._clock_rate
-
     def pause(self, now: float, frames: int = 1) -> None:
         """Let time pass without sending: `frames` frames end at `now`."""
         self._timestamp = (self._timestamp + frames * self._step) & TIMESTAMP_MASK
         self.frame_at = now
         self._first = self.packets > 0
+
+    def use_noise(self, payload_type: int | None) -> None:
+        """Send comfort noise of this payload type in place of silence; None sends silence as it is."""
+        if payload_type is None:
+            self._silence = None
+            return
+        if self._silence is None:
+            self._silence = SilenceSuppression(self._frame_samples * 1000 // self._rate)
+        self._noise_type = payload_type
+
+    def _send_noise(self, payload: bytes | None, now: float) -> None:
+        """RFC 3389 §4: the timestamp is where the noise begins, the marker stays for the next speech."""
+        if payload is not None:
+            packet = HEADER.pack(PLAIN, self._noise_type, self.sequence, self._timestamp, self.ssrc)
+            self.sequence = (self.sequence + 1) & 0xFFFF
+            self.packets += 1
+            self.bytes += len(payload)
+            self.report_packets += 1
+            self.report_bytes += len(payload)
+            self.last_sent_at = now
+            if not self.path.send(packet + payload):
+                self.dropped += 1
+        self.pause(now)
 
     def keepalive(self, payload_type: int, now: float) -> None:
         """An empty packet of a payload type that the peer does not know (RFC 6263 §4.6)."""

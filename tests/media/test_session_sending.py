@@ -102,8 +102,7 @@ def test_the_name_is_96_random_bits_in_base64_or_what_the_call_says() -> None:
         ({"ptime_ms": 5}, "5 ms"),
         ({"ptime_ms": 210}, "210 ms"),
         ({"receive": {9: dataclasses.replace(PCMU, clock_rate=8001)}}, "clock of 8001"),
-        ({"codec": dataclasses.replace(PCMU, frame_ms=30)}, "30 ms or its multiples"),
-        ({"codec": dataclasses.replace(PCMU, longest_ms=10)}, "up to 10 ms"),
+        ({"codec": dataclasses.replace(PCMU, packet_ms=(10, 30))}, "PCMU makes no packets of 20 ms"),
         ({"rate": 8001}, "whole number of samples"),
     ],
 )
@@ -215,7 +214,7 @@ def test_the_new_ssrc_is_nobodys_else() -> None:
     draws = iter([PEER, 0x1111, 0x2222])
     bench = Bench(ssrc=0x1111)
     bench.talk(3)
-    bench.session._random = lambda size: next(draws).to_bytes(size, "big")
+    bench.session._identity._random = lambda size: next(draws).to_bytes(size, "big")
     bench.rtp.deliver(bench.packet(ssrc=0x1111), bench.now)
     assert bench.session.ssrc == 0x2222
 

@@ -40,7 +40,7 @@ class NumberedCodec:
 
     name = "numbered"
     sample_rate = clock_rate = 8000
-    frame_ms, longest_ms = 1, 200
+    packet_ms = range(1, 201)
     maximum_payload = 6
     impairment = G711_IMPAIRMENT
 

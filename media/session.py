@@ -14,6 +14,7 @@ from media.audio.sources import Source
 from media.codecs import selection
 from media.codecs.codec import Codec
 from media.config import MediaConfig
+from media.dtmf.outgoing import EventTypes, OutgoingKeys
 from media.ends import AudioEnds
 from media.errors import MediaError
 from media.events import AudioFailed, MediaCounters, MediaEvent, MediaRefused
@@ -140,6 +141,8 @@ class MediaSession:
             leave=self._leave,
             on_event=self._emit,
         )
+        self.keys = OutgoingKeys(self._sender, self.rate)
+        """The keys that are pressed in place of our audio."""
         self._receiver.playing = receiving
         self._rtcp: RtcpSession | None = None
         self._ended = False
@@ -184,6 +187,8 @@ class MediaSession:
         if self._ended:
             return
         self._ended = True
+        self.keys.clear()
+        self._receiver.keys.finish(now)
         if self._rtcp is not None:
             self._rtcp.bye(now)
             self._rtp.set_receiver(None)
@@ -199,6 +204,8 @@ class MediaSession:
         """
         receiver, sender, meter, ends = self._receiver, self._sender, self._meter, self._ends
         heard = receiver.frame(now)
+        if receiver.keys.active:
+            heard = receiver.keys.frame(heard, now)
         try:
             ends.sink.write(heard)
         except (MediaError, OSError) as error:
@@ -209,10 +216,14 @@ class MediaSession:
                 spoken = ends.source.read(self._frame_bytes)
             except (MediaError, OSError) as error:
                 spoken = ends.replace_source(error, now).read(self._frame_bytes)
-            sender.frame(spoken, now)
+            if self.keys.busy:
+                spoken = self.keys.frame(spoken, now)
+            else:
+                sender.frame(spoken, now)
             meter.square_sent += audio.rms(spoken) ** 2
         else:
             sender.pause(now)
+            self.keys.interrupt()
             if self._keepalive_s is not None and sender.quiet_for(now) >= self._keepalive_s:
                 sender.keepalive(self._keepalive_type, now)
         rtcp = self._rtcp
@@ -258,6 +269,15 @@ class MediaSession:
             self._sender.use_codec(codec, payload_type)
         self._sender.use_noise(comfort_noise)
         self._receiver.use_codecs(codecs)
+
+    def use_events(self, events: EventTypes) -> None:
+        """What was agreed about keys (RFC 4733); after `use_codec`, where that is called too."""
+        self.keys.payload_type, self.keys.events = events.send, events.events
+        heard = self._receiver.keys
+        heard.payload_types = {**heard.payload_types, **events.receive}
+        heard.detecting = events.detecting
+        used = {events.send, *heard.payload_types, *self._receiver.payload_types}
+        self._keepalive_type = next(number for number in range(127, 95, -1) if number not in used)
 
     # --- packets ----------------------------------------------------------------------------------------
 

@@ -114,6 +114,36 @@ class RtpSender:
         if not self.path.send(packet):
             self.dropped += 1
 
+    def event(self, payload_type: int, payload: bytes, now: float, *, marker: bool, timestamp: int) -> None:
+        """Send this in place of a frame, as of `timestamp`; that of audio goes on (RFC 4733 §2.1)."""
+        second = payload_type | (0x80 if marker else 0)
+        packet = HEADER.pack(PLAIN, second, self.sequence, timestamp, self.ssrc) + payload
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + self._step) & TIMESTAMP_MASK
+        self.frame_at = now
+        self.packets += 1
+        self.bytes += len(payload)
+        self.report_packets += 1
+        self.report_bytes += len(payload)
+        self.last_sent_at = now
+        if not self.path.send(packet):
+            self.dropped += 1
+
+    @property
+    def timestamp(self) -> int:
+        """Of the next frame."""
+        return self._timestamp
+
+    @property
+    def step(self) -> int:
+        """Length of a frame, timestamp units."""
+        return self._step
+
+    @property
+    def clock_rate(self) -> int:
+        """Timestamp units per second."""
+        return self._clock_rate
+
     def pause(self, now: float, frames: int = 1) -> None:
         """Let time pass without sending: `frames` frames end at `now`."""
         self._timestamp = (self._timestamp + frames * self._step) & TIMESTAMP_MASK

@@ -33,7 +33,7 @@ class Talk:
     def silent_s(self) -> float:
         """For how long the caller or the callee heard nothing; what came is the tone of the other."""
         for side, hz in (("caller", 1000), ("callee", 440)):
-            assert tone_share(self.heard[side], hz) > 0.8
+            assert tone_share(self.heard[side], hz, whole=True) > 0.6
         return max(longest_silence(file) for file in self.heard.values())
 
 
@@ -124,11 +124,14 @@ async def test_a_link_that_goes_is_followed_by_the_other(
 
 @pytest.mark.req("TRN-14")
 @pytest.mark.peer("baresip")
-@pytest.mark.parametrize(("sip", "gap_s"), [("udp", 0.0), ("tcp", 0.0), ("udp", 2.0)])
+@pytest.mark.parametrize(
+    ("sip", "gap_s", "route_after_s"),
+    [("udp", 0.0, 0.0), ("tcp", 0.0, 0.0), ("udp", 2.0, 0.0), ("udp", 0.5, 2.5), ("tcp", 0.5, 2.5)],
+)
 async def test_a_phone_without_ice_is_told_the_new_address(
-    programs: Programs, tmp_path: Path, sip: str, gap_s: float
+    programs: Programs, tmp_path: Path, sip: str, gap_s: float, route_after_s: float
 ) -> None:
-    """Media and Contact: baresip sends its RTP to the other link, and its BYE too."""
+    """Media and Contact: baresip sends RTP and BYE to the other link, whose route may come late."""
     ours, tone = tmp_path / "ours.wav", write_tone(tmp_path / "1000.wav", 1000)
     async with two_networks() as networks:
         if not gap_s:
@@ -150,7 +153,7 @@ async def test_a_phone_without_ice_is_told_the_new_address(
             await networks.lose_address()
             if gap_s:
                 await asyncio.sleep(gap_s)
-                await networks.add_link()
+                await networks.add_link(route_after_s=route_after_s)
             before = seconds(ours)
             await until(lambda: seconds(ours) > before + 4.0, "four seconds more are recorded")
             await bob.hang_up()
@@ -158,5 +161,5 @@ async def test_a_phone_without_ice_is_told_the_new_address(
         assert [change["local"].split(":")[0] for change in result["path_changes"]] == ["203.0.113.2"]
         assert result["path_changes"][0]["reason"] == "this host has lost the address 192.0.2.2"
         for file, hz in ((ours, 1000), (theirs, 440)):
-            assert longest_silence(file) < 3.0 + gap_s
-            assert tone_share(file, hz) > 0.6
+            assert longest_silence(file) < 3.0 + gap_s + route_after_s
+            assert tone_share(file, hz, whole=True) > 0.6

@@ -155,8 +155,11 @@ class TwoNetworks:
         """Hide the caller behind the router's address: a NAT that lets in only what answers."""
         await self._nft("-f", "-", text=_MASQUERADE)
 
-    async def add_link(self) -> str:
-        """Give the caller a second link to the router, which it uses where the first is gone; its address."""
+    async def add_link(self, *, route_after_s: float = 0.0) -> str:
+        """Give the caller a second link to the router, which it uses where the first is gone; its address.
+
+        Its route may come so many seconds after its address.
+        """
         host, gateway = "203.0.113.2", "203.0.113.1"
         peer = ("peer", "name", "eth2", "netns", self.router.name)
         await run("ip", "link", "add", "eth1", "netns", self.caller.name, "type", "veth", *peer)
@@ -166,6 +169,7 @@ class TwoNetworks:
         ):
             await run("ip", "-n", name, "address", "add", f"{address}/24", "dev", interface)
             await run("ip", "-n", name, "link", "set", interface, "up")
+        await asyncio.sleep(route_after_s)
         await run("ip", "-n", self.caller.name, "route", "add", "default", "via", gateway, "metric", "100")
         return host
 

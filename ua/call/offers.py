@@ -11,7 +11,7 @@ from ua import clock
 from ua.call.descriptions import Descriptions
 from ua.call.refusal import Refusal, reject
 from ua.errors import NoMediaPath
-from ua.sip.errors import SipError
+from ua.sip.errors import SipError, SipNoRoute
 from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.invite.incoming_offer import IncomingOffer
 from ua.sip.invite.leg import Leg
@@ -21,7 +21,7 @@ PEER_RESTARTS_S = 5.0
 """Seconds that the controlled side waits for a restart by the peer."""
 
 ADDRESS_S = 10.0
-"""Seconds that a call without any address of this host waits for one: another network may be on its way."""
+"""Seconds that a call waits for an address of this host, or a route: another network may be on its way."""
 
 ADDRESS_TRY_S = 0.3
 """Seconds between two looks for one."""
@@ -208,11 +208,18 @@ class Offers:
 
     async def _propose_in_turn(self, make: Callable[[], Awaitable[bytes]], wanted: Callable[[], bool]) -> str:
         descriptions, problem = self._descriptions, ""
-        for _ in range(OFFER_TRIES):
+        tries, until = OFFER_TRIES, clock.now() + ADDRESS_S
+        while tries:
             if not wanted():
                 return ""
             try:
                 done = await self._leg.request("INVITE", body=await make())
+            except SipNoRoute as error:
+                descriptions.offer_failed()
+                problem = error.what
+                if clock.now() < until:
+                    await asyncio.sleep(ADDRESS_TRY_S)
+                    continue  # an address comes before its route
             except ExchangeError as error:
                 problem = str(error)
             except SipError as error:
@@ -228,6 +235,7 @@ class Offers:
                     return problem
             if not await self._leg.wait_out_glare():
                 return problem
+            tries -= 1
         return problem
 
     def _accept(self, body: bytes) -> str:

@@ -4,6 +4,7 @@
      ├─ SipParseError     bytes or text that are no SIP (raised by the wire door and the value parsers only)
      ├─ SipTimeout        no final response in time (RFC 3261 §8.1.3.1: as a 408)
      ├─ SipUnreachable    no address, connection refused, transport broken (as a 503)
+     │   ├─ SipNoRoute       this host has no way there now: nothing was sent
      │   ├─ SipTlsError      TLS failed, or the certificate is another one (RFC 5922 §7.3)
      │   └─ SipLoginRefused  a WebSocket server that wants a login before it speaks SIP
      ├─ SipRejected       a final response of 300 to 699
@@ -75,6 +76,10 @@ class SipRejected(SipError, CallRejected):
 
 class SipStateError(SipError):
     """The caller asked for something that the state does not allow."""
+
+
+class SipNoRoute(SipUnreachable):
+    """This host has no address or no route for it at the moment; nothing was sent, nobody was asked."""
 
 
 class SipTlsError(SipUnreachable, TlsError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,18 +12,23 @@ import pytest
 
 from ice.net.network import HostAddress
 from ice.net.sockets import HostNetwork
+from ice.types import TransportAddress
 from media.rtp import packet as rtp
 from tests.ua.call.test_phone_offers import STAY
 from tests.ua.call.test_phone_plain import packet
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account
+from ua.call import offers
 from ua.call.call import Call
+from ua.call.hold import HoldRefused
+from ua.call.state import CallState
 from ua.errors import ResultCode
 from ua.events import EventLog
 from ua.phone import Phone
 from ua.sip.dialog import Dialog
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.message import Request
+from ua.sip.transport import layer
 
 BEFORE, AFTER = "127.0.0.2", "127.0.0.3"
 
@@ -109,6 +115,79 @@ async def test_a_call_goes_on_from_the_new_address(*, gap: bool) -> None:
     assert (result.ice.local or "").startswith(AFTER)
     assert [change.reason for change in result.path_changes] == [f"this host has lost the address {BEFORE}"]
     assert result.path_changes[0].local == result.ice.local
+
+
+class Routes:
+    """Whether this host has a route; its addresses may come first."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked = 0
+        self.there = True
+        real = layer.local_towards
+
+        def towards(remote: TransportAddress) -> str:
+            if self.there:
+                return real(remote)
+            self.asked += 1
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+        monkeypatch.setattr(layer, "local_towards", towards)
+
+    async def wanted(self, times: int) -> None:
+        """It was looked for so often in vain."""
+        async with asyncio.timeout(15):
+            while self.asked < times:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.req("TRN-14")
+async def test_an_address_whose_route_is_still_to_come_does_not_end_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network, routes = MovingNetwork(BEFORE), Routes(monkeypatch)
+    alice = account("alice", listen_host="0.0.0.0")
+    async with media_peer() as peer, Phone(alice, EventLog(), network=network) as phone:
+        call, _, _ = await talking(peer, phone)
+        routes.there = False
+        network.hosts = (AFTER,)
+        await routes.wanted(3)
+        routes.there = True
+        again = await peer.receive_request("INVITE")
+        place = told(session_of(again))
+        assert place[0] == AFTER
+        peer.accept(again, peer.sdp())
+        await peer.receive_request("ACK")
+        await heard_from(peer, place)
+        await hears(call, peer, place)
+        call.hang_up()
+        await peer.finish()
+        assert (await call.ended()).result is ResultCode.OK
+
+
+async def test_without_a_route_a_hold_is_refused_and_the_call_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(offers, "ADDRESS_S", 0.5)
+    monkeypatch.setattr(offers, "OFFER_TRIES", 1)
+    routes = Routes(monkeypatch)
+    alice = account("alice", listen_host="0.0.0.0")
+    network = MovingNetwork(BEFORE)
+    async with media_peer() as peer, Phone(alice, EventLog(), network=network) as phone:
+        call, _, _ = await talking(peer, phone)
+        routes.there = False
+        with pytest.raises(HoldRefused, match="no way to"):
+            await call.hold()
+        assert call.state is CallState.ESTABLISHED
+        assert routes.asked > 1
+        routes.there = True
+        holding = asyncio.ensure_future(call.hold())
+        again = await peer.receive_request("INVITE")
+        peer.accept(again, peer.sdp("a=recvonly"))
+        await peer.receive_request("ACK")
+        await holding
+        call.hang_up()
+        await peer.finish()
+        await call.ended()
 
 
 @pytest.mark.req("TRN-14")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ua.sip.dialog import Dialog, glare_delay
 from ua.sip.digest.client import DigestClient
-from ua.sip.errors import SipError, SipParseError, SipStateError, SipTimeout, SipUnreachable
+from ua.sip.errors import SipError, SipNoRoute, SipParseError, SipStateError, SipTimeout, SipUnreachable
 from ua.sip.inspection import call_capabilities
 from ua.sip.invite.acks import Acks
 from ua.sip.invite.glare import once_more
@@ -93,8 +93,9 @@ class Leg(Handlers):
 
         A 2xx to a re-INVITE is acknowledged here; where the re-INVITE had no offer, `make_answer` gives the
         answer to that of the response; where ours was answered in a reliable 1xx, the response given has
-        it. 481, 408, a timeout or a broken transport end the leg (RFC 3261 §12.2.1.2). Raises SipTimeout,
-        SipUnreachable, SipStateError: for an offer or a re-INVITE that may not be sent now.
+        it. 481, 408, a timeout or a broken transport end the leg (RFC 3261 §12.2.1.2), but not that this host
+        has no route. Raises SipTimeout, SipUnreachable, SipStateError: for an offer or a re-INVITE that may
+        not be sent now.
 
         Requests but INVITE and BYE go out one after the other, PRACKs that are due first: one that overtakes
         another makes it invalid (§12.2.2).
@@ -126,6 +127,8 @@ class Leg(Handlers):
             if carriers is not None and done.response.is_success:
                 outcome = carriers[1]
                 answered = session_of(done.response) is not None
+        except SipNoRoute:
+            raise  # the other side was not asked: it has the call still
         except (SipTimeout, SipUnreachable) as error:
             self._lost(str(error), 408 if isinstance(error, SipTimeout) else 503)
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ua.sip.errors import SipError, SipStateError
+from ua.sip.errors import SipError, SipNoRoute, SipStateError
 from ua.sip.invite.session_timer import SessionTimer, TimerDue
 from ua.sip.requests.exchange import Exchange
 from ua.sip.stack import Stack
@@ -86,7 +86,7 @@ class Refreshing:
             if response.is_success:
                 return
             status = response.status
-        except SipStateError as error:
+        except (SipStateError, SipNoRoute) as error:
             self._stack.report.note(f"the session was not refreshed: {error.what}")
         except SipError:
             return  # the leg has ended with BYE, and told why

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ua.sip.errors import SipError, SipTimeout, SipUnreachable
+from ua.sip.errors import SipError, SipNoRoute, SipTimeout, SipUnreachable
 from ua.sip.location.failover import Failover
 from ua.sip.location.target import Target
 from ua.sip.requests.preparation import ContactParams
@@ -178,7 +178,8 @@ class Sending:
                 request, hop = await self._stack.preparation.prepare(self._draft, target, self._contact)
             except SipUnreachable as error:
                 problem = error
-                self._stack.locator.standing.failed(target, self._stack.now())
+                if not isinstance(error, SipNoRoute):
+                    self._stack.locator.standing.failed(target, self._stack.now())
                 self._failover.failed(error.seen or error.what)
                 continue
             if self._settled:
@@ -214,7 +215,8 @@ class Sending:
         if len(self._failover.tried) < 2:
             return error
         what = f"no server took the {self._draft.method}: tried {self._failover.summary()}"
-        kind = SipTimeout if isinstance(error, SipTimeout) else SipUnreachable
+        kinds = (SipTimeout, SipNoRoute, SipUnreachable)
+        kind = next(kind for kind in kinds if isinstance(error, kind))
         explained = kind(what, seen=error.seen, hint=error.hint)
         explained.__cause__ = error
         return explained

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ice.types import TransportAddress
 from ua.clock import now as monotonic
 from ua.sip.config import SipConfig
-from ua.sip.errors import SipUnreachable
+from ua.sip.errors import SipNoRoute, SipUnreachable
 from ua.sip.location.target import Target
 from ua.sip.transaction.admission import Rate
 from ua.sip.transport.binding import ANY, bind_both, bind_stream
@@ -149,7 +149,7 @@ class TransportLayer:
         try:
             return TransportAddress(host=local_towards(hop.remote), port=bound.port)
         except OSError as error:
-            raise SipUnreachable(f"no way to {hop.remote.host}", seen=error.strerror or str(error)) from error
+            raise SipNoRoute(f"no way to {hop.remote.host}", seen=error.strerror or str(error)) from error
 
     def local_end(self, hop: Hop) -> TransportAddress | None:
         """Our end of a connection; where there is none, or none any more, the bound address."""

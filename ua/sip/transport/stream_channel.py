@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,11 +12,14 @@ from weakref import WeakValueDictionary
 
 from ice.types import TransportAddress
 from ua.sip.config import SipConfig
-from ua.sip.errors import SipUnreachable
+from ua.sip.errors import SipNoRoute, SipUnreachable
 from ua.sip.transport.hop import Hop, SipTransport
 from ua.sip.transport.stream_connection import StreamConnection
 from ua.sip.transport.udp_channel import family_of
 from ua.sip.transport.wires import Wires
+
+_NO_ROUTE: Final = (errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL)
+"""What this host itself says, without having asked anybody."""
 
 _MAX_DOMAINS: Final = 256
 """Servers whose domains are remembered."""
@@ -143,9 +147,8 @@ class StreamChannel:
         except TimeoutError as error:
             raise SipUnreachable(f"no {name} connection to {remote} in time") from error
         except OSError as error:
-            raise SipUnreachable(
-                f"no {name} connection to {remote}", seen=error.strerror or str(error)
-            ) from error
+            kind = SipNoRoute if error.errno in _NO_ROUTE else SipUnreachable
+            raise kind(f"no {name} connection to {remote}", seen=error.strerror or str(error)) from error
         return connection
 
     def local_of(self, connection: int) -> TransportAddress | None:

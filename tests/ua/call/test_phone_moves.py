@@ -29,6 +29,7 @@ from ua.sip.dialog import Dialog
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.message import Request
 from ua.sip.transport import layer
+from ua.sip.transport.udp_channel import local_towards
 
 BEFORE, AFTER = "127.0.0.2", "127.0.0.3"
 
@@ -123,11 +124,10 @@ class Routes:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked = 0
         self.there = True
-        real = layer.local_towards
 
         def towards(remote: TransportAddress) -> str:
             if self.there:
-                return real(remote)
+                return local_towards(remote)
             self.asked += 1
             raise OSError(errno.ENETUNREACH, "Network is unreachable")
 

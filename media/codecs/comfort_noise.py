@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NoReturn
 
 from media.audio.pcm import BYTES_PER_SAMPLE
 from media.errors import CodecError
@@ -106,7 +106,7 @@ class ComfortNoise:
         """That of its clock."""
         return self.clock_rate
 
-    def encoder(self, _rate: int | None = None, /) -> ComfortNoiseDecoder:
+    def encoder(self, _rate: int | None = None, /) -> NoReturn:
         """There is none: `media.codecs.silence` sends noise beside a codec. Raises CodecError."""
         raise CodecError("comfort noise goes beside a codec and is none itself")
 

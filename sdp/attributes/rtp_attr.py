@@ -46,6 +46,11 @@ class AudioFormat:
         return self.name.casefold() not in ("telephone-event", "cn", "red")
 
     @property
+    def is_comfort_noise(self) -> bool:
+        """True for the noise that is sent in place of silence (RFC 3389)."""
+        return self.name.casefold() == "cn"
+
+    @property
     def is_telephone_event(self) -> bool:
         """True for DTMF events (RFC 4733)."""
         return self.name.casefold() == "telephone-event"

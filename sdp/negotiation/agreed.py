@@ -72,4 +72,6 @@ def negotiated_media(
         tcp=tcp,
         mid=remote.mid,
         keys=keys,
+        comfort_noise=formats.noise,
+        limit_bps=remote.limit_bps,
     )

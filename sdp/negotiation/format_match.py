@@ -20,11 +20,13 @@ class CommonFormats:
         send: the codec that we send with.
         common: all of them, in the peer's order.
         events: telephone-event with the clock of `send`, None where the peer takes none.
+        noise: comfort noise (RFC 3389) with the clock of `send`, None where the peer takes none.
     """
 
     send: AudioFormat
     common: tuple[AudioFormat, ...]
     events: AudioFormat | None
+    noise: AudioFormat | None = None
 
 
 def counterpart(audio: AudioFormat, formats: Sequence[AudioFormat]) -> AudioFormat:
@@ -53,7 +55,10 @@ def match(
     events = next(
         (audio for audio in common if audio.is_telephone_event and audio.clock_rate == send.clock_rate), None
     )
-    return CommonFormats(send=send, common=tuple(common), events=events)
+    noise = next(
+        (audio for audio in common if audio.is_comfort_noise and audio.clock_rate == send.clock_rate), None
+    )
+    return CommonFormats(send=send, common=tuple(common), events=events, noise=noise)
 
 
 def with_offered_maps(

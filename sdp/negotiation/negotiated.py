@@ -100,6 +100,9 @@ class NegotiatedMedia:
         format: what we send, with the payload type that the peer wrote (RFC 3264 §5.1).
         formats: what may arrive at any time, with the payload types that we wrote.
         telephone_event: the format for DTMF that we may send, None where the peer takes none.
+        comfort_noise: the format of noise that we may send in place of silence, None where the peer takes
+            none.
+        limit_bps: bit/s that the peer takes, None where it says nothing.
         ptime_ms: packet time that we send with, in ms: the peer's wish, clipped to its maxptime.
         direction: ours in force.
         held: the peer receives nothing from us (c=0.0.0.0 or a direction that says so).
@@ -137,6 +140,8 @@ class NegotiatedMedia:
     tcp: Agreement | None = None
     mid: str | None = None
     keys: Keys | None = None
+    comfort_noise: AudioFormat | None = None
+    limit_bps: int | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
 
 

@@ -87,7 +87,8 @@ class IceConfig:
             consent runs out (`ice.paths.liveness`); 0: not before.
         keepalive_s: Tr, seconds of silence before a keepalive (RFC 8445 §11).
         release_after_s: unused candidates are freed this long after completion (RFC 8445 §8.3.1).
-        queue_ms: media that may wait for a slow TCP connection, in ms.
+        queue_ms: media is dropped while the oldest byte that a TCP connection has not delivered is older, in
+            ms; on paths with a longer round trip that and 100 ms count.
     """
 
     udp: bool = True
@@ -132,7 +133,7 @@ class IceConfig:
     silence_s: float = 3.0
     keepalive_s: float = 15.0
     release_after_s: float = 3.0
-    queue_ms: int = 200
+    queue_ms: int = 150
 
     def __post_init__(self) -> None:
         asks = self.stun_servers or self.turn_servers or self.relay_only or self.port_mapping != "off"

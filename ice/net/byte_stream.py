@@ -8,7 +8,8 @@ import ssl
 from collections.abc import Callable
 
 from ice.net.network import CloseReceiver, DataReceiver
-from ice.net.tcp_connection import HostTcpConnection, dialled, prepare, unsent
+from ice.net.tcp_connection import HostTcpConnection, dialled, prepare
+from ice.net.tcp_holder import TcpHolder
 from ice.net.tcp_socket import TcpSocket, describe_error, would_block
 from ice.types import TransportAddress
 
@@ -27,7 +28,7 @@ class HostByteStream(TcpSocket):
     @property
     def waiting(self) -> int:
         """Bytes that wait here or in the kernel."""
-        return len(self._waiting) + unsent(self._socket.fileno()) if self._open else 0
+        return len(self._waiting) + TcpHolder(self._socket).unsent() if self._open else 0
 
     def start(self, on_data: DataReceiver, on_closed: CloseReceiver) -> None:
         """Begin to read."""

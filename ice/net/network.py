@@ -73,7 +73,8 @@ class TcpConnection(Protocol):
     def start(self, on_frame: FrameReceiver, on_closed: CloseReceiver, *, queue_ms: int) -> None:
         """Begin to deliver frames (without their length) and the end of the connection, once.
 
-        Droppable frames wait at most `queue_ms` ms for a peer that reads too slowly.
+        Droppable frames are dropped where what was sent before has waited for `queue_ms` ms, or for a round
+        trip and some more where that is longer.
         """
 
     def limit_received(self, most: int | None) -> None:
@@ -82,8 +83,8 @@ class TcpConnection(Protocol):
     def send(self, packet: bytes, *, droppable: bool) -> bool:
         """Queue `packet` as one frame.
 
-        Media is `droppable`: when the queue is full the oldest whole droppable frames go first and False
-        is returned where one went; STUN and DTLS are never dropped. Raises FramingError above 65535 bytes.
+        Media is `droppable`: it is dropped, and False returned, where it would come too late; STUN and DTLS
+        are never dropped. Raises FramingError above 65535 bytes.
         """
 
     def close(self) -> None:

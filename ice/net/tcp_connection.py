@@ -1,13 +1,13 @@
 """A TCP connection that carries RFC 4571 frames.
 
-What waits for a slow peer waits here and not in the kernel, where nothing can be taken back: as soon as the
-kernel holds unsent bytes, frames queue up, and media that grew old is dropped whole. Never is a frame begun
-before the one under way is finished, and never is STUN or DTLS dropped.
+What waits for a slow peer waits here and not in the kernel, where nothing can be taken back. Media that would
+come too late is not even framed (`ice.net.backlog`); whatever else there is queues up as soon as the kernel
+holds unsent bytes. Never is a frame begun before the one under way is finished, and never is STUN or DTLS
+dropped.
 """
 
 from __future__ import annotations
 
-import array
 import asyncio
 import contextlib
 import errno
@@ -15,17 +15,16 @@ import socket
 import sys
 from collections import deque
 
+from ice.net.backlog import MOST_UNSENT, Backlog
 from ice.net.clock import LoopClock
 from ice.net.framing import Deframer, frame
 from ice.net.marking import mark
 from ice.net.network import CloseReceiver, FrameReceiver
 from ice.net.port_sharing import share_port
+from ice.net.tcp_holder import TcpHolder
 from ice.net.tcp_socket import TcpSocket, describe_error, would_block
 from ice.net.udp_socket import family_of, require_literal
 from ice.types import TransportAddress
-
-if sys.platform == "linux":
-    import fcntl
 
 USER_TIMEOUT_MS = 30_000
 """Sent bytes may stay unacknowledged this long; consent ends after the same time (RFC 7675 §5.1)."""
@@ -33,12 +32,14 @@ USER_TIMEOUT_MS = 30_000
 MAX_UNSENT = 1024
 """Unsent bytes that the kernel may hold before frames wait here: about five frames of G.711."""
 
-MAX_DROPPABLE_BYTES = 256 * 1024
 MAX_OTHER_BYTES = 256 * 1024
+SMALL_BUFFER = 4096
+"""Bytes of the send buffer where the system does not tell what is in it."""
+
 """A peer that lets more than this of STUN and DTLS pile up does not read: the connection ends."""
 
-# linux/sockios.h, linux/tcp.h and linux/in.h; the socket module does not name them on all versions.
-_SIOCOUTQNSD = 0x894B
+# linux/tcp.h and linux/in.h; the socket module does not name them on all versions.
+_TCP_THIN_LINEAR_TIMEOUTS = 16
 _TCP_NOTSENT_LOWAT = 25
 _IP_BIND_ADDRESS_NO_PORT = 24
 
@@ -52,18 +53,12 @@ def prepare(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, MAX_UNSENT)
-
-
-def unsent(descriptor: int) -> int:
-    """Bytes that the kernel holds and has not sent once; 0 where the system does not tell."""
-    if sys.platform != "linux":
-        return 0
-    count = array.array("i", [0])
-    try:
-        fcntl.ioctl(descriptor, _SIOCOUTQNSD, count)
-    except OSError:
-        return 0
-    return count[0]
+        with contextlib.suppress(OSError):
+            # A flow of few packets repeats what was lost without waiting twice as long each time.
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_THIN_LINEAR_TIMEOUTS, 1)
+    else:
+        # What it does not tell of its send buffer must not matter.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
 
 
 class HostTcpConnection(TcpSocket):
@@ -91,8 +86,10 @@ class HostTcpConnection(TcpSocket):
         self._clock = LoopClock()
         self._early = received
         self._deframer = Deframer()
+        self._holder = TcpHolder(sock)
+        self._backlog = Backlog(self._holder, 0.0)
         self._queue: deque[tuple[float, bool, bytes]] = deque()
-        self._queued_droppable = 0
+        self._queued_media = 0
         self._queued_other = 0
         self._partial = b""
         self._writing = False
@@ -108,10 +105,11 @@ class HostTcpConnection(TcpSocket):
         return self._dropped
 
     def start(self, on_frame: FrameReceiver, on_closed: CloseReceiver, *, queue_ms: int) -> None:
-        """Begin to read; droppable frames wait at most `queue_ms` ms."""
+        """Begin to read; droppable frames are dropped where older ones have waited for `queue_ms` ms."""
         self._on_frame = on_frame
         self._on_closed = on_closed
         self._queue_s = queue_ms / 1000
+        self._backlog = Backlog(self._holder, self._queue_s)
         if self._open:
             self._poller.watch(self._socket.fileno(), self._readable)
             if self._early:
@@ -134,25 +132,31 @@ class HostTcpConnection(TcpSocket):
     # --- sending ---
 
     def send(self, packet: bytes, *, droppable: bool) -> bool:
-        """Send or queue one frame; False where it was not taken or an older one was dropped for it."""
-        framed = frame(packet)
+        """Send or queue one frame; False where it was dropped or not taken."""
         if not self._open:
             return False
-        if not self._writing:
-            if unsent(self._socket.fileno()) < MAX_UNSENT:
-                return self._write(framed)
-            self._watch_writable()
         now = self._clock.now()
-        self._queue.append((now, droppable, framed))
         if droppable:
-            self._queued_droppable += len(framed)
-            return not self._drop_stale(now)
-        self._queued_other += len(framed)
+            if self._queued_media >= MOST_UNSENT or self._backlog.refuses(now):
+                self._dropped += 1
+                return False
+            framed = frame(packet)
+            if not self._writing:
+                return self._write(framed, now)
+            self._queued_media += 1
+        else:
+            framed = frame(packet)
+            if not self._writing:
+                if self._holder.unsent() < MAX_UNSENT:
+                    return self._write(framed, now)
+                self._watch_writable()
+            self._queued_other += len(framed)
+        self._queue.append((now, droppable, framed))
         if self._queued_other > MAX_OTHER_BYTES:
             self._end("the peer does not read")
         return self._open
 
-    def _write(self, framed: bytes) -> bool:
+    def _write(self, framed: bytes, now: float) -> bool:
         """Write a frame in one call; what the kernel does not take is finished before anything else."""
         try:
             sent = self._socket.send(framed)
@@ -162,6 +166,7 @@ class HostTcpConnection(TcpSocket):
                 self._loop.call_soon(self._end, describe_error(error))
                 return False
             sent = 0
+        self._backlog.wrote(sent, now)
         if sent < len(framed):
             self._partial = framed[sent:]
             self._watch_writable()
@@ -173,39 +178,35 @@ class HostTcpConnection(TcpSocket):
             self._poller.watch_writing(self._socket.fileno(), self._writable)
 
     def _writable(self) -> None:
-        self._drop_stale(self._clock.now())
+        now = self._clock.now()
+        self._drop_stale(now)
         while self._partial or self._queue:
             if self._partial:
                 framed, self._partial = self._partial, b""
-            elif unsent(self._socket.fileno()) < MAX_UNSENT:
+            elif self._holder.unsent() < MAX_UNSENT:
                 _, droppable, framed = self._queue.popleft()
                 if droppable:
-                    self._queued_droppable -= len(framed)
+                    self._queued_media -= 1
                 else:
                     self._queued_other -= len(framed)
             else:
                 return
-            if not self._write(framed) or self._partial:
+            if not self._write(framed, now) or self._partial:
                 return
         self._writing = False
         self._poller.stop_writing(self._socket.fileno())
 
-    def _drop_stale(self, now: float) -> bool:
-        """Drop whole droppable frames that are too old or too many, oldest first; True where one went."""
+    def _drop_stale(self, now: float) -> None:
+        """Drop whole droppable frames that have waited here for too long."""
+        if not self._queued_media:
+            return
         oldest = now - self._queue_s
-        kept: list[tuple[float, bool, bytes]] = []
-        dropped = 0
-        queue = self._queue
-        while queue and (queue[0][0] < oldest or self._queued_droppable > MAX_DROPPABLE_BYTES):
-            entry = queue.popleft()
-            if entry[1]:
-                self._queued_droppable -= len(entry[2])
-                dropped += 1
-            else:
-                kept.append(entry)
-        queue.extendleft(reversed(kept))
-        self._dropped += dropped
-        return dropped > 0
+        kept = [entry for entry in self._queue if not entry[1] or entry[0] >= oldest]
+        dropped = len(self._queue) - len(kept)
+        if dropped:
+            self._queue = deque(kept)
+            self._queued_media -= dropped
+            self._dropped += dropped
 
     # --- receiving ---
 

@@ -57,14 +57,14 @@ class SelectedPath:
 
     @property
     def dropped_stale(self) -> int:
-        """Packets dropped because they waited too long for a slow TCP connection."""
+        """Packets dropped because they would have come too late on a slow TCP connection."""
         return self._dropped_before + (0 if self._tcp is None else self._tcp.dropped)
 
     def send(self, packet: bytes) -> bool:
-        """Send one packet now; False where it, or an older one instead of it, was dropped.
+        """Send one packet now; False where it was dropped.
 
-        RTP, RTCP and QUIC, which sends again what was lost, may be dropped on a slow connection; anything
-        else (DTLS) waits for it.
+        RTP, RTCP and QUIC, which sends again what was lost, may be dropped on a slow connection
+        (`dropped_stale`); anything else (DTLS) waits for it.
         """
         if self._udp is not None:
             if self._udp.send(packet, self._destination):
@@ -76,7 +76,6 @@ class SelectedPath:
                 self.sent_packets += 1
                 return True
             if self._tcp.dropped > dropped:
-                self.sent_packets += 1
                 return False
         self.unsent_packets += 1
         return False

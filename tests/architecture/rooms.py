@@ -58,6 +58,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "net.port_sharing",
         "net.sockets",
         "net.tcp_connection",
+        "net.tcp_holder",
         "net.tcp_listener",
         "net.tcp_socket",
         "net.udp_socket",

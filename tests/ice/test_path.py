@@ -139,10 +139,10 @@ def test_tcp_drops_media_and_keeps_dtls() -> None:
     assert tcp.sent == [(RTP, True), (DTLS, False)]
     tcp.drops = 2
     assert not path.send(RTP)
-    assert (path.sent_packets, path.unsent_packets, path.dropped_stale) == (3, 0, 2)
+    assert (path.sent_packets, path.unsent_packets, path.dropped_stale) == (2, 0, 2)
     tcp.open, tcp.drops = False, 0
     assert not path.send(RTP)
-    assert (path.sent_packets, path.unsent_packets, path.dropped_stale) == (3, 1, 2)
+    assert (path.sent_packets, path.unsent_packets, path.dropped_stale) == (2, 1, 2)
 
 
 @pytest.mark.parametrize("first", [0x40, 0x4F, 0x50, 0x7F, 0xC0, 0xFF])
@@ -173,7 +173,7 @@ def test_the_counts_survive_a_change_of_the_pair() -> None:
     path.use_tcp(second, pair(Transport.TCP))
     path.send(RTP)
     assert path.dropped_stale == 2
-    assert path.sent_packets == 3
+    assert path.sent_packets == 1
 
 
 def test_a_stopped_path_sends_nothing_and_still_tells_what_it_was() -> None:

@@ -22,7 +22,7 @@ from ua.sip.transport.tls.config import TlsConfig
 
 pytestmark = pytest.mark.peer("baresip")
 
-TALK_S = 1.5
+TALK_S = 2.0
 
 
 def ours(authority: Authority, way: str) -> Account:

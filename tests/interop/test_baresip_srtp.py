@@ -37,7 +37,7 @@ async def test_calling_the_phone(
         capture(programs, "udp") as seen,
         Phone(ours, log) as phone,
     ):
-        plan = MediaPlan(source=Tone(hz=440), record=record, duration_s=1.5, srtp=choice)
+        plan = MediaPlan(source=Tone(hz=440), record=record, duration_s=3.0, srtp=choice)
         call = await phone.place(f"sip:bob@{bob.host}:{bob.port}", plan)
         result = await call.ended()
         await bob.event("CALL_CLOSED")

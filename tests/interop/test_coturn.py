@@ -78,7 +78,7 @@ def rtp(number: int, size: int = 161) -> bytes:
 
 
 async def arrives(condition: Callable[[], bool], what: str) -> None:
-    await until(condition, what, 5.0)
+    await until(condition, what, 15.0)
 
 
 @TRANSPORTS

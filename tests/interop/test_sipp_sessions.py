@@ -37,12 +37,12 @@ async def calls(programs: Programs, name: str, bob: Phone) -> tuple[Sipp, Incomi
     """SIPp calls bob."""
     address = bob.endpoint.local_addresses["udp"]
     calling = await sipp(programs, "uac", script=name, target=f"{address.host}:{address.port}", user="bob")
-    return calling, await asyncio.wait_for(bob.offered.get(), 5)
+    return calling, await asyncio.wait_for(bob.offered.get(), 15)
 
 
 async def fulfilled(peer: Sipp) -> None:
     """The scenario ran as it is written."""
-    result = await peer.finished(10)
+    result = await peer.finished(20)
     assert (result.exit_code, result.successful, result.failed) == (0, 1, 0)
 
 
@@ -60,11 +60,11 @@ async def test_sipp_acknowledges_our_answer_late(programs: Programs) -> None:
         incoming.ring(183, body=OURS)
         leg = incoming.accept()
         await incoming.acknowledged()
-        assert bob.count("SIP/2.0 183") == 2
+        assert bob.count("SIP/2.0 183", repeats=True) >= 2
         assert bob.messages("out").index("SIP/2.0 200 OK") > bob.messages("out").index(
             "SIP/2.0 183 Session Progress"
         )
-        assert (await asyncio.wait_for(leg.ended, 5)).by == "remote"
+        assert (await asyncio.wait_for(leg.ended, 15)).by == "remote"
         await fulfilled(calling)
 
 
@@ -74,7 +74,7 @@ async def test_we_acknowledge_the_answer_of_sipp(programs: Programs) -> None:
         answering = await sipp(programs, "uas", script="prack_callee")
         target = Uri(user="service", host=answering.host, port=answering.port)
         call = alice.endpoint.invite(target, from_=ALICE, body=OURS)
-        await asyncio.wait_for(call.answered(), 5)
+        await asyncio.wait_for(call.answered(), 15)
         heard = [response async for response in call.provisional()]
         assert [response.status for response in heard] == [183, 180]
         assert session_of(heard[0]) is not None
@@ -92,7 +92,7 @@ async def test_updates_both_ways(programs: Programs) -> None:
         leg = incoming.leg
         leg.on_update = offered.put_nowait
         await talk(incoming)
-        update = await asyncio.wait_for(offered.get(), 5)
+        update = await asyncio.wait_for(offered.get(), 15)
         assert b"o=sipp 1 2" in update.offer
         update.accept(OURS)
         assert leg.peer.allows("UPDATE")
@@ -108,10 +108,10 @@ async def test_we_refresh_the_session_with_sipp(programs: Programs) -> None:
         answering = await sipp(programs, "uas", script="timer_callee")
         target = Uri(user="service", host=answering.host, port=answering.port)
         call = alice.endpoint.invite(target, from_=ALICE, body=OURS)
-        await asyncio.wait_for(call.answered(), 5)
+        await asyncio.wait_for(call.answered(), 15)
         assert call.leg is not None
         # the INVITE and two refreshes
-        await until(lambda: alice.count("SIP/2.0 200", "in") == 3, "both refreshes", 5)
+        await until(lambda: alice.count("SIP/2.0 200", "in") == 3, "both refreshes", 15)
         assert not call.leg.is_over
         await call.leg.bye()
         await fulfilled(answering)
@@ -122,5 +122,5 @@ async def test_sipp_refreshes_once_and_is_given_up(programs: Programs) -> None:
     async with phone(timers=Timers(), supported=FEATURES, min_session_expires=1) as bob:
         calling, incoming = await calls(programs, "timer_caller", bob)
         leg = await talk(incoming)
-        assert (await asyncio.wait_for(leg.ended, 5)).reason == "session timer expired"
+        assert (await asyncio.wait_for(leg.ended, 15)).reason == "session timer expired"
         await fulfilled(calling)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 from tests.certificates import Authority
 from tests.peers.kamailio import PASSWORD, Kamailio
 from tests.peers.tones import both_heard_each_other
-from tests.ua.phones import LOOPBACK, account
+from tests.ua.phones import LOOPBACK, account, changed
 from ua.config.account import Account
 from ua.errors import ResultCode
 from ua.events import EventLog
@@ -22,7 +21,7 @@ from ua.sip.transport.websocket.config import WebSocketConfig
 WAYS = ("udp", "tcp", "tls", "sips", "ws", "wss")
 """The transports; sips is TLS, asked for by the scheme."""
 
-TALK_S = 1.0
+TALK_S = 2.0
 
 
 def transport_of(way: str) -> SipTransport:
@@ -51,7 +50,7 @@ def user(name: str, proxy: Kamailio, way: str, authority: Authority, **changes: 
         websocket=WebSocketConfig(path="/ws"),
         ice=LOOPBACK,
     )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return changed(base, **changes)
 
 
 def transports(log: EventLog) -> set[object]:

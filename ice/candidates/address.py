@@ -10,7 +10,13 @@ from ice.types import TransportAddress
 
 def normalised(address: TransportAddress) -> TransportAddress:
     """The address in its one canonical spelling; raises ValueError where the host is no IP literal."""
-    return TransportAddress(host=str(ipaddress.ip_address(address.host)), port=address.port)
+    return TransportAddress(host=str(_parsed(address.host)), port=address.port)
+
+
+# Candidates come in groups of one host.
+@functools.lru_cache(maxsize=256)
+def _parsed(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(host)
 
 
 @functools.lru_cache(maxsize=256)
@@ -64,6 +70,9 @@ def may_ask(local: str, server: str) -> bool:
     return here.version == there.version and here.is_loopback is there.is_loopback
 
 
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+
+
 def target_refusal(address: TransportAddress, *, port_matters: bool, loopback: bool) -> str:
     """Why nothing is ever sent to `address`, empty where it may be.
 
@@ -75,14 +84,14 @@ def target_refusal(address: TransportAddress, *, port_matters: bool, loopback: b
         loopback: True where loopback addresses are allowed (tests, the demo).
     """
     try:
-        ip = ipaddress.ip_address(address.host)
+        ip = _parsed(address.host)
     except ValueError:
         return "not an IP address"
     if ip.is_unspecified:
         return "unspecified address"
     if ip.is_multicast:
         return "multicast address"
-    if ip == ipaddress.IPv4Address("255.255.255.255"):
+    if ip == _BROADCAST:
         return "broadcast address"
     if ip.is_loopback and not loopback:
         return "loopback address"

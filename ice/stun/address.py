@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import struct
 
@@ -22,10 +23,10 @@ class UnsupportedFamily(Exception):
 
 def encode_address(address: TransportAddress, mask: bytes) -> bytes:
     """Family, port and address under `mask` of 16 bytes; ValueError where the host is no IP address."""
-    packed = ipaddress.ip_address(address.host).packed
+    packed = _packed(address.host)
     family = _FAMILY_IPV4 if len(packed) == 4 else _FAMILY_IPV6
     port = address.port ^ int.from_bytes(mask[:2], "big")
-    masked = bytes(a ^ b for a, b in zip(packed, mask, strict=False))
+    masked = _under(packed, mask)
     return struct.pack("!BBH", 0, family, port) + masked
 
 
@@ -39,8 +40,23 @@ def decode_address(value: bytes, mask: bytes) -> TransportAddress:
     if len(value) != _ADDRESS_SIZES[family - 1]:
         raise StunError(f"address attribute of family {family} has {len(value)} bytes")
     port = int.from_bytes(value[2:4], "big") ^ int.from_bytes(mask[:2], "big")
-    host = ipaddress.ip_address(bytes(a ^ b for a, b in zip(value[4:], mask, strict=False)))
-    return TransportAddress(host=str(host), port=port)
+    return TransportAddress(host=_host(_under(value[4:], mask)), port=port)
+
+
+def _under(packed: bytes, mask: bytes) -> bytes:
+    size = len(packed)
+    return (int.from_bytes(packed, "big") ^ int.from_bytes(mask[:size], "big")).to_bytes(size, "big")
+
+
+# The same few addresses come again in every check.
+@functools.lru_cache(maxsize=256)
+def _packed(host: str) -> bytes:
+    return ipaddress.ip_address(host).packed
+
+
+@functools.lru_cache(maxsize=256)
+def _host(packed: bytes) -> str:
+    return str(ipaddress.ip_address(packed))
 
 
 NO_MASK = bytes(16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import hashlib
 import hmac
 import struct
@@ -63,6 +64,7 @@ class IntegrityAlgorithm(enum.Enum):
 
 
 _HASHES = {IntegrityAlgorithm.SHA1: hashlib.sha1, IntegrityAlgorithm.SHA256: hashlib.sha256}
+_SIZES = {IntegrityAlgorithm.SHA1: _SHA1_SIZE, IntegrityAlgorithm.SHA256: _SHA256_SIZE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +169,15 @@ def _split_type(message_type: int) -> tuple[int, MessageClass]:
     return method, MessageClass((message_type & 0x0100) >> 7 | (message_type & 0x0010) >> 4)
 
 
-def _with_length(data: bytes | bytearray, length: int) -> bytes:
-    return bytes(data[:2]) + length.to_bytes(2, "big") + bytes(data[4:])
+def _with_length(data: bytes, length: int) -> bytes:
+    return data[:2] + length.to_bytes(2, "big") + data[4:]
 
 
-def _fingerprint(covered: bytes) -> int:
+def _set_length(out: bytearray, length: int) -> None:
+    out[2:4] = length.to_bytes(2, "big")
+
+
+def _fingerprint(covered: bytes | bytearray) -> int:
     return zlib.crc32(covered) ^ _FINGERPRINT_MASK
 
 
@@ -193,9 +199,6 @@ def serialise(
     Raises:
         ValueError: a value does not fit its attribute, or the message is longer than 65535 bytes.
     """
-    body = bytearray()
-    for item in message.attributes:
-        _append(body, item.wire_type(), item.encode(message.transaction_id))
     out = bytearray(
         struct.pack(
             "!HHI12s",
@@ -205,18 +208,18 @@ def serialise(
             message.transaction_id,
         )
     )
-    out += body
+    for item in message.attributes:
+        _append(out, item.wire_type(), item.encode(message.transaction_id))
     if len(out) + 4 + _SHA256_SIZE + 8 > MAX_SIZE:
         raise ValueError("the STUN message is too long")
     if integrity_key is not None:
-        hash_function = _HASHES[algorithm]
-        size = hash_function().digest_size
-        covered = _with_length(out, len(out) + 4 + size - HEADER_SIZE)
-        _append(out, algorithm.value, hmac.digest(integrity_key, covered, hash_function))
+        _set_length(out, len(out) + 4 + _SIZES[algorithm] - HEADER_SIZE)
+        _append(out, algorithm.value, hmac.digest(integrity_key, out, _HASHES[algorithm]))
     if fingerprint:
-        covered = _with_length(out, len(out) + 8 - HEADER_SIZE)
-        _append(out, FINGERPRINT, _fingerprint(covered).to_bytes(4, "big"))
-    return _with_length(out, len(out) - HEADER_SIZE)
+        _set_length(out, len(out) + 8 - HEADER_SIZE)
+        _append(out, FINGERPRINT, _fingerprint(out).to_bytes(4, "big"))
+    _set_length(out, len(out) - HEADER_SIZE)
+    return bytes(out)
 
 
 def _append(out: bytearray, number: int, value: bytes) -> None:
@@ -236,6 +239,12 @@ def parse(data: bytes) -> StunMessage:
     Raises:
         StunError: malformed; the text says in what.
     """
+    return _parse(bytes(data))
+
+
+# A packet goes through several hands (whose fork, whose generation, what it is): it is read once.
+@functools.lru_cache(maxsize=4)
+def _parse(data: bytes) -> StunMessage:
     if len(data) < HEADER_SIZE:
         raise StunError(f"{len(data)} bytes are too few for a STUN header")
     message_type, length, cookie, transaction_id = struct.unpack_from("!HHI12s", data)

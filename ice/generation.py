@@ -267,7 +267,7 @@ class Generation:
 
     def owns(self, flow: FlowId) -> bool:
         """True of sockets of our candidates, connections that they accepted and that our pairs dialled."""
-        return flow in self._conclusion.own_flows
+        return self._conclusion.owns(flow)
 
     def receive(self, flow: FlowId, remote: TransportAddress, data: bytes, now: float) -> None:
         """A datagram or the content of one frame."""

@@ -15,7 +15,7 @@ from ice.checks.relay_admission import RelayAdmission
 from ice.checks.results import CheckResults
 from ice.checks.retries import Retries
 from ice.checks.role import RoleKeeper
-from ice.checks.schedule import Schedule
+from ice.checks.schedule import Schedule, Turns
 from ice.checks.simultaneous_open import SimultaneousOpen
 from ice.paths.paths import Paths
 from ice.types import PairState, SessionState, TcpType, TransportAddress
@@ -109,8 +109,8 @@ class Checking:
         else:
             self._schedule.advance(now)
 
-    def nominate(self, turns: dict[Pair, float], now: float) -> None:
-        """Queue the nominations whose time has come, knowing when queued pairs will be checked."""
+    def nominate(self, turns: Turns, now: float) -> None:
+        """Queue the nominations whose time has come; `turns` tells when queued pairs will be checked."""
         self._conclusion.nominate(turns, self._schedule.pacing.ta_s, now)
 
     def may_start(self, pair: Pair) -> bool:

@@ -48,6 +48,10 @@ class CheckList:
     def __contains__(self, pair: object) -> bool:
         return pair in self._pairs
 
+    def knows(self, pair: Pair | None) -> bool:
+        """True of pairs that are or ever were in the list."""
+        return pair in self._pairs or pair in self._dropped
+
     @property
     def history(self) -> tuple[Pair, ...]:
         """All pairs that ever were in the list, oldest first."""

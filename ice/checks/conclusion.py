@@ -13,6 +13,7 @@ from ice.checks.connection_table import ConnectionTable
 from ice.checks.nomination import decide, passed_over
 from ice.checks.pair import Foundation, Pair
 from ice.checks.role import RoleKeeper
+from ice.checks.schedule import Turns
 from ice.config import IceConfig
 from ice.messages import PairNominated
 from ice.outbox import Outbox
@@ -97,10 +98,12 @@ class Conclusion:
 
     # --- nomination -----------------------------------------------------------------------------------------
 
-    def nominate(self, turns: dict[Pair, float], ta_s: float, now: float) -> bool:
+    def nominate(self, turns: Turns, ta_s: float, now: float) -> bool:
         """Queue nominations whose time has come (RFC 8445 §8.1.1); True where there was one."""
         self._look_again_at = None
         if not self._roles.controlling or self.state is not SessionState.RUNNING or self._broken:
+            return False
+        if not any(pair.valid for pair in self._checks):
             return False
         queued = False
         for component in range(1, self.components + 1):
@@ -109,7 +112,7 @@ class Conclusion:
                 continue
             decision = decide(
                 pairs,
-                turns=turns,
+                turns=turns(),
                 hopeless=self._hopeless,
                 peer_answers_only=self._lite,
                 ta_s=ta_s,
@@ -117,7 +120,7 @@ class Conclusion:
             )
             chosen, again_at = decision.pair, decision.at
             if chosen is not None:
-                again_at = self._gives_way(chosen, turns, ta_s, now)
+                again_at = self._gives_way(chosen, turns(), ta_s, now)
             if again_at is not None:
                 self._look_again_at = min(again_at, self._look_again_at or again_at)
             elif chosen is not None:
@@ -133,7 +136,7 @@ class Conclusion:
         The success of `chosen` has just unfrozen that pair (RFC 8445 §7.2.5.3.3). It has a check and a
         nomination before it and `chosen` only a nomination, so the stream is complete sooner.
         """
-        following = next(iter(turns), None)
+        following = next((pair for pair in turns if pair in self._checks), None)
         if (
             following is None
             or chosen.valid is None
@@ -282,13 +285,20 @@ class Conclusion:
     def own_flows(self) -> tuple[FlowId, ...]:
         """Sockets of our candidates, and the connections that these accepted or our pairs dialled."""
         sockets = self._locals.flows
-        dialled = set(self._checks.history)
         connections = (
             connection.flow
             for connection in self._table.connections
-            if connection.listener in sockets or connection.pair in dialled
+            if connection.listener in sockets or self._checks.knows(connection.pair)
         )
         return *sockets, *connections
+
+    def owns(self, flow: FlowId) -> bool:
+        """True of `own_flows`."""
+        sockets = self._locals.flows
+        connection = self._table.connection(flow)
+        if connection is None:
+            return flow in sockets
+        return connection.listener in sockets or self._checks.knows(connection.pair)
 
     @property
     def next_timer(self) -> float | None:

@@ -112,7 +112,7 @@ class InboundChecks:
         nominates = inbound.use_candidate and not self._roles.controlling
         connection = socket if isinstance(socket, Connection) else None
         pair = None if connection is None else connection.pair
-        if pair is None or pair not in self._checks.history:
+        if pair is None or not self._checks.knows(pair):
             pair = self._checks.find(flow, remote)
         selected = self._paths.pair(socket.component)
         replaces = connection is not None and self._paths.replaced_by(connection, nominates=nominates)
@@ -141,7 +141,7 @@ class InboundChecks:
     def _is_ours(self, socket: LocalSocket | Connection) -> bool:
         if not isinstance(socket, Connection):
             return socket.flow in self._locals.flows
-        return socket.listener in self._locals.flows or socket.pair in self._checks.history
+        return socket.listener in self._locals.flows or self._checks.knows(socket.pair)
 
     def _new_pair(
         self, inbound: InboundCheck, local: Candidate, known: Pair | None, now: float

@@ -29,8 +29,10 @@ class Decision:
 
 def best_valid(pairs: Iterable[Pair]) -> Pair | None:
     """The valid pair of the highest priority; of equals the one that was proved first."""
-    valid = [(pair.merit, -pair.valid.at, pair) for pair in pairs if pair.valid is not None]
-    return max(valid, key=lambda item: item[:2])[2] if valid else None
+    valid = [pair for pair in pairs if pair.valid is not None]
+    if len(valid) < 2:
+        return valid[0] if valid else None
+    return max(valid, key=lambda pair: (pair.merit, -pair.valid.at if pair.valid else 0.0))
 
 
 def passed_over(pairs: Iterable[Pair], chosen: Pair) -> set[Foundation]:
@@ -39,10 +41,11 @@ def passed_over(pairs: Iterable[Pair], chosen: Pair) -> set[Foundation]:
     Pairs of one foundation are likely to fare alike (RFC 8445 §5.1.1.3): another component need not wait for
     them a second time.
     """
+    merit = chosen.merit
     return {
         pair.foundation
         for pair in pairs
-        if pair.merit > chosen.merit and pair.valid is None and pair.checks_sent and pair.pending
+        if pair.valid is None and pair.checks_sent and pair.pending and pair.merit > merit
     }
 
 
@@ -73,8 +76,9 @@ def decide(
     grace_s = max(GRACE_ROUND_TRIPS * rtt_s, MIN_GRACE_S)
     proved_at = best.valid.at
     wait_until = now
+    merit = best.merit
     for pair in pairs:
-        if pair.merit <= best.merit or pair.foundation in hopeless:
+        if pair is best or pair.merit <= merit or pair.foundation in hopeless:
             continue
         if pair.state is PairState.IN_PROGRESS and pair.sent_at is not None:
             wait_until = max(wait_until, pair.sent_at + grace_s)

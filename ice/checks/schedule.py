@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from ice.checks.checklist import CheckList
@@ -9,12 +10,15 @@ from ice.checks.checklist_set import CheckListSet
 from ice.checks.pacing import Pacing
 from ice.checks.pair import Pair
 
+Turns = Callable[[], dict[Pair, float]]
+"""Gives when each queued and Waiting pair of all lists will be checked, in that order, monotonic seconds."""
+
 
 class Runner(Protocol):
     """Who runs the checks of one list."""
 
-    def nominate(self, turns: dict[Pair, float], now: float) -> None:
-        """Queue the nominations whose time has come, knowing when queued pairs will be checked."""
+    def nominate(self, turns: Turns, now: float) -> None:
+        """Queue the nominations whose time has come; `turns` tells when queued pairs will be checked."""
 
     def may_start(self, pair: Pair) -> bool:
         """False of a pair whose connection would be one attempt too many (RFC 6544 §12)."""
@@ -77,13 +81,16 @@ class Schedule:
             self._runner(pair).start(pair, now)
 
     def _nominate(self, now: float) -> None:
-        turns = self.pacing.turns(self.lists.queue, now)
-        for checks, runner in tuple(self._runners.items()):
-            own = turns
-            if len(self._runners) > 1:
-                pairs = set(checks)
-                own = {pair: at for pair, at in turns.items() if pair in pairs}
-            runner.nominate(own, now)
+        known: list[dict[Pair, float]] = []
+
+        def turns() -> dict[Pair, float]:
+            # Who asks first asks before a nomination is queued; the others get the same answer.
+            if not known:
+                known.append(self.pacing.turns(self.lists.queue, now))
+            return known[0]
+
+        for runner in tuple(self._runners.values()):
+            runner.nominate(turns, now)
 
     def _may_start(self, pair: Pair) -> bool:
         return self._runner(pair).may_start(pair)

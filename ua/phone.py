@@ -44,6 +44,7 @@ from ua.sip.security import is_sips
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
+from ua.sip.transaction.admission import Limits
 from ua.transport_mapping import direct_uri, with_transports
 from ua.watching import ACCEPTED, Package, Watch
 
@@ -110,19 +111,19 @@ class Phone:
             host=account.listen_host,
             port=account.listen_port,
             user=self._shown.uri.user or "",
-            user_agent=account.user_agent,
-            redirects=RedirectPolicy(follow=account.follow_redirects, max_hops=account.max_redirects),
+            user_agent=account.sip.user_agent,
+            redirects=RedirectPolicy(follow=account.sip.follow_redirects, max_hops=account.sip.max_redirects),
             features=tuple(name for name, _ in FEATURES),
-            allow=tuple(each for each in METHODS if each != "PRACK" or account.reliable != "off"),
+            allow=tuple(each for each in METHODS if each != "PRACK" or account.sip.reliable != "off"),
             supported=(
-                *(() if account.reliable == "off" else (RELIABLE,)),
+                *(() if account.sip.reliable == "off" else (RELIABLE,)),
                 TIMER,
                 TRICKLE_ICE,
                 replaces.TAG,
                 NO_SUBSCRIPTION,
             ),
-            session_expires=account.session_expires_s,
-            limits=account.limits,
+            session_expires=account.sip.session_expires_s,
+            limits=Limits.of_requests(account.sip.requests_per_s),
             info_packages=(TRICKLE_ICE,),
             proxy=self._proxies[0] if self._proxies else None,
             name_servers=account.ice.name_servers,
@@ -140,7 +141,7 @@ class Phone:
             account.codecs, session_id=secrets.randbits(62)
         )
         self._endpoint.callers.server = self._authenticator()
-        if account.challenge_callers:
+        if account.sip.challenge_callers:
             self._endpoint.callers.challenge(lambda request: request.method == "INVITE")
         await self._endpoint.start()
         return self
@@ -226,7 +227,7 @@ class Phone:
 
     async def place(self, uri: str, plan: MediaPlan) -> OutgoingCall:
         """Call `uri`; the call tells the rest. Raises UsageError where the URI is none."""
-        required = Headers.of(("Require", RELIABLE)) if self._account.reliable == "require" else Headers()
+        required = Headers.of(("Require", RELIABLE)) if self._account.sip.reliable == "require" else Headers()
         return await self._call(uri, plan, required)
 
     async def _call(self, uri: str, plan: MediaPlan, headers: Headers) -> OutgoingCall:
@@ -249,7 +250,7 @@ class Phone:
         return self._reception.calls()
 
     def transfers(self) -> AsyncIterator[TransferRequest]:
-        """Who asks us to call somebody else; see `Account.accept_transfers`."""
+        """Who asks us to call somebody else; see `accept_transfers` of `[sip]`."""
         return self._reception.transfers.requests()
 
     async def message(self, uri: str, text: str) -> MessageOutcome:

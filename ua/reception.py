@@ -105,7 +105,7 @@ class Reception:
 
     def _is_proved(self, incoming: IncomingInvite) -> bool:
         """True where the caller has proved to know our password."""
-        if self._around.account.challenge_callers:
+        if self._around.account.sip.challenge_callers:
             return True  # nobody else gets here
         if self.endpoint is None or "authorization" not in incoming.request.headers:
             return False
@@ -141,7 +141,7 @@ class Reception:
         standing, dialog = self.endpoint.subscriptions.standing(replaces)
         if standing is Standing.UNKNOWN and replaces.dialog_id in self._ended:
             standing = Standing.ENDED
-        policy = self._around.account.accept_transfers
+        policy = self._around.account.sip.accept_transfers
         authorised = dialog is not None and may_replace(incoming.request, dialog, policy)
         status = refusal(replaces, standing, authorised=authorised)
         old = next((call for call in self._calls if dialog is not None and _has(call, dialog)), None)

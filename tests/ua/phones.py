@@ -13,9 +13,12 @@ from tests.distinct import distinct
 from ua.call.incoming import IncomingCall
 from ua.call.outgoing import OutgoingCall
 from ua.config.account import Account
+from ua.config.sip import SipSettings
 from ua.events import EventLog
 from ua.phone import Phone
 from ua.plan import MediaPlan
+
+_SIP = {each.name for each in dataclasses.fields(SipSettings)}
 
 LOOPBACK = IceConfig(loopback=True, interfaces=("lo",))
 
@@ -23,7 +26,14 @@ LOOPBACK = IceConfig(loopback=True, interfaces=("lo",))
 def account(user: str, **changes: object) -> Account:
     """An account that listens on loopback, any port."""
     base = Account(uri=f"sip:{user}@example.com", auth_user=user, listen_host="127.0.0.1", ice=LOOPBACK)
-    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+    return changed(base, **changes)
+
+
+def changed(account: Account, **changes: object) -> Account:
+    """`account` with other settings, its own or those of `[sip]`, by name."""
+    of_sip = {name: changes.pop(name) for name in list(changes) if name in _SIP}
+    sip = dataclasses.replace(account.sip, **of_sip)  # type: ignore[arg-type]
+    return dataclasses.replace(account, sip=sip, **changes)  # type: ignore[arg-type]
 
 
 class Pair:

@@ -101,7 +101,7 @@ class Invites:
     async def silence(self, invite: OutgoingInvite) -> None:
         """Return where nothing at all has come back for too long; never where something has."""
         try:
-            async with asyncio.timeout(self._around.account.silence_s):
+            async with asyncio.timeout(self._around.account.sip.silence_ms / 1000):
                 await invite.heard.wait()
         except TimeoutError:
             return
@@ -115,7 +115,7 @@ class Invites:
     def _room(self) -> int | None:
         """Bytes for the description; None where it does not go by UDP."""
         account = self._around.account
-        most = account.invite_bytes
+        most = account.sip.invite_bytes
         hop = self._target if account.proxy is None else Uri.parse(account.proxy)
         transport = hop.param("transport") or account.transport
         if not most or hop.scheme != "sip" or transport.lower() != "udp":

@@ -160,7 +160,7 @@ class OutgoingCall(Call):
             silence = pause(None) if less is None else self._invites.silence(invite)
             heard = await self._first(self._ring(invite, descriptions), silence)
             if not heard and not self._hung_up.is_set():
-                reason = f"no response in {account.silence_s:g} s"
+                reason = f"no response in {account.sip.silence_ms / 1000:g} s"
                 self._invites.give_up(invite)
             else:
                 if not heard:

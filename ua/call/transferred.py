@@ -150,7 +150,7 @@ class Transfers:
         refer = IncomingRefer(usages, incoming, referral)
         refer.accept()
         request = TransferRequest(refer, call, self._place)
-        if self._around.account.accept_transfers == "always" and call is not None:
+        if self._around.account.sip.accept_transfers == "always" and call is not None:
             task = asyncio.ensure_future(request.accept())
             self._tasks.add(task)
             task.add_done_callback(self._accepted)
@@ -161,7 +161,7 @@ class Transfers:
         """The status for a REFER that nobody has to think about, None for others."""
         if not referral.refer_to.target.is_sip:
             return 416
-        policy = self._around.account.accept_transfers
+        policy = self._around.account.sip.accept_transfers
         listening = self._waiting is not None and not self._waiting.full()
         decided = policy == "always" and call is not None
         if referral.refer_to.method != "INVITE" or policy == "never" or not (decided or listening):

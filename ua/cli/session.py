@@ -160,7 +160,9 @@ def with_proxy(account: Account, proxy: str) -> Account:
 
 def with_transfers(account: Account, policy: TransferPolicy | None) -> Account:
     """`account` with this policy for transfers, where one is named."""
-    return account if policy is None else dataclasses.replace(account, accept_transfers=policy)
+    if policy is None:
+        return account
+    return dataclasses.replace(account, sip=dataclasses.replace(account.sip, accept_transfers=policy))
 
 
 def need_account(account: Account, what: str) -> None:

@@ -45,7 +45,7 @@ class TransferQuestions:
 
     def listen(self, phone: PhonePort, account: Account) -> None:
         """Ask about the transfers of this phone from now on."""
-        if account.accept_transfers == "ask" and self._can_ask:
+        if account.sip.accept_transfers == "ask" and self._can_ask:
             self._tasks.append(asyncio.ensure_future(self._serve(phone)))
 
     async def __aenter__(self) -> Self:

@@ -18,7 +18,7 @@ from ua.config.media import MediaSettings, MediaSetup, MediaTransport
 from ua.config.passwords import find_password
 from ua.config.pbx import PbxSettings
 from ua.config.registration import RegistrationPolicy, check_registration, proxies_of
-from ua.config.sip import ReliablePolicy, SipSettings, TransferPolicy, check_sip
+from ua.config.sip import SipSettings, check_sip
 from ua.config.sip_uri import split_listen, split_sip_uri
 from ua.config.srtp import SrtpChoice
 from ua.config.tls import (
@@ -29,8 +29,6 @@ from ua.config.tls import (
     websocket_config,
 )
 from ua.errors import ConfigurationError
-from ua.sip.retry.targets import MAX_HOPS
-from ua.sip.transaction.admission import Limits
 from ua.sip.transport.hop import OVER_TLS, SipTransport
 from ua.sip.transport.tls.config import TlsConfig
 from ua.sip.transport.websocket.config import WebSocketConfig
@@ -132,16 +130,7 @@ class Account:
         websocket: path and origins of WebSockets.
         ws_port: port for who connects to us by WebSocket, 0 for any, None for nobody.
         wss_port: the same over TLS.
-        user_agent: text of User-Agent, may be empty.
-        accept_transfers: who may make us call somebody else, or replace a call of ours.
-        follow_redirects: true where redirections are followed.
-        max_redirects: redirections of redirections that are followed.
-        reliable: whether provisional responses are acknowledged (RFC 3262).
-        session_expires_s: seconds of a call without a refresh that we ask for (RFC 4028), 0 for no limit.
-        invite_bytes: most bytes of an INVITE by UDP as long as candidates can be left out, 0 for no limit.
-        silence_s: seconds without any response to an INVITE after which a smaller one is tried.
-        challenge_callers: true where callers must know `auth_user` and `password`.
-        limits: how many requests of others are taken.
+        sip: how signalling goes; where it listens and how a registration is kept up stand beside it.
         calls: which calls we take.
         ice: policy of ICE.
         ice_required: calls without ICE are refused.
@@ -175,16 +164,7 @@ class Account:
     websocket: WebSocketConfig = field(default_factory=WebSocketConfig)
     ws_port: int | None = None
     wss_port: int | None = None
-    user_agent: str = "icephone"
-    accept_transfers: TransferPolicy = "ask"
-    follow_redirects: bool = True
-    max_redirects: int = MAX_HOPS
-    reliable: ReliablePolicy = "auto"
-    session_expires_s: int = 1800
-    invite_bytes: int = 1200
-    silence_s: float = 6.0
-    challenge_callers: bool = False
-    limits: Limits = field(default_factory=Limits)
+    sip: SipSettings = field(default_factory=SipSettings)
     calls: CallsSettings = field(default_factory=CallsSettings)
     ice: IceConfig = field(default_factory=IceConfig)
     ice_required: bool = False
@@ -318,16 +298,7 @@ def account_from(
         websocket=websocket_config(settings.websocket),
         ws_port=settings.websocket.listen_port,
         wss_port=settings.websocket.secure_listen_port,
-        user_agent=settings.sip.user_agent,
-        accept_transfers=settings.sip.accept_transfers,
-        follow_redirects=settings.sip.follow_redirects,
-        max_redirects=settings.sip.max_redirects,
-        reliable=settings.sip.reliable,
-        session_expires_s=settings.sip.session_expires_s,
-        invite_bytes=settings.sip.invite_bytes,
-        silence_s=settings.sip.silence_ms / 1000,
-        challenge_callers=settings.sip.challenge_callers,
-        limits=Limits.of_requests(settings.sip.requests_per_s),
+        sip=settings.sip,
         calls=settings.calls,
         ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
         ice_required=settings.ice.required,

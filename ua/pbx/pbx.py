@@ -78,13 +78,13 @@ class Pbx:
             host=account.listen_host,
             port=account.listen_port,
             user="pbx",
-            user_agent=account.user_agent,
+            user_agent=account.sip.user_agent,
             redirects=RedirectPolicy(follow=False),
             allow=METHODS,
             supported=(RELIABLE, TIMER, replaces.TAG),
             understood=_UNDERSTOOD,
             accept=("application/sdp", "multipart/mixed"),
-            session_expires=account.session_expires_s,
+            session_expires=account.sip.session_expires_s,
             name_servers=account.ice.name_servers,
         )
         self._endpoint = endpoint = SipEndpoint(

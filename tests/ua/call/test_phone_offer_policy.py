@@ -10,7 +10,7 @@ from ice.types import Transport
 from sdp.attributes import ice_attr
 from sdp.syntax import parser
 from tests.ua.peer import MediaPeer, media_peer
-from tests.ua.phones import LOOPBACK, account
+from tests.ua.phones import LOOPBACK, account, changed
 from ua.errors import ResultCode
 from ua.events import EventLog
 from ua.phone import Phone
@@ -100,7 +100,7 @@ async def test_who_wants_ice_offers_nothing_without_it() -> None:
 
 async def test_silence_is_met_with_less() -> None:
     """The INVITE may have been lost for its size; nobody waits 32 s for that."""
-    impatient = account("alice", silence_s=0.2)
+    impatient = account("alice", silence_ms=200)
     async with media_peer() as peer, Phone(impatient, EventLog()) as phone:
         call = await phone.place(str(peer.uri), STAY)
         lost = await peer.receive_request("INVITE")
@@ -134,14 +134,14 @@ async def test_all_ports_zero_in_a_200_end_the_call_with_an_error() -> None:
 
 async def test_an_invite_by_udp_leaves_candidates_out_to_be_short() -> None:
     short = account("alice")
-    long = dataclasses.replace(short, invite_bytes=0, ice=dataclasses.replace(LOOPBACK, udp=True))
+    long = changed(short, invite_bytes=0, ice=dataclasses.replace(LOOPBACK, udp=True))
     sizes = {}
     for who in (short, long):
         log = EventLog()
         async with media_peer() as peer, Phone(who, log) as phone:
             call = await phone.place(str(peer.uri), STAY)
             invite = await peer.receive_request("INVITE")
-            sizes[who.invite_bytes] = invite.body.count(b"a=candidate")
+            sizes[who.sip.invite_bytes] = invite.body.count(b"a=candidate")
             sent = next(each for each in log.entries if each.name == "message")
             if who is short:
                 assert sent.data["transport"] == "udp"

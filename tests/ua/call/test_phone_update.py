@@ -86,9 +86,9 @@ async def test_a_call_whose_answer_came_in_a_reliable_183() -> None:
 def test_the_keys_of_the_account_file() -> None:
     settings = parse_settings(b'[sip]\nreliable = "require"\nsession_expires_s = 90\n')
     read = account_from(settings, environ={})
-    assert (read.reliable, read.session_expires_s) == ("require", 90)
+    assert (read.sip.reliable, read.sip.session_expires_s) == ("require", 90)
     plain = account_from(Settings(), environ={})
-    assert (plain.reliable, plain.session_expires_s) == ("auto", 1800)
+    assert (plain.sip.reliable, plain.sip.session_expires_s) == ("auto", 1800)
     for wrong in (b"[sip]\nsession_expires_s = 89\n", b"[sip]\nsession_expires_s = 86401\n"):
         with pytest.raises(ConfigurationError, match="session_expires_s"):
             account_from(parse_settings(wrong), environ={})

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from tests.distinct import distinct
-from tests.ua.phones import LOOPBACK, account
+from tests.ua.phones import LOOPBACK, account, changed
 from ua.config.account import Account
 from ua.events import EventLog
 from ua.pbx.config import PbxConfig
@@ -50,7 +49,7 @@ class Line:
             proxy=str(self.address(transport).with_param("lr", None)),
             transport=transport,
         )
-        return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+        return changed(base, **changes)
 
     @asynccontextmanager
     async def phone(self, user: str, transport: str = "udp", **changes: object) -> AsyncIterator[Phone]:
@@ -84,6 +83,6 @@ async def line(config: PbxConfig | None = None, **changes: object) -> AsyncItera
     """A PBX with three users; `changes` are of its account."""
     log = EventLog()
     base = Account(uri=f"sip:pbx@{DOMAIN}", listen_host="127.0.0.1", ice=LOOPBACK)
-    about = dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+    about = changed(base, **changes)
     async with Pbx(about, config or PbxConfig(domain=DOMAIN, users=USERS), log) as pbx:
         yield Line(pbx, log)

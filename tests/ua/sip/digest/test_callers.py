@@ -151,7 +151,7 @@ async def test_the_phone_challenges_callers_where_the_account_says_so() -> None:
         auth_user="alice",
         password="secret",
         listen_host="127.0.0.1",
-        challenge_callers=True,
+        sip=SipSettings(challenge_callers=True),
     )
     async with WholePhone(account, log=EventLog()) as bob, phone() as alice:
         host, _, port = bob.addresses[0].rpartition(":")

@@ -14,6 +14,12 @@ _SIMULATED: WeakKeyDictionary[asyncio.AbstractEventLoop, Floor] = WeakKeyDiction
 
 _SAME_CLOCK_S = 1.0
 
+_SOON_S = 0.05
+"""Deadlines so near are those of pacing: lateness adds up over the checks before the one that works."""
+
+_ROUNDING_S = 0.001
+"""Event loops wait for whole milliseconds, rounded up."""
+
 
 def process_floor() -> Floor:
     """What all sessions of this process keep to (RFC 8445 §14.2).
@@ -37,6 +43,9 @@ class LoopClock:
 class CoreTimer:
     """The one timer of a shell, for the deadline that its core names.
 
+    For a deadline that is near the event loop is asked a millisecond early, and again at every turn until it
+    has come; all else that there is to do is done meanwhile.
+
     Args:
         clock: gives the time that `ring` gets.
         ring: called at the deadline with monotonic seconds, never less than it; may arm again.
@@ -46,7 +55,7 @@ class CoreTimer:
         self._loop = asyncio.get_running_loop()
         self._clock = clock
         self._call = ring
-        self._handle: asyncio.TimerHandle | None = None
+        self._handle: asyncio.Handle | None = None
         self._deadline: float | None = None
 
     def arm(self, deadline: float | None) -> None:
@@ -56,7 +65,22 @@ class CoreTimer:
         if self._handle is not None:
             self._handle.cancel()
         self._deadline = deadline
-        self._handle = None if deadline is None else self._loop.call_at(deadline, self._ring, deadline)
+        if deadline is None:
+            self._handle = None
+        elif deadline - (now := self._clock.now()) > _SOON_S:
+            self._handle = self._loop.call_at(deadline, self._ring, deadline)
+        else:
+            self._handle = self._loop.call_at(deadline - _ROUNDING_S, self._approach, deadline, now)
+
+    def _approach(self, deadline: float, before: float) -> None:
+        now = self._clock.now()
+        if now >= deadline:
+            self._ring(deadline)
+        elif now > before:
+            self._handle = self._loop.call_soon(self._approach, deadline, now)
+        else:
+            # A simulated clock stands still while there is something to do.
+            self._handle = self._loop.call_at(deadline, self._ring, deadline)
 
     def _ring(self, deadline: float) -> None:
         self._handle = self._deadline = None

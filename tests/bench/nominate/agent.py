@@ -19,6 +19,9 @@ from ice.net.sockets import HostNetwork
 from ice.session import Session
 from ice.types import Role
 
+_AWAKE_S = 0.005
+"""So long before the beginning a process waits awake."""
+
 
 async def run(options: argparse.Namespace, lines: asyncio.StreamReader) -> None:
     """Gather, exchange, check, tell, wait."""
@@ -31,7 +34,10 @@ async def run(options: argparse.Namespace, lines: asyncio.StreamReader) -> None:
         print(dump_description(await session.gather()), flush=True)
         remote = load_description(await lines.readline())
         begin_at = float(await lines.readline())
-        await asyncio.sleep(begin_at - loop.time())
+        await asyncio.sleep(begin_at - loop.time() - _AWAKE_S)
+        while loop.time() < begin_at:
+            # The event loop wakes up to two milliseconds late: the two would not begin together.
+            pass
         started_at = loop.time()
         session.set_remote(remote)
         failed_ms = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ice.config import IceConfig
+from media.audio.mixer import Mixer
 from ua.config.ice import TcpCandidates, with_tcp_candidates
 from ua.config.media import MediaTransport
 from ua.config.srtp import SrtpChoice
@@ -43,7 +44,53 @@ class Echo:
     """Sends back what arrives."""
 
 
-MediaSource = WavFile | Tone | Silence | Echo
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawAudio:
+    """Raw audio from or to another program: mono, signed 16 bit, little-endian, without a header.
+
+    Attributes:
+        file: file descriptor: 0 is stdin, 1 stdout. It stays open.
+        rate: sample rate, Hz.
+    """
+
+    file: int
+    rate: int = 8000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Microphone:
+    """Sends what a microphone hears.
+
+    Attributes:
+        device: its number or a part of its name; None takes that of the system.
+    """
+
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaker:
+    """Plays what arrives.
+
+    Attributes:
+        device: as of a microphone.
+    """
+
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Sends what all other calls in a room say, and is heard by them.
+
+    Attributes:
+        mixer: the room.
+    """
+
+    mixer: Mixer
+
+
+MediaSource = WavFile | Tone | Silence | Echo | RawAudio | Microphone | Room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +100,11 @@ class MediaPlan:
     Attributes:
         source: what is sent.
         record: WAV file that takes what arrives; None records nothing.
+        record_both: WAV file that takes what is sent on the left and what arrives on the right.
+        speaker: plays what arrives; None opens no device.
+        output: takes what arrives as raw audio.
         duration_s: seconds from the first media (or the answer) to hanging up; None waits for the peer.
-        tail_s: seconds from the end of the WAV file to hanging up; None does not hang up for it.
+        tail_s: seconds from the end of a WAV file, or of raw audio, to hanging up; None does not for it.
         path: ways that media may take.
         tcp_candidates: TCP candidates in the offer of this call; None leaves it to the account.
         leaves_offer: the other side offers, in its answer to our INVITE (RFC 3261 §13.2.1).
@@ -65,6 +115,9 @@ class MediaPlan:
 
     source: MediaSource = Silence()
     record: Path | None = None
+    record_both: Path | None = None
+    speaker: Speaker | None = None
+    output: RawAudio | None = None
     duration_s: float | None = None
     tail_s: float | None = None
     path: PathChoice = "auto"

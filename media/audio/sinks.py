@@ -67,6 +67,19 @@ class TeeSink:
         self._sinks = sinks
         self._on_failed = on_failed
 
+    def add(self, sink: Sink) -> None:
+        """One more, from the next frame on."""
+        self._sinks = (*self._sinks, sink)
+
+    def remove(self, sink: Sink) -> None:
+        """One less; it is not closed."""
+        self._sinks = tuple(other for other in self._sinks if other is not sink)
+
+    @property
+    def sinks(self) -> tuple[Sink, ...]:
+        """Where it goes."""
+        return self._sinks
+
     def write(self, pcm: bytes, /) -> None:
         """Pass the frame on."""
         self._each(lambda sink: sink.write(pcm))
@@ -85,7 +98,7 @@ class TeeSink:
                 if self._on_failed is None:
                     raised = raised or error
                     continue
-                self._sinks = tuple(other for other in self._sinks if other is not sink)
+                self.remove(sink)
                 self._on_failed(error)
                 with contextlib.suppress(MediaError, OSError):
                     sink.close()

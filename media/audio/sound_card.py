@@ -97,8 +97,12 @@ def find_device(devices: Sequence[Device], wanted: str | None, direction: Direct
     raise AudioDeviceError(f"{problem}: {names}")
 
 
-class _Side:
-    """What both directions have in common: the buffer between two threads, and the end of the device."""
+class DeviceSide:
+    """What both directions have in common: the buffer between two threads, and the end of the device.
+
+    Attributes:
+        device: which one.
+    """
 
     def __init__(self, device: Device, clock: Callable[[], float]) -> None:
         self.device = device
@@ -133,7 +137,7 @@ class _Side:
             return self._buffer.overruns
 
 
-class MicrophoneSource(_Side):
+class MicrophoneSource(DeviceSide):
     """What a microphone hears.
 
     Args:
@@ -184,7 +188,7 @@ class MicrophoneSource(_Side):
         self._stream.close()
 
 
-class SpeakerSink(_Side):
+class SpeakerSink(DeviceSide):
     """Plays what is heard; the arguments are those of `MicrophoneSource`."""
 
     def __init__(

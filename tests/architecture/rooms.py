@@ -151,6 +151,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "cli.trace",
         "cli.transfers",
         "clock",
+        "conference",
         "config.file",
         "config.instance",
         "demo",

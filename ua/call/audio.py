@@ -1,52 +1,88 @@
-"""Opens what a media plan names: the audio source and the audio sink of a call."""
+"""Opens what a media plan names: the audio source and the audio sinks of a call."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, assert_never
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, assert_never
 
+from media.audio.mixer import Seat
+from media.audio.pipe import PipeSink, PipeSource
 from media.audio.recorder import WavRecorder
-from media.audio.sinks import NullSink, Sink, TeeSink
+from media.audio.sinks import Sink, TeeSink
 from media.audio.sources import EchoSource, SilenceSource, Source, ToneSource, WavSource
-from media.errors import AudioFileError
+from media.audio.stereo import StereoRecorder
+from media.audio.switch import SourceSwitch
+from media.errors import AudioDeviceError, AudioFileError
 from ua.errors import UsageError
-from ua.plan import Echo, MediaPlan, MediaSource, Silence, Tone, WavFile
+from ua.plan import Echo, MediaPlan, MediaSource, Microphone, RawAudio, Room, Silence, Speaker, Tone, WavFile
+
+if TYPE_CHECKING:
+    from media.audio.sound_card import MicrophoneSource, SoundCard, SpeakerSink
+
+Opened = TypeVar("Opened")
 
 CHECK = "check the path and its permissions"
+DEVICES = "'icephone devices' shows those that are here"
+INSTALL = "pip install 'icephone[audio]', and on Debian: apt install libportaudio2"
 
 
 class Audio(NamedTuple):
-    """Both ends of a call's audio."""
+    """Both ends of a call's audio.
 
-    source: Source
-    sink: Sink
+    Attributes:
+        source: what is sent.
+        sink: where what is heard goes.
+        rate: sample rate of both, Hz.
+    """
+
+    source: SourceSwitch
+    sink: TeeSink
+    rate: int
 
 
-def open_audio(plan: MediaPlan, *, rate: int) -> Audio:
-    """Open source and recorder of a plan.
+def open_audio(
+    plan: MediaPlan,
+    *,
+    rate: int,
+    on_finished: Callable[[], None] | None = None,
+    on_failed: Callable[[Exception], None] | None = None,
+) -> Audio:
+    """Open source, recorders and devices of a plan.
 
     Args:
         plan: what the user asked for.
-        rate: sample rate of the codec, Hz.
+        rate: sample rate of the session, Hz.
+        on_finished: called with the last frame of the source.
+        on_failed: called with what went wrong with a sink; the others go on.
 
     Raises:
-        UsageError: a file cannot be read or written.
+        UsageError: a file cannot be read or written, a device is not there.
     """
+    opened: list[Source | Sink] = []
     sinks: list[Sink] = []
-    source = open_source(plan.source, rate=rate)
-    if isinstance(source, EchoSource):
-        sinks.append(source)
-    if plan.record is not None:
-        try:
-            sinks.append(WavRecorder(plan.record, rate))
-        except AudioFileError as error:
-            raise UsageError(str(error), hint=CHECK) from error
-    match sinks:
-        case []:
-            return Audio(source, NullSink())
-        case [sink]:
-            return Audio(source, sink)
-        case _:
-            return Audio(source, TeeSink(*sinks))
+    try:
+        source = open_source(plan.source, rate=rate)
+        opened.append(source)
+        if isinstance(source, EchoSource | Seat):
+            sinks.append(source)
+        both: StereoRecorder | None = None
+        record, record_both = plan.record, plan.record_both
+        if record is not None:
+            sinks.append(_of_file(lambda: WavRecorder(record, rate)))
+        if record_both is not None:
+            both = _of_file(lambda: StereoRecorder(record_both, rate))
+            sinks.append(both)
+        if plan.output is not None:
+            raw = plan.output
+            sinks.append(_of_file(lambda: PipeSink(raw.file, file_rate=raw.rate, rate=rate)))
+        if plan.speaker is not None:
+            sinks.append(_speaker(plan.speaker, rate))
+    except UsageError:
+        for each in (*opened, *sinks):
+            each.close()
+        raise
+    switch = SourceSwitch(source, on_finished=on_finished, tap=None if both is None else both.said)
+    return Audio(switch, TeeSink(*sinks, on_failed=on_failed), rate)
 
 
 def open_source(source: MediaSource, *, rate: int) -> Source:
@@ -54,16 +90,57 @@ def open_source(source: MediaSource, *, rate: int) -> Source:
     try:
         match source:
             case WavFile(path=path):
-                return WavSource(path, rate)
+                return _of_file(lambda: WavSource(path, rate))
             case Tone(hz=hz):
                 return ToneSource(hz, rate)
             case Silence():
                 return SilenceSource()
             case Echo():
                 return EchoSource()
+            case RawAudio(file=file, rate=file_rate):
+                return _of_file(lambda: PipeSource(file, file_rate=file_rate, rate=rate))
+            case Microphone(device=device):
+                return _microphone(device, rate)
+            case Room(mixer=mixer):
+                return mixer.join(rate)
             case _:
                 assert_never(source)
-    except AudioFileError as error:
-        raise UsageError(str(error), hint=CHECK) from error
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def _of_file(open_file: Callable[[], Opened]) -> Opened:
+    try:
+        return open_file()
+    except AudioFileError as error:
+        raise UsageError(str(error), hint=CHECK) from error
+
+
+def open_sound_card() -> SoundCard:
+    """The sound devices of this machine; raises UsageError where what opens them is not installed."""
+    from media.audio.devices import sound_card
+
+    try:
+        return sound_card()
+    except AudioDeviceError as error:
+        raise UsageError(str(error), hint=INSTALL) from error
+
+
+def _microphone(device: str | None, rate: int) -> MicrophoneSource:
+    from media.audio.sound_card import MicrophoneSource, find_device
+
+    card = open_sound_card()
+    try:
+        return MicrophoneSource(card, find_device(card.devices(), device, "input"), rate)
+    except AudioDeviceError as error:
+        raise UsageError(str(error), hint=DEVICES) from error
+
+
+def _speaker(speaker: Speaker, rate: int) -> SpeakerSink:
+    from media.audio.sound_card import SpeakerSink, find_device
+
+    card = open_sound_card()
+    try:
+        return SpeakerSink(card, find_device(card.devices(), speaker.device, "output"), rate)
+    except AudioDeviceError as error:
+        raise UsageError(str(error), hint=DEVICES) from error

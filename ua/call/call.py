@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ice.net.address_poll import watch_addresses
+from media.audio.mixer import Mixer, Seat
 from media.statistics import MediaStatistics
 from ua import clock
 from ua.call import hold
@@ -122,6 +123,35 @@ class Call(InCall):
         if problem:
             raise HoldRefused(f"the hold was not ended: {problem}")
         media.play(None)
+
+    @property
+    def muted(self) -> bool:
+        """Whether silence is sent in place of what the plan says; what plays there goes on unheard."""
+        return self._media is not None and self._media.muted
+
+    @muted.setter
+    def muted(self, muted: bool) -> None:
+        media, _ = self._standing()
+        media.muted = muted
+
+    @property
+    def seat(self) -> Seat | None:
+        """Its place in a conference, where it can be muted and made louder; None where it is in none."""
+        return None if self._media is None else self._media.seat
+
+    def join(self, mixer: Mixer) -> Seat:
+        """Speak with all calls of a room instead of with the source of the plan, which waits.
+
+        Raises:
+            UsageError: the call does not stand.
+        """
+        media, _ = self._standing()
+        return media.join(mixer)
+
+    def leave(self) -> None:
+        """Come back from a room; does nothing where the call is in none."""
+        if self._media is not None:
+            self._media.leave()
 
     def _standing(self) -> tuple[MediaLeg, Offers]:
         self._standing_leg()

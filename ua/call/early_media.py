@@ -39,9 +39,11 @@ class EarlyMedia:
         engine: the clock of all media.
         sink: takes what is heard; it stays open.
         on_heard: called with the first packet of each that is heard.
+        rate: sample rate of the sink, Hz.
     """
 
-    def __init__(self, engine: MediaEngine, sink: Sink, on_heard: Callable[[], None]) -> None:
+    def __init__(self, engine: MediaEngine, sink: Sink, on_heard: Callable[[], None], *, rate: int) -> None:
+        self._rate = rate
         self._engine = engine
         self._sink = sink
         self._on_heard = on_heard
@@ -88,6 +90,7 @@ class EarlyMedia:
             codec=codec_mapping.codec_of(formats[0]),
             payload_type=formats[0].payload_type,
             receive=codec_mapping.receivable(formats),
+            rate=self._rate,
             source=SilenceSource(),
             sink=_Lent(self._sink),
             random=secrets.token_bytes,

@@ -12,14 +12,18 @@ from collections.abc import Callable
 from ice.errors import IceFailed
 from ice.net.network import Network
 from ice.types import Transport
-from media.audio.sources import WavSource
+from media.audio.mixer import Mixer, Seat
+from media.audio.pipe import PipeSink, PipeSource
+from media.audio.sound_card import DeviceSide
+from media.audio.sources import SilenceSource, Source
 from media.engine import MediaEngine
+from media.events import AudioFailed
 from media.session import MediaSession
 from media.statistics import MediaStatistics
 from sdp.errors import ConnectionFailed
 from sdp.negotiation.keying import SdesKeys
 from sdp.negotiation.negotiated import NegotiatedMedia
-from ua import codec_mapping
+from ua import clock, codec_mapping
 from ua.call.audio import open_audio, open_source
 from ua.call.descriptions import Descriptions
 from ua.call.early_media import EarlyMedia
@@ -65,8 +69,14 @@ class MediaLeg:
         self._engine = engine
         self._log = log
         self._party = party
-        self._rate = codec_mapping.codec_of(descriptions.wish.formats[0]).sample_rate
-        self._audio = open_audio(plan, rate=self._rate)
+        self._spoken = asyncio.Event()
+        self._audio = open_audio(
+            plan,
+            rate=codec_mapping.codec_of(descriptions.wish.formats[0]).sample_rate,
+            on_finished=self._spoken.set,
+            on_failed=lambda error: self._tell(AudioFailed(at=clock.now(), reason=str(error))),
+        )
+        self._aside: Source | None = None
         self._pathless_hint = plan.pathless_hint
         self.protection = MediaProtection(identity, descriptions.record)
         self._session: MediaSession | None = None
@@ -126,7 +136,7 @@ class MediaLeg:
 
     def early_media(self, on_heard: Callable[[], None]) -> EarlyMedia:
         """Plays phones that ring into what takes the audio of this call."""
-        return EarlyMedia(self._engine, self._audio.sink, on_heard)
+        return EarlyMedia(self._engine, self._audio.sink, on_heard, rate=self._audio.rate)
 
     # --- media --------------------------------------------------------------------------------------------
 
@@ -190,23 +200,52 @@ class MediaLeg:
         Raises:
             UsageError: a file cannot be used.
         """
-        session = self._session
-        if session is None:
+        if self._session is not None:
+            self._audio.source.play(None if music is None else open_source(music, rate=self._audio.rate))
+            self._send_again()
+
+    def _send_again(self) -> None:
+        """Where the source of the plan has failed the session sends silence."""
+        if self._session is not None:
+            self._session.source = self._audio.source
+
+    @property
+    def muted(self) -> bool:
+        """Whether silence is sent in place of the source of the plan, which goes on unheard."""
+        return self._audio.source.muted
+
+    @muted.setter
+    def muted(self, muted: bool) -> None:
+        self._audio.source.muted = muted
+
+    @property
+    def seat(self) -> Seat | None:
+        """Its place in a room, None where it is in none."""
+        source = self._audio.source.source
+        return source if isinstance(source, Seat) else None
+
+    def join(self, mixer: Mixer) -> Seat:
+        """Go into a room, out of the one before: the source of the plan waits meanwhile."""
+        self.leave()
+        seat = mixer.join(self._audio.rate)
+        self._aside = self._audio.source.use(seat)
+        self._audio.sink.add(seat)
+        self._send_again()
+        return seat
+
+    def leave(self) -> None:
+        """Come back from a room to the source of the plan, to silence where the plan has only the room."""
+        seat = self.seat
+        if seat is None:
             return
-        played = self._audio.source if music is None else open_source(music, rate=self._rate)
-        before, session.source = session.source, played
-        if before is not self._audio.source:
-            before.close()
+        self._audio.source.use(self._aside or SilenceSource())
+        self._aside = None
+        self._audio.sink.remove(seat)
+        seat.close()
 
     async def spoken(self) -> None:
-        """Return once the WAV file of the plan has been played to its end; never for other sources."""
-        source = self._audio.source
-        if not isinstance(source, WavSource):
-            await asyncio.get_running_loop().create_future()
-            return
-        # The clock of the media counts, not ours: it leaves frames out when the process stands still.
-        while source.remaining:  # noqa: ASYNC110 - sleeps for what is left, does not poll
-            await asyncio.sleep(source.remaining / self._rate)
+        """Return once the source of the plan has come to its end: a WAV file, or raw audio."""
+        await self._spoken.wait()
 
     # --- figures ------------------------------------------------------------------------------------------
 
@@ -252,7 +291,9 @@ class MediaLeg:
         if self._closed:
             return
         self._closed = True
-        self.play(None)
+        self.leave()
+        self._audio.source.play(None)
+        self._describe_audio()
         if self._session is not None:
             self._engine.remove(self._session)
         else:
@@ -260,3 +301,22 @@ class MediaLeg:
             self._audio.sink.close()
         self.protection.close()
         await self.descriptions.close()
+
+    def _describe_audio(self) -> None:
+        """What pipes and devices had too little or too much of, for the log."""
+        for each in (self._audio.source.source, *self._audio.sink.sinks):
+            if isinstance(each, PipeSource):
+                self.descriptions.record("audio", of="input", underruns=each.underruns)
+            elif isinstance(each, PipeSink):
+                self.descriptions.record("audio", of="output", overruns=each.overruns)
+            elif isinstance(each, DeviceSide):
+                self.descriptions.record(
+                    "audio",
+                    of=each.device.name,
+                    underruns=each.underruns,
+                    overruns=each.overruns,
+                    drift_ppm=each.drift_ppm,
+                )
+
+    def _tell(self, event: AudioFailed) -> None:
+        self._log.record_event(self._party, "media", event)

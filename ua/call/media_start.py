@@ -47,6 +47,7 @@ def media_session(
         payload_type=negotiated.format.payload_type,
         receive=codec_mapping.receivable(negotiated.formats),
         ptime_ms=min(max(negotiated.ptime_ms, SHORTEST_MS), longest),
+        rate=audio.rate,
         source=audio.source,
         sink=audio.sink,
         random=secrets.token_bytes,

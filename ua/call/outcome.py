@@ -27,7 +27,16 @@ class CallLog(EventLog):
     """
 
     KEPT: Final = frozenset(
-        {"hold", "offer_retried", "transfer", "digit", "digits_sent", "auto_answered", "stream_removed"}
+        {
+            "audio",
+            "auto_answered",
+            "digit",
+            "digits_sent",
+            "hold",
+            "offer_retried",
+            "stream_removed",
+            "transfer",
+        }
     )
     MOST: Final = 1000
     """Entries that are kept, whatever the other side does."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ice.candidates.preference import Prefer, Priorities, Prioritisation
@@ -25,6 +25,9 @@ SimultaneousOpen = Literal["auto", "on", "off"]
 UNRELIABLE_INTERFACES = ("tun", "tap", "utun", "wg", "ppp", "ipsec", "tailscale", "zt", "wwan", "rmnet")
 """Tunnels and mobile networks: what they lead to is mostly reached more directly, or at lower cost."""
 
+
+PLAIN_CANDIDATES = 4
+"""Two addresses, and two components of each."""
 
 SOFTWARE = "icephone"
 """What TURN servers are told of us: no version, which would tell what can be attacked (RFC 8656 §21.1.6)."""
@@ -139,6 +142,15 @@ class IceConfig:
         asks = self.stun_servers or self.turn_servers or self.relay_only or self.port_mapping != "off"
         if self.lite and asks:
             raise ValueError("a lite agent asks nobody: it has host candidates alone (RFC 8445 §5.2)")
+
+    def without_ice(self) -> IceConfig:
+        """What a peer needs that has told that it has no ICE: a UDP address, the default one.
+
+        Two hosts are looked at, for there may be one of each IP version; servers are asked over UDP alone.
+        """
+        if not self.udp:
+            return self
+        return replace(self, tcp=False, max_candidates=min(self.max_candidates, PLAIN_CANDIDATES))
 
     def priorities(self) -> Priorities:
         """Gives the candidates of one session their priorities."""

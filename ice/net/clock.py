@@ -21,6 +21,11 @@ _ROUNDING_S = 0.001
 """Event loops wait for whole milliseconds, rounded up."""
 
 
+def monotonic() -> float:
+    """Monotonic seconds of the system, for what no event loop belongs to."""
+    return time.monotonic()
+
+
 def process_floor() -> Floor:
     """What all sessions of this process keep to (RFC 8445 §14.2).
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import ifaddr
@@ -13,6 +13,7 @@ import ifaddr
 from ice.candidates.address import trackable
 from ice.gateways.routes import default_gateways
 from ice.net.byte_stream import HostByteStream, open_stream
+from ice.net.clock import monotonic
 from ice.net.interface_flags import InterfaceFlags
 from ice.net.network import (
     DatagramReceiver,
@@ -31,6 +32,9 @@ from ice.types import TransportAddress
 _IPV6_TABLE = Path("/proc/net/if_inet6")
 """Where Linux tells which IPv6 addresses are temporary; other systems do not tell."""
 
+KNOWN_S = 0.5
+"""50 calls a second would look 50 times; who watches addresses looks every second."""
+
 
 class HostNetwork:
     """The real network (`ice.net.network.Network`). Hosts are IP literals; anything else raises OSError.
@@ -38,23 +42,34 @@ class HostNetwork:
     Args:
         dscp: mark of everything that is sent, 0 to 63 (RFC 8445 §7.2.3); checks and media have the same.
         ipv6_table: file of the form of /proc/net/if_inet6; where there is none, no address is temporary.
+        known_s: seconds for which the addresses that were found count.
     """
 
-    def __init__(self, *, dscp: int = 0, ipv6_table: Path = _IPV6_TABLE) -> None:
+    def __init__(self, *, dscp: int = 0, ipv6_table: Path = _IPV6_TABLE, known_s: float = KNOWN_S) -> None:
         self._dscp = dscp
         self._ipv6_table = ipv6_table
+        self._known_s = known_s
+        self._known: tuple[HostAddress, ...] = ()
+        self._known_until = 0.0
 
     def host_addresses(self) -> Sequence[HostAddress]:
         """Addresses of all interfaces in the order of the system; zones are left out.
 
         Interfaces that are switched off or have no carrier have none: nothing leaves from there.
         So are IPv6 addresses that give away the host beside a temporary one (RFC 8445 §5.1.1.1).
+        What was found counts for a while.
         """
+        now = monotonic()
+        if not self._known or now >= self._known_until:
+            self._known = tuple(self._look())
+            self._known_until = now + self._known_s
+        return self._known
+
+    def _look(self) -> Iterator[HostAddress]:
         table = ""
         with contextlib.suppress(OSError):
             table = self._ipv6_table.read_text(encoding="ascii", errors="replace")
         hidden = trackable(table)
-        found = []
         with InterfaceFlags() as flags:
             adapters = [adapter for adapter in ifaddr.get_adapters() if flags.can_send(adapter.name)]
         for adapter in adapters:
@@ -64,8 +79,7 @@ class HostNetwork:
                 if (host, adapter.nice_name) in hidden:
                     continue
                 loopback = ipaddress.ip_address(host).is_loopback
-                found.append(HostAddress(host=host, interface=adapter.nice_name, loopback=loopback))
-        return found
+                yield HostAddress(host=host, interface=adapter.nice_name, loopback=loopback)
 
     def gateways(self) -> Sequence[Gateway]:
         """The default gateways where Linux tells them; OSError elsewhere."""

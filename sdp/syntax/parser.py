@@ -8,6 +8,7 @@ Faults that leave the description without meaning (no o= line, a bad m= or c= li
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sdp.diagnostics import Diagnostic
 from sdp.errors import SdpError, ValueFault
@@ -37,6 +38,11 @@ def parse(text: str | bytes, *, strict: bool = False) -> SessionDescription:
     Raises:
         SdpError: the text is no description, or exceeds the limits of `sdp.syntax.grammar`.
     """
+    return _parsed(text, strict)
+
+
+@lru_cache(maxsize=4)  # an offer is looked at several times before it is answered
+def _parsed(text: str | bytes, strict: bool) -> SessionDescription:
     return _Parser(strict).parse(text)
 
 

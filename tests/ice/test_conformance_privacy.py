@@ -75,6 +75,19 @@ def test_the_network_of_this_host_leaves_them_out(tmp_path: Path) -> None:
     assert list(HostNetwork(ipv6_table=table).host_addresses()) == list(everywhere)
 
 
+@pytest.mark.parametrize("known_s", [60.0, 0.0])
+def test_what_was_found_counts_for_a_while(tmp_path: Path, known_s: float) -> None:
+    table = tmp_path / "if_inet6"
+    network = HostNetwork(ipv6_table=table, known_s=known_s)
+    before = list(network.host_addresses())
+    loopback = next((a for a in before if a.host == "::1"), None)
+    if loopback is None:
+        pytest.skip("this host has no IPv6 loopback address")
+    name = loopback.interface
+    table.write_text(row("::1", PERMANENT, interface=name) + row("::2", TEMPORARY, interface=name, prefix=64))
+    assert (loopback in network.host_addresses()) is (known_s > 0)
+
+
 @pytest.mark.req("ICE-5.1.1.1-2", "ICETCP-5.1-2")
 def test_link_local_addresses_are_never_gathered() -> None:
     addresses = [HostAddress(host=host, interface="eth0") for host in ("fe80::1", PRIVATE, "169.254.1.1")]

@@ -13,12 +13,9 @@ from collections.abc import Callable
 from ice.errors import IceFailed
 from ice.messages import CheckReceived, Event
 from ice.session import Session
-from sdp.attributes import ice_attr
-from sdp.errors import SdpError
 from sdp.ice.binding import IceBinding
-from sdp.syntax import parser
 from ua.call.descriptions import Descriptions
-from ua.call.gathering import EarlyGathering
+from ua.call.gathering import EarlyGathering, has_ice
 from ua.call.negotiation import describe
 from ua.call.refusal import Refusal
 from ua.call.surroundings import CallSurroundings
@@ -193,16 +190,3 @@ class EarlyReply:
                 self._incoming.stop_repeating()
 
         unsubscribe = session.subscribe(heard)
-
-
-def has_ice(offer: bytes) -> bool:
-    """True where an offer has ICE for a stream that it does not take out."""
-    try:
-        description = parser.parse(offer)
-    except SdpError:
-        return False
-    return any(
-        ice_attr.read(description, media, is_answer=False).description is not None
-        for media in description.media
-        if media.port
-    )

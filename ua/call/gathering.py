@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from functools import partial
 
 from ice.config import IceConfig
 from ice.errors import GatheringFailed
 from ice.net.network import Network
 from ice.types import Role
+from sdp.attributes import ice_attr
 from sdp.attributes.connection_attr import Setup
 from sdp.errors import SdpError
 from sdp.ice.binding import IceBinding
@@ -57,8 +59,21 @@ def asked_setup(offer: bytes | None, account: Account) -> Setup | None:
     return None if asked is None else Setup(account.media_setup)
 
 
+def has_ice(offer: bytes) -> bool:
+    """True where an offer has ICE for a stream that it does not take out."""
+    try:
+        description = parser.parse(offer)
+    except SdpError:
+        return False
+    return any(
+        ice_attr.read(description, media, is_answer=False).description is not None
+        for media in description.media
+        if media.port
+    )
+
+
 async def gather(
-    *, network: Network, config: IceConfig, offers: bool, setup: Setup | None = None
+    *, network: Network, config: IceConfig, offers: bool, setup: Setup | None = None, plain: bool = False
 ) -> IceBinding | TcpBinding:
     """Open the sockets of one call and learn their addresses.
 
@@ -67,6 +82,7 @@ async def gather(
         config: policy of ICE, and which addresses are used.
         offers: our offer comes first.
         setup: media goes over TCP without ICE, and who connects.
+        plain: the caller has told that it has no ICE.
 
     Raises:
         NoMediaPath: no local address can be used.
@@ -82,7 +98,7 @@ async def gather(
             return stream
         return await IceBinding.gather(
             network=network,
-            config=config,
+            config=config.without_ice() if plain else config,
             role=Role.CONTROLLING if offers else Role.CONTROLLED,
             session_id=session_id,
         )
@@ -100,16 +116,21 @@ class EarlyGathering:
         config: policy of the account.
         offers: our offer comes first.
         setup: media goes over TCP without ICE, and who connects.
+        plain: the caller has told that it has no ICE.
     """
 
     def __init__(
-        self, *, network: Network, config: IceConfig, offers: bool, setup: Setup | None = None
+        self,
+        *,
+        network: Network,
+        config: IceConfig,
+        offers: bool,
+        setup: Setup | None = None,
+        plain: bool = False,
     ) -> None:
-        self._network = network
         self._config = config
-        self._offers = offers
-        self._setup = setup
-        self._task = asyncio.ensure_future(gather(network=network, config=config, offers=offers, setup=setup))
+        self._gather = partial(gather, network=network, offers=offers, setup=setup, plain=plain)
+        self._task = asyncio.ensure_future(self._gather(config=config))
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._taken = False
 
@@ -121,7 +142,7 @@ class EarlyGathering:
         """
         if config != self._config:
             await self.close()
-            return await gather(network=self._network, config=config, offers=self._offers, setup=self._setup)
+            return await self._gather(config=config)
         binding = await asyncio.shield(self._task)
         self._taken = True
         return binding

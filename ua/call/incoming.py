@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ua import clock
 from ua.call.call import Call
 from ua.call.early_reply import EarlyReply
-from ua.call.gathering import EarlyGathering, asked_setup
+from ua.call.gathering import EarlyGathering, asked_setup, has_ice
 from ua.call.media_leg import MediaLeg
 from ua.call.refusal import Refusal, reject
 from ua.call.state import CallState
@@ -54,7 +54,11 @@ class IncomingCall(Call):
         offer = session_of(incoming.request)
         setup = asked_setup(offer, around.account)
         self._early = EarlyGathering(
-            network=around.network, config=around.account.ice, offers=offer is None, setup=setup
+            network=around.network,
+            config=around.account.ice,
+            offers=offer is None,
+            setup=setup,
+            plain=offer is not None and not has_ice(offer),
         )
         self._reply: EarlyReply | None = None
         self._announcing: asyncio.Future[None] | None = None

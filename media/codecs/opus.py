@@ -143,6 +143,8 @@ class OpusDecoder:
         read = opus_packet.parse(payload)
         if read is None or not read.fec or samples % self._step:
             return None
+        if samples * CLOCK_RATE < read.frame_samples * self.sample_rate:
+            return None  # libopus gives the copy as a whole or not at all
         return self._decoder.recover(payload, samples)
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ice.types import TransportAddress
+from ice.stun.binding import binding_request
+from ice.types import Credentials, Role, TransportAddress
 from media.audio import wav
 from media.codecs import PCMU
 from media.protection.srtp import PROFILES, MasterKey, SrtpSender
+from sdp.attributes import ice_attr
 from sdp.negotiation import remote_audio
 from sdp.negotiation.default_destination import read as default_of
 from sdp.syntax import parser
@@ -149,6 +151,45 @@ async def test_a_stranger_that_was_quicker_is_not_the_peer(tmp_path: Path) -> No
         before = early._session.statistics.received.packets
         await play(stranger, where(invite.body), 8000, packets=5)
         assert (before, early._session.statistics.received.packets) == (0, 0)
+        peer.answer(invite, 486)
+        await peer.receive_request("ACK")
+        await call.ended()
+
+
+def check(offer: bytes) -> bytes:
+    """A check of a peer that has this offer, without any answer to it so far."""
+    description = parser.parse(offer)
+    told = ice_attr.read(description, description.media[0], is_answer=False).description
+    assert told is not None
+    return binding_request(
+        transaction_id=bytes(12),
+        local=Credentials(ufrag="peer", password="p" * 22),
+        remote=told.credentials,
+        role=Role.CONTROLLED,
+        tie_breaker=1,
+        priority=1,
+        use_candidate=False,
+    )
+
+
+async def test_who_has_proved_by_a_check_to_have_the_offer_is_heard_alone() -> None:
+    log = EventLog()
+    async with media_peer() as stranger, media_peer() as peer, Phone(account("alice"), log) as phone:
+        call = await phone.place(str(peer.uri), MediaPlan(source=Tone(hz=440)))
+        invite = await peer.receive_request("INVITE")
+        place = where(invite.body)
+        await play(stranger, place, 8000, packets=3)
+        early = call._early_media
+        assert early is not None
+        await until(lambda: early._session is not None)
+        session = early._session
+        assert session is not None
+        peer.media.sendto(check(invite.body), (place.host, place.port))
+        await play(peer, place, 8000, packets=5)
+        await until(lambda: session.statistics.received.packets >= 6)
+        before = session.statistics.received.packets
+        await play(stranger, place, 8000, packets=5)
+        assert session.statistics.received.packets == before
         peer.answer(invite, 486)
         await peer.receive_request("ACK")
         await call.ended()

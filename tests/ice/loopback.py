@@ -23,7 +23,7 @@ def ignore_connection(connection: TcpConnection) -> None:
     connection.close()
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
     """Give the loop turns until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  the condition has no event

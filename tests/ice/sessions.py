@@ -20,7 +20,7 @@ from tests.ice.loopback import HOST, until
 
 LOOPBACK = next(a.interface for a in HostNetwork().host_addresses() if a.host == HOST)
 CONFIG = IceConfig(loopback=True, interfaces=(LOOPBACK,))
-NOMINATION_S = 5.0
+NOMINATION_S = 15.0
 
 
 def rtp(number: int) -> bytes:

@@ -110,7 +110,7 @@ async def dialled(session: Session) -> socket.socket:
     loop = asyncio.get_running_loop()
     await loop.sock_connect(sock, (passive.host, passive.port))
     await loop.sock_sendall(sock, frame(check(session.local_description.credentials, 1)))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         answer = parse(await next_frame(sock))
     assert answer.message_class is MessageClass.SUCCESS
     return sock
@@ -156,7 +156,7 @@ async def test_a_media_packet_on_the_wire_is_its_length_and_itself() -> None:
                 for packet in packets:
                     assert session.path(1).send(packet)
                 expected = b"".join(len(packet).to_bytes(2, "big") + packet for packet in packets)
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(10):
                     assert await bytes_until(connection, len(expected)) == expected
 
 
@@ -181,7 +181,7 @@ async def test_no_media_leaves_before_a_check_has_succeeded() -> None:
                     await session.completed()
                 assert path.unsent_packets == 3
                 assert path.send(rtp(3))
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(10):
                     assert await next_frame(connection) == rtp(3)
 
 
@@ -197,7 +197,7 @@ async def test_no_datagram_of_media_leaves_before_a_check_has_succeeded() -> Non
             for _ in range(3):
                 assert not path.send(rtp(1))
                 assert not path.send(DTLS)
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(10):
                     data = await loop.sock_recv(peer, 2048)
                 assert classify(data) is PacketKind.STUN
             assert path.unsent_packets == 6
@@ -217,7 +217,7 @@ async def test_what_arrives_is_unframed_then_sorted_and_stays_in_order() -> None
             # Frames in pieces of 7 bytes: what a segment holds means nothing.
             for start in range(0, len(stream), 7):
                 await asyncio.get_running_loop().sock_sendall(sock, stream[start : start + 7])
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(10):
                 answers = [parse(await next_frame(sock)) for _ in packets]
             await until(lambda: len(heard) == len(packets))
         assert heard == packets

@@ -76,7 +76,7 @@ async def test_checks_and_connections_before_the_answer_are_the_forks() -> None:
             fork = forked(offerer)
             forks.append(fork)
             fork.session.set_remote(answerer.description)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             for side in (*forks, *answerers):
                 await side.session.completed()
         for fork, answerer in zip(forks, answerers, strict=True):

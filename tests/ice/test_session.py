@@ -60,7 +60,7 @@ async def test_two_sessions_complete_and_carry_packets(udp: bool, components: in
         assert report.state is SessionState.COMPLETED
         assert report.role is Role.CONTROLLING
         assert report.nominated_ms is not None
-        assert report.nominated_ms < (150 if udp else 300) * components
+        assert report.nominated_ms < 2000 * components
         assert report.selected is not None
         assert report.selected.local.transport is expected
         assert report.reason

@@ -110,8 +110,8 @@ async def test_we_refresh_the_session_with_sipp(programs: Programs) -> None:
         call = alice.endpoint.invite(target, from_=ALICE, body=OURS)
         await asyncio.wait_for(call.answered(), 15)
         assert call.leg is not None
-        # the INVITE and two refreshes
-        await until(lambda: alice.count("SIP/2.0 200", "in") == 3, "both refreshes", 15)
+        # the INVITE and two refreshes, with time to stand still for a second before the session expires
+        await until(lambda: alice.count("SIP/2.0 200", "in") == 3, "both refreshes, of 10 s each", 30)
         assert not call.leg.is_over
         await call.leg.bye()
         await fulfilled(answering)

@@ -72,7 +72,7 @@ class Call:
         return first.apply_answer(parse(self.answer_text)), answered
 
     async def paths(self) -> tuple[Paths, Paths]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             return await self.alice.paths(), await self.bob.paths()
 
 
@@ -99,7 +99,7 @@ async def two(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.001)
 

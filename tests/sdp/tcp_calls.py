@@ -69,7 +69,7 @@ class TcpCall:
         return first.binding.apply_answer(parse(self.answer_text))
 
     async def paths(self) -> tuple[Paths, Paths]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             return await self.alice.binding.paths(), await self.bob.binding.paths()
 
 

@@ -82,7 +82,7 @@ async def test_candidates_of_rtp_alone_do_not_mean_mux_in_an_answer() -> None:
         ours, theirs = call.exchange(WISH, WITHOUT_MUX, answer=WITHOUT_SECOND)
         assert theirs.negotiated is not None
         assert not ours.rtcp_mux
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             paths = await call.alice.paths()
         assert isinstance(paths.rtcp, SilentPath)
         assert not paths.rtcp.send(packet(1, 200))
@@ -212,7 +212,7 @@ async def test_a_connection_for_rtcp_where_only_one_has_switched_it_off() -> Non
     async with two(udp=False) as call:
         ours, _ = call.exchange(WITHOUT_MUX, answer=switched_off)
         assert (ours.components, ours.rtcp) == (2, False)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             await call.alice.session.completed()
             await call.bob.session.completed()
         assert call.bob.session.state is SessionState.COMPLETED

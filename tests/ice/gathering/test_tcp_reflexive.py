@@ -166,7 +166,7 @@ async def test_a_peer_that_comes_through_the_mapping_lands_on_the_listener() -> 
         through = replace(reflexive, address=reflexive.related)
         left.session.set_remote(replace(passive, candidates=(through,)))
         right.session.set_remote(only(left.description, TcpType.ACTIVE))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             await left.session.completed()
             await right.session.completed()
         await exchange_packets(left, right, 1, count=10)

@@ -137,7 +137,7 @@ async def test_both_lite_over_tcp(late: bool) -> None:
         told = left.session.both_lite.selection
         right.session.both_lite.take(told)
         left.session.both_lite.update_answered()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             await left.session.completed()
             await right.session.completed()
         await exchange_packets(left, right, 1)

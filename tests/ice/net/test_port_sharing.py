@@ -221,7 +221,7 @@ async def test_where_the_trial_fails_a_call_completes_all_the_same() -> None:
         assert TcpType.SO not in directions(description.candidates)
     sessions[0].set_remote(descriptions[1])
     sessions[1].set_remote(descriptions[0])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         for session in sessions:
             await session.completed()
     assert {session.state for session in sessions} == {SessionState.COMPLETED}

@@ -228,7 +228,7 @@ async def test_dialling_may_be_cancelled_at_any_moment(certificate: tuple[Path, 
                     service.core.tcp.ended(stream)
             service.peers.begin()
         assert given_up > 5
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             while not ours.connections:
                 try:
                     ours.take(await relay.connect(address))

@@ -38,7 +38,7 @@ async def answered(call: Call, offer: SessionDescription) -> SessionDescription:
 
 
 async def completed(call: Call) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         await asyncio.gather(call.alice.session.completed(), call.bob.session.completed())
 
 

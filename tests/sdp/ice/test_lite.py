@@ -189,7 +189,7 @@ async def test_both_lite_over_tcp(early: bool) -> None:
         call.exchange()
         assert wants_update(call.alice)
         if early:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(10):
                 while call.bob.session.path(1).pair is None:  # noqa: ASYNC110 - it has no event
                     await asyncio.sleep(0.001)
         await updated(call)

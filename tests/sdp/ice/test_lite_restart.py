@@ -46,7 +46,7 @@ async def restart(call: Call, *, back: bool) -> str:
 
 
 async def completed(call: Call) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         await asyncio.gather(call.alice.session.completed(), call.bob.session.completed())
 
 

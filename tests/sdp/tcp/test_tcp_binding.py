@@ -96,7 +96,7 @@ async def test_of_several_connections_the_peers_own_is_kept() -> None:
         assert len(call.alice.told(TcpConnected)) == 1
         assert len(call.alice.told(TcpConnectionRefused)) == 2
         for reader, writer in strangers:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(10):
                 assert await reader.read() == b""
             writer.close()
             await writer.wait_closed()

@@ -40,7 +40,7 @@ async def test_the_controlling_side_ends_the_call_when_its_checks_have_failed() 
         await ringing.accept(MediaPlan(source=Echo()))
         with pytest.raises(NoMediaPath):
             await call.established()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             caller, callee = await asyncio.gather(call.ended(), ringing.ended())
         assert [line for line in phones.messages("alice", "out") if line.startswith("BYE ")]
         assert not [line for line in phones.messages("bob", "out") if line.startswith("BYE ")]

@@ -60,7 +60,7 @@ async def agree(caller: MediaLeg, callee: MediaLeg) -> None:
 
 
 async def both_hear(caller: MediaLeg, callee: MediaLeg) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         for leg in (caller, callee):
             start = leg.statistics.received.packets if leg.statistics else 0
             while leg.statistics is None or leg.statistics.received.packets < start + 5:  # noqa: ASYNC110 - no event

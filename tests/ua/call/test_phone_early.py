@@ -26,7 +26,7 @@ CONTENT = ("Content-Type", "application/sdp")
 
 async def heard(call: Call, packets: int = 5) -> None:
     """Wait until the phone has heard something."""
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         while call.statistics is None or call.statistics.received.packets < packets:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.01)
 
@@ -34,7 +34,7 @@ async def heard(call: Call, packets: int = 5) -> None:
 async def completed(leg: MediaLeg) -> None:
     """Wait until a peer has its path, from ICE that it starts now."""
     leg.descriptions.answer_sent()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         await leg.start()
 
 

@@ -28,7 +28,7 @@ RELIABLE = ("Supported", "100rel")
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - as who looks on
             await asyncio.sleep(0.01)
 

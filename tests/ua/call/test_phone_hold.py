@@ -38,13 +38,13 @@ def version(request: Request) -> int:
 
 
 async def becomes(call: Call, state: Hold) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while call.hold_state is not state:  # noqa: ASYNC110 - read as the user of the library reads it
             await asyncio.sleep(0.01)
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - figures have no event
             await asyncio.sleep(0.02)
 

@@ -144,7 +144,7 @@ async def test_each_fork_answers_the_offer_for_itself_and_the_one_that_takes_the
         peer.accept(invite, bodies["c"], tag="c")
         await call.established()
         await starting[2]
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(5):
             while call.statistics is None or call.statistics.received.packets < 10:  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0.02)
         for leg in (first, second):

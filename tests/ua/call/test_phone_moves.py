@@ -70,7 +70,7 @@ async def talking(peer: MediaPeer, phone: Phone) -> tuple[Call, Dialog, Request]
 
 async def heard_from(peer: MediaPeer, source: tuple[str, int]) -> None:
     """RTP of the phone comes from here."""
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         while True:
             data, sender = await asyncio.get_running_loop().sock_recvfrom(peer.media, 2048)
             if sender == source and not rtp.is_rtcp(data):
@@ -277,7 +277,7 @@ async def test_media_over_tcp_without_ice_gets_a_new_connection() -> None:
         await (await ringing).accept(STAY)
         await call.established()
         network.hosts = (AFTER,)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             while sum(entry.name == "tcp_connected" for entry in log.entries) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert call.statistics is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
@@ -167,7 +166,7 @@ async def test_a_bye_before_ice_has_a_path_ends_the_call_at_once() -> None:
         call, ringing = await phones.ring(STAY)
         phones.log.subscribe(hang_up)
         await ringing.accept(LISTEN)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(5):
             caller, callee = await asyncio.gather(call.ended(), ringing.ended())
     assert callee.result is ResultCode.INTERRUPTED
     assert caller.result in (ResultCode.NO_MEDIA_PATH, ResultCode.OK)
@@ -176,15 +175,16 @@ async def test_a_bye_before_ice_has_a_path_ends_the_call_at_once() -> None:
 
 async def test_a_phone_that_is_switched_off_does_not_wait_for_a_silent_peer() -> None:
     log = EventLog()
+    loop = asyncio.get_running_loop()
     async with media_peer() as peer:
         async with Phone(account("alice"), log) as phone:
             call = await phone.place(str(peer.uri), STAY)
             invite = await peer.receive_request("INVITE")
             peer.accept(invite, peer.sdp())
             await call.established()
-            begin = time.monotonic()
-        took = time.monotonic() - begin
-        async with asyncio.timeout(1):
+            begin = loop.time()
+        took = loop.time() - begin
+        async with asyncio.timeout(5):
             result = await call.ended()
     assert took < 5
     assert result.result is ResultCode.OK

@@ -199,7 +199,7 @@ async def test_a_restart_of_ice_keeps_media_protected(choice: SrtpChoice) -> Non
         descriptions = call._media.descriptions
         problem = await call._offers._propose(descriptions.restart_offer, wanted=lambda: True)
         assert problem == ""
-        await asyncio.wait_for(descriptions.path_found(), 5)
+        await asyncio.wait_for(descriptions.path_found(), 10)
         before = call.statistics
         await asyncio.sleep(0.4)
         after = call.statistics
@@ -252,7 +252,7 @@ async def test_after_a_fork_the_phone_that_is_left_gets_a_key_of_its_own(forked:
             peer.accept(again, renewed, tag="b")
             await peer.receive_request("ACK")
             leg.descriptions.answer_sent()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             await leg.start()
             await call.established()
             while call.statistics is None or call.statistics.received.packets < 5:  # noqa: ASYNC110 - no event

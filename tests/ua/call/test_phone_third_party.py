@@ -45,7 +45,7 @@ async def test_reinvite_without_offer_restarts_ice_and_media_goes_on() -> None:
             assert value(offer, name) != value(first, name)
         peer.ack(dialog, again, await answered(leg, offer))
         leg.descriptions.answer_sent()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             while sum(entry.name == "path_selected" for entry in log.entries) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert call.statistics is not None

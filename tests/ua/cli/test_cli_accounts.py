@@ -89,7 +89,7 @@ async def test_one_that_fails_is_named_and_leaves_the_others(
     screen, stop = Screen(), Stop()
     request = RegisterRequest(config=file, account_name="all", watch=True)
     watching = asyncio.create_task(run_register(request, screen, stop, both.phone))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while not both.scripts["office.example.com"].closed:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     assert not both.scripts["example.com"].closed

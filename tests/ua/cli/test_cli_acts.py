@@ -26,7 +26,7 @@ async def test_keys_are_pressed_with_pauses_once_media_flows(monkeypatch: pytest
     script = Script(talks_forever=True)
     stop = Stop()
     calling = asyncio.create_task(run_call(CallRequest(uri=URI, dtmf="12,,#"), Screen(), stop, script.phone))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while script.digits != ["12", "#"]:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     stop.request()
@@ -81,7 +81,7 @@ async def test_the_object_tells_what_happened_in_the_call(capsys: pytest.Capture
         await call.established()
         await call.hold(Silence())
         await call.resume()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             while call.digits != "1#":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert await calling is ResultCode.OK

@@ -29,7 +29,7 @@ async def test_a_phone_registers_and_the_lines_say_so(
     monkeypatch.setenv("ICEPHONE_PBX_USERS", "1001:secret")
     screen, stop = Screen(), Stop()
     serving = asyncio.ensure_future(run_pbx(PbxRequest(listen="127.0.0.1:0"), screen, stop))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while "users" not in screen.err.getvalue():  # noqa: ASYNC110 - what a person would wait for
             await asyncio.sleep(0.01)
     place = screen.err.getvalue().split("listening on ")[1].split()[0].removeprefix("sip:")

@@ -73,7 +73,7 @@ class Line:
 
     async def idle(self) -> None:
         """Wait until no call is left."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             while self.pbx.alive:  # noqa: ASYNC110 - the PBX tells nobody
                 await asyncio.sleep(0.01)  # the legs end one after the other
 

@@ -24,7 +24,7 @@ NO_REDIRECTS = RedirectPolicy(follow=False)
 async def _some(responses: AsyncIterator[Response], count: int) -> AsyncIterator[Response]:
     """The first few."""
     for _ in range(count):
-        yield await asyncio.wait_for(anext(responses), 3)
+        yield await asyncio.wait_for(anext(responses), 10)
 
 
 @pytest.mark.req("PBX-4")
@@ -41,10 +41,10 @@ async def test_a_call_has_two_dialogs_and_one_description() -> None:
         assert "Max-Forwards: 69\r\n" in invite
         assert invite.encode().endswith(OFFER)
         await ours.bye()
-        assert (await asyncio.wait_for(theirs.ended, 3)).by == "remote"
+        assert (await asyncio.wait_for(theirs.ended, 10)).by == "remote"
         ours, theirs = await talk(alice, bob)
         await theirs.bye()
-        assert (await asyncio.wait_for(ours.ended, 3)).by == "remote"
+        assert (await asyncio.wait_for(ours.ended, 10)).by == "remote"
         await pbx.idle()
 
 
@@ -80,7 +80,7 @@ async def test_a_caller_who_gives_up_stops_the_ringing() -> None:
         incoming.ring()
         assert [response.status async for response in _some(invite.provisional(), 1)] == [180]
         invite.cancel(Headers.of(("Reason", 'SIP;cause=200;text="elsewhere"')))
-        await asyncio.wait_for(incoming.cancelled.wait(), 3)
+        await asyncio.wait_for(incoming.cancelled.wait(), 10)
         cancel = incoming.cancel_request
         assert cancel is not None and "elsewhere" in (cancel.headers.first("reason") or "")
         with pytest.raises(SipRejected) as refused:
@@ -141,7 +141,7 @@ async def test_who_leaves_the_offer_to_the_callee_gets_it(early: bool) -> None:
         if early:
             incoming.on_early_answer = answered.set_result
             incoming.ring(183, body=OFFER)
-            assert await asyncio.wait_for(answered, 3) == ANSWER
+            assert await asyncio.wait_for(answered, 10) == ANSWER
             incoming.accept()
             await incoming.acknowledged()
         else:

@@ -168,7 +168,7 @@ async def test_the_number_that_nobody_answers() -> None:
             if gives_up:
                 await asyncio.sleep(0.1)
                 call.hang_up()
-            result = await asyncio.wait_for(call.ended(), 5)
+            result = await asyncio.wait_for(call.ended(), 10)
             assert result.sip_code == (None if gives_up else 480)
             await pbx.idle()
 
@@ -179,6 +179,6 @@ async def test_a_message_reaches_a_user() -> None:
         await asyncio.sleep(0)
         outcome = await alice.message(f"sip:bob@{DOMAIN}", "hello")
         assert outcome.status == 200
-        text = await asyncio.wait_for(heard, 3)
+        text = await asyncio.wait_for(heard, 10)
         assert (text.text, text.sender) == ("hello", f"sip:alice@{DOMAIN}")
         assert (await alice.message(f"sip:carol@{DOMAIN}", "hello")).status == 480

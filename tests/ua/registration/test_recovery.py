@@ -237,7 +237,7 @@ async def test_what_may_pass_is_tried_again_and_a_refusal_is_not() -> None:
         one.statuses = [500, 503, 403]
         one.hang_up()
         with pytest.raises(AuthenticationError):
-            await asyncio.wait_for(registration.lost(), 8)
+            await asyncio.wait_for(registration.lost(), 10)
         assert states(log) == ["registered", "flow failed", "retrying", "retrying", "lost"]
         count = len(one.of("REGISTER"))
         await asyncio.sleep(0.5)

@@ -118,7 +118,7 @@ async def test_a_registrar_that_is_not_there_is_unreachable() -> None:
 
 async def held_refresh(registrar: Registrar) -> IncomingRequest:
     assert registrar.held is not None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while not registrar.held:  # noqa: ASYNC110 - the list has no event
             await asyncio.sleep(0.01)
     return registrar.held.pop()

@@ -17,7 +17,7 @@ SDP = ("Content-Type", "application/sdp")
 
 
 async def offered(alice: Phone) -> IncomingInvite:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         return await alice.offered.get()
 
 

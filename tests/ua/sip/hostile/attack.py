@@ -91,14 +91,14 @@ async def call_meanwhile(phones: Pair, attack: Attack, *, back: bool = False, tr
         await asyncio.sleep(0)
         uri = next(uri for uri in callee.addresses if ("transport=tcp" in uri) is (transport == "tcp"))
         placed = await caller.place(uri, MediaPlan(source=Tone(hz=440)))
-        taken = await asyncio.wait_for(ringing, 8)
+        taken = await asyncio.wait_for(ringing, 10)
         await taken.accept(MediaPlan(source=Echo()))
-        await asyncio.wait_for(asyncio.gather(placed.established(), taken.established()), 8)
+        await asyncio.wait_for(asyncio.gather(placed.established(), taken.established()), 10)
         assert not attacking.done()
         stands.set()
         await asyncio.sleep(0.3)
         placed.hang_up()
-        results = await asyncio.wait_for(asyncio.gather(placed.ended(), taken.ended()), 8)
+        results = await asyncio.wait_for(asyncio.gather(placed.ended(), taken.ended()), 10)
         assert [result.result for result in results] == ["ok", "ok"]
         await attacking
     finally:
@@ -109,9 +109,9 @@ async def call_meanwhile(phones: Pair, attack: Attack, *, back: bool = False, tr
 async def signalling_meanwhile(alice: Phone, bob: Phone, target: Uri) -> None:
     """Alice calls Bob and hangs up."""
     invite = alice.endpoint.invite(target, from_=ALICE, body=b"v=0\r\n")
-    incoming = await asyncio.wait_for(bob.offered.get(), 5)
+    incoming = await asyncio.wait_for(bob.offered.get(), 10)
     incoming.accept(b"v=0\r\n")
-    response = await asyncio.wait_for(invite.answered(), 5)
+    response = await asyncio.wait_for(invite.answered(), 10)
     assert response.status == 200
     assert invite.leg is not None
     await invite.leg.bye()

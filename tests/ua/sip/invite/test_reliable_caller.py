@@ -41,7 +41,7 @@ def ring(
 async def statuses(invite: OutgoingInvite, count: int) -> list[int]:
     """The next provisional responses that the user hears of."""
     found: list[int] = []
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         async for response in invite.provisional():
             found.append(response.status)
             if len(found) == count:

@@ -23,7 +23,7 @@ class Stream:
 
     async def receive(self) -> Message:
         """The next message."""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             while not self._messages:
                 data = await self.reader.read(4096)
                 if not data:
@@ -35,7 +35,7 @@ class Stream:
 
     async def closed(self) -> bool:
         """True once the other side has closed."""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             with contextlib.suppress(ConnectionError):
                 return await self.reader.read(4096) == b""
         return True

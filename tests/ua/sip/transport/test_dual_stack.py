@@ -49,7 +49,7 @@ async def test_who_listens_everywhere_is_reached_by_both_families(
         assert bob.endpoint.local_addresses["tcp"].port == port
         target = Uri(user="bob", host=hop, port=port, params=(("transport", transport),))
         invite = alice.endpoint.invite(target, from_=ALICE, body=b"v=0\r\n")
-        incoming = await asyncio.wait_for(bob.offered.get(), 3)
+        incoming = await asyncio.wait_for(bob.offered.get(), 10)
         request = incoming.request
         assert (request.via.host, request.contacts[0].uri.host) == (hop, hop)
         text = next(entry.text for entry in alice.log if entry.text.startswith("INVITE"))
@@ -98,10 +98,10 @@ async def test_registering_and_calling_over_ipv6() -> None:
             ringing = asyncio.ensure_future(anext(bob.incoming()))
             await asyncio.sleep(0)
             call = await alice.place(bob.addresses[0], MediaPlan(source=Tone(hz=440.0)))
-            incoming = await asyncio.wait_for(ringing, 5)
+            incoming = await asyncio.wait_for(ringing, 10)
             await incoming.accept(MediaPlan(source=Tone(hz=440.0)))
             await asyncio.wait_for(call.established(), 10)
             call.hang_up()
-            await asyncio.wait_for(call.ended(), 5)
+            await asyncio.wait_for(call.ended(), 10)
     finally:
         await registrar.close()

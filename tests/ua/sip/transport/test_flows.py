@@ -124,7 +124,7 @@ async def test_the_sip_port_of_a_phone_answers_stun() -> None:
             asking.bind(("127.0.0.1", 0))
             asking.setblocking(False)
             asking.sendto(binding(), (address.host, address.port))
-            data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(asking, 2048), 3)
+            data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(asking, 2048), 10)
             mapped = parse(data).get(XorMappedAddress)
             assert mapped is not None
             assert mapped.address.port == asking.getsockname()[1]

@@ -53,7 +53,7 @@ class Browser:
         self.writer.write(self.wire.take_output())
 
     async def receive(self) -> Message:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             while not self._got:
                 data = await self.reader.read(4096)
                 if not data:

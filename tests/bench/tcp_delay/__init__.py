@@ -1,0 +1,1 @@
+"""One-way delay of media over TCP on bad links."""

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from ice.config import IceConfig
-from ice.types import Role, Transport
+from ice.messages import CheckSent, PairStateChanged
+from ice.types import PairState, Role, Transport
 from tests.bench.nominate.__main__ import main
+from tests.bench.nominate.agent import GivenUp
 from tests.bench.nominate.cases import CASES, ROUND_TRIP_S, Case, Measurement
 from tests.bench.nominate.simulated import simulate
 from tests.bench.nominate.sockets import measure, median
@@ -84,6 +86,15 @@ def test_of_several_runs_the_one_in_the_middle_counts_unless_one_went_wrong() ->
     assert (median(runs).nominated_ms, median(runs).runs_ms) == (180.0, (160.0, 180.0, 500.0))
     wrong = replace(runs[0], nominated_ms=None, transport=None)
     assert median([*runs, wrong]).problem == "no path was found"
+
+
+def test_only_what_failed_before_the_nomination_was_waited_for() -> None:
+    given_up = GivenUp()
+    for pair, state in ((1, PairState.IN_PROGRESS), (1, PairState.FAILED), (2, PairState.SUCCEEDED)):
+        given_up.hear(PairStateChanged(at=1.0, pair_id=pair, state=state, reason=""))
+    given_up.hear(CheckSent(at=1.1, pair_id=2, transmission=1, nominating=True))
+    given_up.hear(PairStateChanged(at=1.2, pair_id=3, state=PairState.FAILED, reason="not needed"))
+    assert given_up.count == 1
 
 
 def test_the_command_prints_json_or_a_table(capsys: pytest.CaptureFixture[str]) -> None:

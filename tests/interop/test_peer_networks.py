@@ -15,8 +15,8 @@ from tests.peers.process import Programs
 
 pytestmark = [pytest.mark.peer("netns"), pytest.mark.root]
 
-UNHURRIED_MS = 1000
-"""Far above 230 ms, what a quiet machine takes, and far below 2 s, the first time-out of libnice."""
+FIRST_TIMEOUT_MS = 2000
+"""That of libnice; ours are later. A quiet machine takes 230 ms, one that stands still for a second more."""
 
 DIALLED = pion_from(Path("pion"))
 """Says only what pion finds."""
@@ -46,7 +46,7 @@ async def test_pion_finds_a_path(programs: Programs, pion_program: Path, case: C
 
 
 async def a_path_is_found(programs: Programs, case: Case, other: Other, role: Role) -> None:
-    """Run the case; where we nominate it is quick."""
+    """Run the case; where we nominate no time-out is waited for."""
     async with delayed_link(ROUND_TRIP_S / 2) as link:
         measured = await measure_other(link, programs, case, other, role)
     assert not measured.problem
@@ -54,4 +54,5 @@ async def a_path_is_found(programs: Programs, case: Case, other: Other, role: Ro
     assert case.floor_ms is not None
     assert measured.nominated_ms >= case.floor_ms
     if role is Role.CONTROLLING:
-        assert measured.nominated_ms < UNHURRIED_MS, "where we nominate no time-out is waited for"
+        assert not measured.given_up, "no check was waited for to its end"
+        assert measured.nominated_ms < FIRST_TIMEOUT_MS, "nor was the peer"

@@ -15,12 +15,31 @@ import sys
 from ice.config import IceConfig
 from ice.description import dump_description, load_description
 from ice.errors import IceFailed
+from ice.messages import CheckSent, Event, PairStateChanged
 from ice.net.sockets import HostNetwork
 from ice.session import Session
-from ice.types import Role
+from ice.types import PairState, Role
 
 _AWAKE_S = 0.005
 """So long before the beginning a process waits awake."""
+
+
+class GivenUp:
+    """Counts the pairs that had failed when we nominated first: what was waited for to its end."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._nominated = False
+
+    def hear(self, event: Event) -> None:
+        """Take an event of the session."""
+        match event:
+            case PairStateChanged(state=PairState.FAILED) if not self._nominated:
+                self.count += 1
+            case CheckSent(nominating=True):
+                self._nominated = True
+            case _:
+                pass
 
 
 async def run(options: argparse.Namespace, lines: asyncio.StreamReader) -> None:
@@ -30,6 +49,8 @@ async def run(options: argparse.Namespace, lines: asyncio.StreamReader) -> None:
     session = Session(
         network=HostNetwork(), config=config, role=Role(options.role), components=options.components
     )
+    given_up = GivenUp()
+    session.subscribe(given_up.hear)
     try:
         print(dump_description(await session.gather()), flush=True)
         remote = load_description(await lines.readline())
@@ -50,6 +71,7 @@ async def run(options: argparse.Namespace, lines: asyncio.StreamReader) -> None:
         outcome = {
             "nominated_ms": report.nominated_ms,
             "failed_ms": failed_ms,
+            "given_up": given_up.count,
             "transport": None if selected is None else selected.local.transport.value,
             "reason": report.reason,
         }

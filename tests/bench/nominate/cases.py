@@ -74,6 +74,7 @@ class Measurement:
         transport: what carries the nominated pairs, None where there is no path.
         nominated_ms: from the peer's description to the answered nomination of all components.
         failed_ms: from the peer's description to the report that there is no path.
+        given_up: pairs that had failed when we nominated.
         deadline_ms: the time that was set for it.
         runs_ms: times to the nomination of all runs, sorted, where there were several.
     """
@@ -86,6 +87,7 @@ class Measurement:
     transport: Transport | None = None
     nominated_ms: float | None = None
     failed_ms: float | None = None
+    given_up: int = 0
     deadline_ms: float | None = None
     runs_ms: tuple[float, ...] = ()
 

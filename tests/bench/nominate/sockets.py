@@ -205,5 +205,6 @@ def _measurement(
         transport=None if transport is None else Transport(transport),
         nominated_ms=outcome["nominated_ms"],
         failed_ms=outcome["failed_ms"],
+        given_up=outcome["given_up"],
         deadline_ms=_patience_s(case) * 1000,
     )

@@ -25,8 +25,6 @@ OUTAGE_S = 3.0
 AGAIN_S = 10.0
 """From the moment when the server answers again."""
 
-EVERY_8_S = RegistrationPolicy(keepalive_s=8)
-
 
 async def kill(proxy: Kamailio) -> None:
     """End every process of it at once, with no word to anybody."""
@@ -59,11 +57,11 @@ async def test_a_server_that_was_killed_has_us_back_within_ten_seconds(
     way: str,
     outage_s: float,
 ) -> None:
-    """A connection that ends tells at once; over UDP the next REGISTER does, here one in 8 s."""
+    """A connection that ends tells at once; over UDP the next REGISTER does."""
     issued, log = authority.issue(dns=["localhost"]), EventLog()
     async with AsyncExitStack() as phones:
         async with kamailio(programs, certificate=issued) as first:
-            ours = user("alice", first, way, authority, registration=EVERY_8_S)
+            ours = user("alice", first, way, authority)
             alice = await phones.enter_async_context(Phone(ours, log))
             await alice.register(expires=300)
             await kill(first)

@@ -46,7 +46,7 @@ class SipSettings:
             "auto", there too, and over UDP elsewhere by REGISTER; "always", because you know that they answer
             CRLF CRLF over streams and STUN over UDP; "off".
         keepalive_s: the longest time between two of them in seconds; 0 for what the server says, else 120
-            over streams and 29 over UDP.
+            over streams and 29 over UDP, or 8 where it is a REGISTER to a server in a private network.
         recovery_s: seconds that the first waits after a failed registration are made of; each is twice as
             long as the one before, up to 60 times this (RFC 5626 §4.5).
     """

@@ -13,7 +13,7 @@ from ua.call.outgoing import refused_credentials
 from ua.errors import CallRejected, UaError
 from ua.registration.backoff import uniform
 from ua.registration.bindings import granted_expires
-from ua.registration.keepalive import Keepalive, between
+from ua.registration.keepalive import Keepalive, between_registers
 from ua.registration.outcome import FIRST_HOP_LACKS_OUTBOUND, granted, may_pass
 from ua.registration.settings import FEATURES, RegistrationSettings
 from ua.registration.upkeep import Upkeep
@@ -299,7 +299,7 @@ class Flow:
         """Over UDP every registrar takes REGISTER for a sign of life, and knows us again if it forgot us."""
         if hop.reliable or self._settings.keepalive in ("outbound", "off"):
             return
-        wait = uniform(*between(reliable=False, longest_s=longest_s), self._random)
+        wait = uniform(*between_registers(hop.remote.host, longest_s), self._random)
         self._upkeep.refresh_within(wait, clock.now())
 
     def _after_keepalive(self, keepalive: Keepalive) -> None:

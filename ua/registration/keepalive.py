@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from typing import Final
 
@@ -21,6 +22,11 @@ STREAM_S: Final = 120.0
 
 UDP_S: Final = (24.0, 29.0)
 """The time between two Binding requests, as short as the bindings of NATs (RFC 5626 §4.4.2)."""
+
+NEAR_S: Final = 8.0
+"""The longest time between two REGISTERs to a server in a private network.
+
+That is a PBX of the house: it may be started again at any time, and is to have us back within 10 s."""
 
 _LEAST: Final = 0.8
 """Of the longest time (RFC 5626 §4.4, §4.4.1)."""
@@ -152,3 +158,13 @@ def between(*, reliable: bool, longest_s: float | None = None) -> tuple[float, f
     if longest_s is None or longest_s >= UDP_S[1]:
         return UDP_S
     return _LEAST * longest_s, longest_s
+
+
+def between_registers(host: str, longest_s: float | None = None) -> tuple[float, float]:
+    """The same where REGISTER over UDP is the sign of life, by the address of the server (an IP literal).
+
+    A server with a public address, which serves many, is asked no more often than NATs demand.
+    """
+    if longest_s is None and ipaddress.ip_address(host).is_private:
+        longest_s = NEAR_S
+    return between(reliable=False, longest_s=longest_s)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ice.stun.attributes import ErrorCode, XorMappedAddress
 from ice.stun.message import MessageClass, Method, StunMessage, parse
 from ice.types import TransportAddress
-from ua.registration.keepalive import PING, Keepalive
+from ua.registration.keepalive import PING, Keepalive, between_registers
 
 US = TransportAddress(host="198.51.100.7", port=40000)
 LOW, HIGH = bytes(12), b"\xff" * 12
@@ -46,6 +46,24 @@ def test_the_time_between_two_is_drawn_by_lot(
 ) -> None:
     assert made(LOW, reliable=reliable, longest_s=longest_s).next_timer() == pytest.approx(100.0 + low)
     assert made(HIGH, reliable=reliable, longest_s=longest_s).next_timer() == pytest.approx(100.0 + high)
+
+
+@pytest.mark.parametrize(
+    ("host", "longest_s", "low", "high"),
+    [
+        ("192.168.1.1", None, 6.4, 8.0),
+        ("127.0.0.1", None, 6.4, 8.0),
+        ("fd00::1", None, 6.4, 8.0),
+        ("192.88.99.1", None, 24.0, 29.0),  # a public address
+        ("2002::1", None, 24.0, 29.0),
+        ("192.168.1.1", 20.0, 16.0, 20.0),
+        ("192.88.99.1", 8.0, 6.4, 8.0),
+    ],
+)
+def test_a_server_in_a_private_network_is_asked_more_often(
+    host: str, longest_s: float | None, low: float, high: float
+) -> None:
+    assert between_registers(host, longest_s) == pytest.approx((low, high))
 
 
 @pytest.mark.req("TRN-4")

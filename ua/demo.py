@@ -20,6 +20,7 @@ from media.audio.recorder import WavRecorder
 from media.audio.wav import read_audio
 from media.errors import AudioFileError
 from ua.config.account import Account
+from ua.config.media import MediaSettings
 from ua.errors import UsageError
 from ua.events import EventLog
 from ua.phone import Phone
@@ -105,7 +106,7 @@ def _account(user: str) -> Account:
         listen_host="127.0.0.1",
         transport="tcp",
         ice=_ICE,
-        codecs=("PCMU",),
+        media=MediaSettings(codecs=("PCMU",)),
     )
 
 

@@ -93,7 +93,7 @@ class Phone:
         self._identity = NameAddr(uri=_uri(account.uri, "account.uri"), name=account.display_name)
         self._shown = HIDDEN if account.hides_identity else self._identity
         self._party = party or self._identity.uri.user or "icephone"
-        self._network = network or HostNetwork(dscp=account.dscp)
+        self._network = network or HostNetwork(dscp=account.media.dscp)
         self._shares_engine = engine is not None
         self._engine = MediaEngine() if engine is None else engine  # one without sessions is false
         self._around = CallSurroundings(
@@ -138,7 +138,7 @@ class Phone:
         self._reception.endpoint = self._endpoint
         self._endpoint.server.availability = self._reception.availability
         self._endpoint.server.session_capabilities = lambda: codec_mapping.capabilities(
-            account.codecs, session_id=secrets.randbits(62)
+            account.media.codecs, session_id=secrets.randbits(62)
         )
         self._endpoint.callers.server = self._authenticator()
         if account.sip.challenge_callers:

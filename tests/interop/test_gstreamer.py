@@ -60,7 +60,7 @@ async def ended(peer: MediaPeer, call: Call) -> None:
 async def test_we_connect_and_are_heard(programs: Programs, tmp_path: Path) -> None:
     heard = tmp_path / "heard.wav"
     recording, port = await record(programs, heard, "listens")
-    async with media_peer() as peer, Phone(account("alice", media_setup="active"), EventLog()) as phone:
+    async with media_peer() as peer, Phone(account("alice", setup="active"), EventLog()) as phone:
         call = await phone.place(str(peer.uri), MediaPlan(source=Tone(hz=OURS), media="tcp"))
         invite = await peer.receive_request("INVITE")
         assert port_of(session_of(invite)) == 9

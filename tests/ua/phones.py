@@ -13,12 +13,9 @@ from tests.distinct import distinct
 from ua.call.incoming import IncomingCall
 from ua.call.outgoing import OutgoingCall
 from ua.config.account import Account
-from ua.config.sip import SipSettings
 from ua.events import EventLog
 from ua.phone import Phone
 from ua.plan import MediaPlan
-
-_SIP = {each.name for each in dataclasses.fields(SipSettings)}
 
 LOOPBACK = IceConfig(loopback=True, interfaces=("lo",))
 
@@ -30,10 +27,14 @@ def account(user: str, **changes: object) -> Account:
 
 
 def changed(account: Account, **changes: object) -> Account:
-    """`account` with other settings, its own or those of `[sip]`, by name."""
-    of_sip = {name: changes.pop(name) for name in list(changes) if name in _SIP}
-    sip = dataclasses.replace(account.sip, **of_sip)  # type: ignore[arg-type]
-    return dataclasses.replace(account, sip=sip, **changes)  # type: ignore[arg-type]
+    """`account` with other settings, its own or those of its sections, by name."""
+    own = {each.name for each in dataclasses.fields(Account)}
+    for section in ("sip", "media"):
+        before = getattr(account, section)
+        names = {each.name for each in dataclasses.fields(before)} - own
+        values = {name: changes.pop(name) for name in list(changes) if name in names}
+        account = dataclasses.replace(account, **{section: dataclasses.replace(before, **values)})
+    return dataclasses.replace(account, **changes)  # type: ignore[arg-type]
 
 
 class Pair:

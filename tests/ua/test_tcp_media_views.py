@@ -68,7 +68,7 @@ def test_the_command_line_asks_for_it() -> None:
 @pytest.mark.parametrize("setup", ["actpass", "active", "passive"])
 def test_the_account_file_asks_for_it(setup: str) -> None:
     settings = parse_settings(f'[media]\ntransport = "tcp"\nsetup = "{setup}"'.encode())
-    ours = account("alice", media_transport=settings.media.transport, media_setup=settings.media.setup)
+    ours = account("alice", media=settings.media)
     found = tcp_setup(MediaPlan(), ours)
     assert found is not None
     assert found.value == setup

@@ -323,7 +323,7 @@ class Call(InCall):
     def _describe(self, leg: Leg, descriptions: Descriptions) -> None:
         """From now on requests in the dialog are answered, by what both sides have said."""
         if self._offers is None:
-            self._offers = Offers(leg, descriptions, self._around.account.codecs)
+            self._offers = Offers(leg, descriptions, self._around.account.media.codecs)
         if leg.is_over:
             return  # nothing may hold this call by it
         leg.on_reinvite = self._offers.receive

@@ -59,8 +59,8 @@ class Descriptions:
         self._party = party
         self._sdp = SdpLog(log, party)
         self.wish = AudioWish(
-            formats=codec_mapping.formats(account.codecs),
-            ptime_ms=account.ptime_ms,
+            formats=codec_mapping.formats(account.media.codecs),
+            ptime_ms=account.media.ptime_ms,
             ice_required=account.ice_required,
         )
         self.usual = self.wish.direction

@@ -127,7 +127,7 @@ class EarlyReply:
             descriptions = self._descriptions = await describe(
                 binding,
                 account=around.account,
-                srtp=around.account.srtp,
+                srtp=around.account.media.srtp,
                 identity=around.identity,
                 keys_may_be_told=self._keys_may_be_told,
                 offers=self._offer is None,

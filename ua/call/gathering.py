@@ -28,18 +28,18 @@ def tcp_setup(plan: MediaPlan, account: Account) -> Setup | None:
     Raises:
         UsageError: something else that is asked for cannot be had that way.
     """
-    if (plan.media or account.media_transport) != "tcp":
+    if (plan.media or account.media.transport) != "tcp":
         return None
     for wanted, what in (
         (account.ice_required, "[ice] required"),
         (plan.ice_config(account.ice).relay_only, "a relay alone"),
-        ((plan.srtp or account.srtp) == "dtls", "DTLS-SRTP"),
+        ((plan.srtp or account.media.srtp) == "dtls", "DTLS-SRTP"),
     ):
         if wanted:
             raise UsageError(
                 f"media over TCP without ICE and {what} do not go together", hint="leave out --media tcp"
             )
-    return Setup(account.media_setup)
+    return Setup(account.media.setup)
 
 
 def asked_setup(offer: bytes | None, account: Account) -> Setup | None:
@@ -48,7 +48,7 @@ def asked_setup(offer: bytes | None, account: Account) -> Setup | None:
     Nothing of it is refused here: an offer that is no SDP, or needs ICE, meets its answer like any.
     """
     if offer is None:
-        return Setup(account.media_setup) if account.media_transport == "tcp" else None
+        return Setup(account.media.setup) if account.media.transport == "tcp" else None
     if account.ice.relay_only:
         # It would tell the address of this host.
         return None
@@ -56,7 +56,7 @@ def asked_setup(offer: bytes | None, account: Account) -> Setup | None:
         asked = tcp_offer.find(parser.parse(offer))
     except SdpError:
         return None
-    return None if asked is None else Setup(account.media_setup)
+    return None if asked is None else Setup(account.media.setup)
 
 
 def has_ice(offer: bytes) -> bool:

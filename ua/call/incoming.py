@@ -164,7 +164,10 @@ class IncomingCall(Call):
     def _check_told(self, plan: MediaPlan) -> None:
         """Raise UsageError where the plan asks for what the caller was told otherwise while we rang."""
         account = self._around.account
-        if (plan.srtp or account.srtp, plan.ice_config(account.ice)) != (account.srtp, account.ice):
+        if (plan.srtp or account.media.srtp, plan.ice_config(account.ice)) != (
+            account.media.srtp,
+            account.ice,
+        ):
             raise UsageError(
                 "the path or the protection of media was asked for too late: the caller has our answer",
                 hint="set them in the account, or early_answer = false in [calls]",
@@ -187,7 +190,7 @@ class IncomingCall(Call):
 
     async def _refuse(self, refusal: Refusal) -> None:
         if not self._incoming.is_answered:
-            reject(self._incoming, refusal, self._around.account.codecs)
+            reject(self._incoming, refusal, self._around.account.media.codecs)
         raise CallRejected(f"we refused the call: {refusal.code} {refusal.reason}", sip_code=refusal.code)
 
     async def _end_signalling(self) -> None:

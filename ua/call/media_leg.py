@@ -121,7 +121,7 @@ class MediaLeg:
             descriptions = await describe(
                 await gathered,
                 account=account,
-                srtp=plan.srtp or account.srtp,
+                srtp=plan.srtp or account.media.srtp,
                 identity=identity,
                 keys_may_be_told=keys_may_be_told,
                 offers=offers,

@@ -43,7 +43,7 @@ async def describe(
     try:
         keying = protection.policy(
             srtp,
-            keys_may_be_told=keys_may_be_told or account.srtp_over_plain_sip,
+            keys_may_be_told=keys_may_be_told or account.media.srtp_over_plain_sip,
             offers=offers,
             fingerprint=lambda: identity.fingerprint,
         )

@@ -199,7 +199,7 @@ class OutgoingCall(Call):
         raise Interrupted("hung up before anybody answered")
 
     def _may_take_less(self, response: Response, descriptions: Descriptions) -> bool:
-        codecs, protection = self._around.account.codecs, descriptions.wish.keying.offers
+        codecs, protection = self._around.account.media.codecs, descriptions.wish.keying.offers
         return may_take_less(response, codecs=codecs, protection=protection)
 
     async def _ring(self, invite: OutgoingInvite, descriptions: Descriptions) -> None:

@@ -146,7 +146,8 @@ def _prepared(account: Account, request: AnswerRequest, plan: MediaPlan) -> Acco
         account = with_instance(account)
     account = with_transfers(account, request.accept_transfers)
     # Callers may be told how to reach us before a call is answered.
-    return dataclasses.replace(account, ice=plan.ice_config(account.ice), srtp=plan.srtp or account.srtp)
+    media = dataclasses.replace(account.media, srtp=plan.srtp or account.media.srtp)
+    return dataclasses.replace(account, ice=plan.ice_config(account.ice), media=media)
 
 
 async def _incoming(

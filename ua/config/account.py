@@ -14,13 +14,12 @@ from typing import Any, ClassVar
 from ice.config import IceConfig
 from ua.config.calls import CallsSettings, check_calls
 from ua.config.ice import STRICT, IceSettings, check_ice, ice_config
-from ua.config.media import MediaSettings, MediaSetup, MediaTransport
+from ua.config.media import MediaSettings
 from ua.config.passwords import find_password
 from ua.config.pbx import PbxSettings
 from ua.config.registration import RegistrationPolicy, check_registration, proxies_of
 from ua.config.sip import SipSettings, check_sip
 from ua.config.sip_uri import split_listen, split_sip_uri
-from ua.config.srtp import SrtpChoice
 from ua.config.tls import (
     TlsSettings,
     WebSocketSettings,
@@ -134,13 +133,7 @@ class Account:
         calls: which calls we take.
         ice: policy of ICE.
         ice_required: calls without ICE are refused.
-        codecs: rtpmap names, best first.
-        ptime_ms: ms of audio in a packet.
-        media_transport: what our offers ask media to go over.
-        media_setup: who connects where it goes over TCP without ICE.
-        dscp: mark of media and checks, 0 for none.
-        srtp: how media is protected.
-        srtp_over_plain_sip: SRTP keys go over SIP that is not encrypted, too.
+        media: codecs, and how they go.
     """
 
     uri: str = ANONYMOUS_URI
@@ -168,13 +161,7 @@ class Account:
     calls: CallsSettings = field(default_factory=CallsSettings)
     ice: IceConfig = field(default_factory=IceConfig)
     ice_required: bool = False
-    codecs: tuple[str, ...] = ("PCMU", "PCMA")
-    media_transport: MediaTransport = "rtp"
-    media_setup: MediaSetup = "actpass"
-    ptime_ms: int = 20
-    dscp: int = 0
-    srtp: SrtpChoice = "auto"
-    srtp_over_plain_sip: bool = False
+    media: MediaSettings = field(default_factory=MediaSettings)
 
     @property
     def anonymous(self) -> bool:
@@ -302,13 +289,7 @@ def account_from(
         calls=settings.calls,
         ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
         ice_required=settings.ice.required,
-        codecs=settings.media.codecs,
-        media_transport=settings.media.transport,
-        media_setup=settings.media.setup,
-        ptime_ms=settings.media.ptime_ms,
-        dscp=settings.media.dscp,
-        srtp=settings.media.srtp,
-        srtp_over_plain_sip=settings.media.srtp_over_plain_sip,
+        media=settings.media,
     )
 
 

@@ -63,7 +63,7 @@ class Pbx:
         self._account = account
         self._settings = settings
         self._log = log
-        self._network = network or HostNetwork(dscp=account.dscp)
+        self._network = network or HostNetwork(dscp=account.media.dscp)
         self._engine = MediaEngine()
         self._endpoint: SipEndpoint | None = None
         self._switchboard: Switchboard | None = None

@@ -221,7 +221,7 @@ async def test_a_restart_of_ice_keeps_media_protected(choice: SrtpChoice) -> Non
 def test_the_choice_of_a_plan_wins_over_the_account() -> None:
     assert replace(MediaPlan(), srtp="off").srtp == "off"
     assert MediaPlan().srtp is None
-    assert account("alice").srtp == "auto"
+    assert account("alice").media.srtp == "auto"
 
 
 @pytest.mark.req("KEY-11", "KEY-6")

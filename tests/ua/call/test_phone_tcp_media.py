@@ -16,6 +16,7 @@ from ua.call.call import Call
 from ua.call.incoming import IncomingCall
 from ua.call.outgoing import OutgoingCall
 from ua.config.account import Account
+from ua.config.media import MediaSettings
 from ua.errors import NoMediaPath, ResultCode, UsageError
 from ua.plan import Echo, MediaPlan, Tone
 from ua.results import CallResult
@@ -82,7 +83,7 @@ def described(both: Pair, party: str, name: str) -> str:
 )
 async def test_a_call_as_asked(alice: str, bob: str, offered: str, answered: str) -> None:
     """The answerer has no setting for it but who connects."""
-    async with pair(alice=account("alice", media_setup=alice), bob=account("bob", media_setup=bob)) as both:
+    async with pair(alice=account("alice", setup=alice), bob=account("bob", setup=bob)) as both:
         ours, theirs = await results(*await called(both, TCP))
         offer, answer = described(both, "alice", "offer"), described(both, "bob", "answer")
     assert " TCP/RTP/AVP " in offer
@@ -102,7 +103,7 @@ async def test_a_call_as_asked(alice: str, bob: str, offered: str, answered: str
 
 
 async def test_by_the_account() -> None:
-    async with pair(alice=account("alice", media_transport="tcp")) as both:
+    async with pair(alice=account("alice", media=MediaSettings(transport="tcp"))) as both:
         ours, _ = await results(*await called(both, TONE))
     assert (ours.ice, ours.transport) == (None, "tcp")
 
@@ -118,7 +119,7 @@ async def test_an_ordinary_call_is_as_ever() -> None:
 async def test_a_hold_by_who_was_connected_to_keeps_the_connection() -> None:
     """It listens again meanwhile, for the answer might ask for a new connection."""
     network = Cutting()
-    async with pair(alice=account("alice", media_setup="passive"), network=network) as both:
+    async with pair(alice=account("alice", setup="passive"), network=network) as both:
         calls = await called(both, STAY)
         await asyncio.gather(*(call.established() for call in calls))
         await calls[0].hold()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
-import time
 from dataclasses import replace
 
 from ice.net.firewall import FirewallNetwork, FirewallPolicy
@@ -77,7 +76,7 @@ async def ms_to_media(*, early: bool, round_trip_s: float = 0.0) -> float:
         else:
             peer.answer(invite, 180, tag="a")
         await asyncio.sleep(RINGING_S)
-        started_at = time.monotonic()
+        started_at = asyncio.get_running_loop().time()
         peer.accept(invite, answer, tag="a")
         async with asyncio.timeout(10):
             await call.established()

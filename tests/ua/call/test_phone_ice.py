@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
+from ice.net.sockets import HostNetwork
 from tests.ua.call.media_legs import STAY, answered, media_leg, next_version
 from tests.ua.peer import media_peer
 from tests.ua.phones import account
@@ -43,11 +45,18 @@ async def test_ice_runs_where_the_callee_offers_and_the_callee_controls() -> Non
     assert summary.role == "controlled"
 
 
+def no_way() -> tuple[FirewallPolicy, FirewallNetwork]:
+    """A network in which ICE does not complete while nothing passes."""
+    policy = FirewallPolicy(udp="blocked", tcp_inbound="blocked")
+    return policy, FirewallNetwork(HostNetwork(), policy)
+
+
 async def test_a_reinvite_before_ice_has_completed_is_answered_and_ice_goes_on() -> None:
+    policy, network = no_way()
     async with (
         media_peer() as peer,
-        Phone(account("alice"), EventLog()) as phone,
-        media_leg() as leg,
+        Phone(account("alice"), EventLog(), network=network) as phone,
+        media_leg(network=network) as leg,
     ):
         call = await phone.place(str(peer.uri), STAY)
         invite = await peer.receive_request("INVITE")
@@ -69,6 +78,7 @@ async def test_a_reinvite_before_ice_has_completed_is_answered_and_ice_goes_on()
         assert [line for line in body.split("\r\n") if line.startswith("a=candidate:")] == [
             line for line in offered if line.startswith("a=candidate:")
         ]
+        policy.udp = "open"
         leg.descriptions.answer_sent()
         await asyncio.gather(leg.start(), call.established())
         call.hang_up()
@@ -80,10 +90,11 @@ async def test_a_reinvite_before_ice_has_completed_is_answered_and_ice_goes_on()
 
 
 async def test_a_bye_of_the_peer_before_ice_has_completed_ends_the_call() -> None:
+    _, network = no_way()
     async with (
         media_peer() as peer,
-        Phone(account("alice"), EventLog()) as phone,
-        media_leg() as leg,
+        Phone(account("alice"), EventLog(), network=network) as phone,
+        media_leg(network=network) as leg,
     ):
         call = await phone.place(str(peer.uri), STAY)
         invite = await peer.receive_request("INVITE")
@@ -100,10 +111,11 @@ async def test_a_bye_of_the_peer_before_ice_has_completed_ends_the_call() -> Non
 
 
 async def test_hanging_up_before_ice_has_completed_says_bye() -> None:
+    _, network = no_way()
     async with (
         media_peer() as peer,
-        Phone(account("alice"), EventLog()) as phone,
-        media_leg() as leg,
+        Phone(account("alice"), EventLog(), network=network) as phone,
+        media_leg(network=network) as leg,
     ):
         call = await phone.place(str(peer.uri), STAY)
         invite = await peer.receive_request("INVITE")

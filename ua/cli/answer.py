@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,12 @@ from ua.cli.session import (
     with_password,
     with_transfers,
 )
+from ua.cli.sound import SoundRequest
 from ua.cli.trace import trace_log
 from ua.cli.transfers import TransferQuestions
 from ua.config.sip import TransferPolicy
 from ua.config.srtp import SrtpChoice
-from ua.errors import ResultCode, TimedOut, UaError
+from ua.errors import ResultCode, TimedOut, UaError, UsageError
 from ua.events import EventLog
 from ua.plan import Echo, MediaPlan, MediaSource, PathChoice, Silence, Tone, WavFile
 from ua.results import CallResult
@@ -50,6 +51,7 @@ class AnswerRequest:
     wav: Path | None = None
     tone: float | None = None
     record: Path | None = None
+    sound: SoundRequest = field(default_factory=SoundRequest)
     duration_s: float | None = None
     accept_transfers: TransferPolicy | None = None
     path: PathChoice = "auto"
@@ -67,9 +69,12 @@ class AnswerRequest:
 
     def plan(self) -> MediaPlan:
         """The media plan of the first call; UsageError where files or options do not fit."""
-        one_of(echo=self.echo, wav=self.wav, tone=self.tone)
+        sound = self.sound
+        one_of(echo=self.echo, wav=self.wav, tone=self.tone, mic=sound.mic, stdin=sound.stdin)
+        if (sound.stdin or sound.stdout) and self.calls != 1:
+            raise UsageError("--stdin and --stdout are for one call", hint="say --calls 1")
         hz = checked_tone(self.tone)
-        source: MediaSource = Silence()
+        source: MediaSource = sound.source or Silence()
         if self.echo:
             source = Echo()
         elif self.wav is not None:
@@ -77,21 +82,25 @@ class AnswerRequest:
             source = WavFile(path=self.wav)
         elif hz is not None:
             source = Tone(hz=hz)
-        return MediaPlan(
+        plan = MediaPlan(
             source=source,
             record=None if self.record is None else writable(self.record, "--record"),
             duration_s=self.duration_s,
             path=self.path,
             srtp=self.srtp,
         )
+        return sound.on(plan)
 
 
 def numbered(plan: MediaPlan, number: int) -> MediaPlan:
     """`plan` for call `number`: the second call records to out-2.wav, and so on."""
-    if plan.record is None or number == 1:
+    if number == 1:
         return plan
-    record = plan.record.with_stem(f"{plan.record.stem}-{number}")
-    return dataclasses.replace(plan, record=record)
+    record, both = (
+        None if path is None else path.with_stem(f"{path.stem}-{number}")
+        for path in (plan.record, plan.record_both)
+    )
+    return dataclasses.replace(plan, record=record, record_both=both)
 
 
 async def run_answer(

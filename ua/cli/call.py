@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ from ua.cli.session import (
     with_proxy,
     with_transfers,
 )
+from ua.cli.sound import SoundRequest
 from ua.cli.trace import trace_log
 from ua.cli.transfers import TransferQuestions
 from ua.config.ice import TcpCandidates
@@ -64,6 +65,7 @@ class CallRequest:
     tone: float | None = None
     silence: bool = False
     record: Path | None = None
+    sound: SoundRequest = field(default_factory=SoundRequest)
     duration_s: float | None = None
     dtmf: str = ""
     transfer: str | None = None
@@ -85,23 +87,26 @@ class CallRequest:
 
     def plan(self) -> MediaPlan:
         """The media plan; UsageError where files or options do not fit."""
-        one_of(wav=self.wav, tone=self.tone, silence=self.silence)
+        sound = self.sound
+        one_of(wav=self.wav, tone=self.tone, silence=self.silence, mic=sound.mic, stdin=sound.stdin)
         hz = checked_tone(self.tone)
-        source: MediaSource = Silence()
+        source: MediaSource = sound.source or Silence()
         if self.wav is not None:
             source = WavFile(path=readable_wav(self.wav))
         elif hz is not None:
             source = Tone(hz=hz)
-        return MediaPlan(
+        ends = self.wav is not None or sound.stdin
+        plan = MediaPlan(
             source=source,
             record=None if self.record is None else writable(self.record, "--record"),
             duration_s=self.duration_s,
-            tail_s=TAIL_S if self.wav is not None and self.duration_s is None else None,
+            tail_s=TAIL_S if ends and self.duration_s is None else None,
             path=self.path,
             srtp=self.srtp,
             tcp_candidates=self.tcp_candidates,
             media=self.media,
         )
+        return sound.on(plan)
 
     def act(self, account: Account, output: Output) -> Callable[[CallPort], Awaitable[None]]:
         """What is done in the call: keys, then a transfer. UsageError where it cannot be meant."""

@@ -10,22 +10,34 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from ua.cli.configuration import config_app
+from ua.cli.devices import devices
 from ua.cli.ice import ice_app
 from ua.cli.options import (
     AcceptTransfers,
     AccountName,
     AccountNames,
+    CallTimeout,
     ConfigFile,
+    DeviceName,
     For,
     Json,
     Listen,
     Media,
+    Mic,
     PasswordFile,
+    PathOption,
+    PcmRate,
     PortMapping,
     Proxy,
     Quiet,
     Record,
+    RecordBoth,
     SipTrace,
+    Speak,
+    SrtpOption,
+    Stdin,
+    Stdout,
     Stun,
     TcpCandidates,
     ToneHz,
@@ -47,41 +59,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-config_app = typer.Typer(
-    help="Check and show the configuration.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 app.add_typer(config_app, name="config")
 app.add_typer(ice_app, name="ice")
-
-CallTimeout = Annotated[
-    float,
-    typer.Option(
-        "--timeout",
-        help="Give up where there is no media after this time.",
-        parser=parse_duration,
-        metavar="TIME",
-        show_default="60s",
-    ),
-]
-PathOption = Annotated[
-    Literal["auto", "udp", "tcp", "relay"],
-    typer.Option(help="Ways that media may take; relay: by TURN alone.", show_default="auto"),
-]
-SrtpOption = Annotated[
-    Literal["off", "sdes", "dtls", "auto"] | None,
-    typer.Option(
-        help="Protection of media; auto: what the other side offers.", show_default="of the account"
-    ),
-]
+app.command()(devices)
 
 
-def _output(json_results: bool, verbose: bool, quiet: bool, sip_trace: bool = False) -> Output:
+def _output(
+    json_results: bool, verbose: bool, quiet: bool, sip_trace: bool = False, audio_out: bool = False
+) -> Output:
     from ua.cli.output import Output
 
-    return Output(json_results=json_results, verbose=verbose, quiet=quiet, sip_trace=sip_trace)
+    return Output(
+        json_results=json_results, verbose=verbose, quiet=quiet, sip_trace=sip_trace, audio_out=audio_out
+    )
 
 
 def _version(wanted: bool) -> None:
@@ -140,7 +130,14 @@ def call(
     wav: Wav = None,
     tone: ToneHz = None,
     silence: Annotated[bool, typer.Option("--silence", help="Send silence (the default).")] = False,
+    mic: Mic = False,
+    speaker: Speak = False,
+    device: DeviceName = None,
+    stdin: Stdin = False,
+    stdout: Stdout = False,
+    pcm_rate: PcmRate = 8000,
     record: Record = None,
+    record_both: RecordBoth = None,
     duration: For = None,
     dtmf: Annotated[
         str,
@@ -176,14 +173,26 @@ def call(
     from ua.cli.call import CallRequest, run_call
     from ua.cli.ports import real_phone
     from ua.cli.runner import run
+    from ua.cli.sound import SoundRequest
 
-    output = _output(json, verbose, quiet, sip_trace)
+    output = _output(json, verbose, quiet, sip_trace, audio_out=stdout)
+    sound = SoundRequest(
+        mic=mic,
+        speaker=speaker,
+        device=device,
+        stdin=stdin,
+        stdout=stdout,
+        pcm_rate=pcm_rate,
+        record_both=record_both,
+        json=json,
+    )
     request = CallRequest(
         uri=uri,
         wav=wav,
         tone=tone,
         silence=silence,
         record=record,
+        sound=sound,
         duration_s=duration,
         dtmf=dtmf,
         transfer=transfer,
@@ -211,7 +220,14 @@ def answer(
     echo: Annotated[bool, typer.Option("--echo", help="Send back what arrives.")] = False,
     wav: Wav = None,
     tone: ToneHz = None,
+    mic: Mic = False,
+    speaker: Speak = False,
+    device: DeviceName = None,
+    stdin: Stdin = False,
+    stdout: Stdout = False,
+    pcm_rate: PcmRate = 8000,
     record: Record = None,
+    record_both: RecordBoth = None,
     duration: For = None,
     accept_transfers: AcceptTransfers = None,
     path: PathOption = "auto",
@@ -241,8 +257,19 @@ def answer(
     from ua.cli.answer import AnswerRequest, run_answer
     from ua.cli.ports import real_phone
     from ua.cli.runner import run
+    from ua.cli.sound import SoundRequest
 
-    output = _output(json, verbose, quiet, sip_trace)
+    output = _output(json, verbose, quiet, sip_trace, audio_out=stdout)
+    sound = SoundRequest(
+        mic=mic,
+        speaker=speaker,
+        device=device,
+        stdin=stdin,
+        stdout=stdout,
+        pcm_rate=pcm_rate,
+        record_both=record_both,
+        json=json,
+    )
     if pbx:
         from ua.cli.pbx import PbxRequest, run_pbx
 
@@ -251,6 +278,7 @@ def answer(
             wav,
             tone,
             record,
+            sound.given,
             duration,
             stun,
             turn,
@@ -268,6 +296,7 @@ def answer(
         wav=wav,
         tone=tone,
         record=record,
+        sound=sound,
         duration_s=duration,
         accept_transfers=accept_transfers,
         path=path,
@@ -356,36 +385,6 @@ def message(
         account_name=account,
     )
     run(output, lambda stop: run_message(request, output, stop, real_phone))
-
-
-@config_app.command("check")
-def config_check(config: ConfigFile = None, json: Json = False) -> NoReturn:
-    """Read the configuration and say what is wrong with it."""
-    from ua.cli import config as commands
-    from ua.cli.runner import guarded
-
-    output = _output(json, False, False)
-    guarded(output, lambda: commands.check(config, output))
-
-
-@config_app.command("show")
-def config_show(config: ConfigFile = None, json: Json = False) -> NoReturn:
-    """Show all settings in force, secrets masked."""
-    from ua.cli import config as commands
-    from ua.cli.runner import guarded
-
-    output = _output(json, False, False)
-    guarded(output, lambda: commands.show(config, output))
-
-
-@config_app.command("path")
-def config_path(config: ConfigFile = None, json: Json = False) -> NoReturn:
-    """Show where the configuration file is looked for."""
-    from ua.cli import config as commands
-    from ua.cli.runner import guarded
-
-    output = _output(json, False, False)
-    guarded(output, lambda: commands.path(config, output))
 
 
 def main() -> None:

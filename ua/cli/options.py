@@ -118,6 +118,62 @@ For = Annotated[
     ),
 ]
 
+Mic = Annotated[
+    bool, typer.Option("--mic", help="Talk through the microphone, and hear through the speaker.")
+]
+Speak = Annotated[bool, typer.Option("--speaker", help="Play what arrives on the speaker.")]
+DeviceName = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        help="Sound device, by number or part of its name; MIC,SPEAKER where they are two.",
+        metavar="NAME",
+    ),
+]
+Stdin = Annotated[
+    bool, typer.Option("--stdin", help="Send raw audio from standard input: 16 bit, little-endian, mono.")
+]
+Stdout = Annotated[bool, typer.Option("--stdout", help="Write what arrives to standard output, likewise.")]
+PcmRate = Annotated[
+    int,
+    typer.Option(
+        "--pcm-rate",
+        help="Sample rate of raw audio.",
+        metavar="HZ",
+        min=4000,
+        max=192_000,
+        show_default="8000",
+    ),
+]
+RecordBoth = Annotated[
+    Path | None,
+    typer.Option(
+        "--record-both",
+        help="Write a stereo WAV file: left what is sent, right what arrives.",
+        metavar="FILE",
+    ),
+]
+CallTimeout = Annotated[
+    float,
+    typer.Option(
+        "--timeout",
+        help="Give up where there is no media after this time.",
+        parser=parse_duration,
+        metavar="TIME",
+        show_default="60s",
+    ),
+]
+PathOption = Annotated[
+    Literal["auto", "udp", "tcp", "relay"],
+    typer.Option(help="Ways that media may take; relay: by TURN alone.", show_default="auto"),
+]
+SrtpOption = Annotated[
+    Literal["off", "sdes", "dtls", "auto"] | None,
+    typer.Option(
+        help="Protection of media; auto: what the other side offers.", show_default="of the account"
+    ),
+]
+
 
 def checked_tone(hz: float | None) -> float | None:
     """`hz` where a telephone can carry it; UsageError otherwise."""

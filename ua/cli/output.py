@@ -42,6 +42,7 @@ class Output:
         verbose: show SIP messages and ICE events, and tracebacks of internal errors.
         quiet: show no progress.
         sip_trace: show the SIP messages, also where quiet.
+        stdout: takes results for people; stderr does where audio goes to stdout.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Output:
         verbose: bool = False,
         quiet: bool = False,
         sip_trace: bool = False,
+        audio_out: bool = False,
     ) -> None:
         self.json = json_results
         self.verbose = verbose
@@ -60,6 +62,8 @@ class Output:
         piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
         self.stdout = Console(highlight=False, width=PIPE_WIDTH if piped else None)
         self.stderr = Console(stderr=True, highlight=False)
+        if audio_out:
+            self.stdout = self.stderr
 
     def note(self, text: str, style: str = "") -> None:
         """One line of progress on stderr; text from the wire is made harmless."""

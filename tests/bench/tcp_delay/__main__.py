@@ -28,10 +28,8 @@ Measured = tuple[Link, tuple[Delays, ...]]
 
 def table(measured: Sequence[Measured]) -> str:
     """For people."""
-    lines = [
-        f"{'link':42}{'sender':8}{'p50':>7}{'p99':>8}{'p99.9':>8}{'late %':>8}"
-        f"{'dropped %':>11}{'growth ms':>11}"
-    ]
+    columns = f"{'p50':>7}{'p99':>8}{'p99.9':>8}{'late %':>8}{'dropped %':>11}{'growth ms':>11}"
+    lines = [f"{'link':42}{'sender':8}{columns}"]
     for link, senders in measured:
         for each in senders:
             dropped = 100 * each.dropped / each.sent

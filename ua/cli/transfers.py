@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from ua.errors import UaError
@@ -81,31 +82,33 @@ class TransferQuestions:
                 if agreed:
                     await request.accept()
                 else:
+                    self._output.note("no")
                     request.decline()
             except UaError as error:
                 self._output.warning(error)
 
     async def _ask(self, request: TransferPort) -> bool:
-        self._output.note(
-            f"call {printable(request.target)} instead? y and Enter within {ASK_S:.0f} s, else no"
-        )
+        question = f"call {printable(request.target)} instead? y and Enter within {ASK_S:.0f} s, else no"
         try:
             async with asyncio.timeout(ASK_S):
-                answer = await _line(STDIN)
+                answer = await _line(STDIN, lambda: self._output.note(question))
         except TimeoutError:
             answer = ""
         return answer.strip().lower() in ("y", "yes")
 
 
-async def _line(descriptor: int) -> str:
-    """What is typed from now on, up to Enter; empty where we are not the one who may read the terminal."""
+async def _line(descriptor: int, ask: Callable[[], None]) -> str:
+    """What is typed after `ask`, up to Enter; empty where we are not the one who may read the terminal."""
     loop = asyncio.get_running_loop()
     typed: asyncio.Future[str] = loop.create_future()
 
     def read() -> None:
-        if not typed.done():
-            with contextlib.suppress(OSError):
-                typed.set_result(os.read(descriptor, _LINE).decode(errors="replace"))
+        if typed.done():
+            return
+        try:
+            typed.set_result(os.read(descriptor, _LINE).decode(errors="replace"))
+        except OSError:  # the terminal is gone
+            typed.set_result("")
 
     if not _is_ours(descriptor):
         return ""
@@ -115,6 +118,7 @@ async def _line(descriptor: int) -> str:
     except NotImplementedError:  # the event loop of Windows
         return ""
     try:
+        ask()
         return await typed
     finally:
         loop.remove_reader(descriptor)

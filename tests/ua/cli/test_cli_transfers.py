@@ -93,6 +93,14 @@ async def test_a_question_that_nobody_answers_means_no(
         assert await until_decided(request) == [False]
 
 
+async def test_the_end_of_the_input_means_no(keyboard: int) -> None:
+    request = FakeTransfer("sip:carol@example.com")
+    async with asked(request) as screen:
+        await until_shown(screen, "instead?")
+        os.write(keyboard, b"\x04")
+        assert await until_decided(request) == [False]
+
+
 async def test_a_transfer_that_cannot_be_followed_is_a_warning(keyboard: int) -> None:
     request = FakeTransfer("sip:carol@example.com", refuse=UsageError("carol cannot be called"))
     async with asked(request) as screen:

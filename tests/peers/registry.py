@@ -68,6 +68,12 @@ def _pion_builds() -> bool:
     return bool(find_program("go")) and PION_SOURCE.is_dir()
 
 
+def _portaudio_has_pulse() -> bool:
+    plugin = any(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so"))
+    library = any(Path("/usr/lib").glob("*/libportaudio.so.2"))
+    return plugin and library and bool(find_program("pulseaudio"))
+
+
 PEERS: dict[str, Peer] = {
     "baresip": Peer(packages=("baresip-core",), present=_programs("baresip")),
     "chromium": Peer(packages=("chromium",), present=_programs("chromium")),
@@ -90,6 +96,9 @@ PEERS: dict[str, Peer] = {
     "miniupnpd": Peer(packages=("miniupnpd-nftables",), present=_programs("miniupnpd")),
     "netns": Peer(packages=("iproute2", "nftables"), present=_programs("ip", "nft")),
     "pion": Peer(packages=("golang-go", "golang-github-pion-ice.v2-dev"), present=_pion_builds),
+    "portaudio": Peer(
+        packages=("libasound2-plugins", "libportaudio2", "pulseaudio"), present=_portaudio_has_pulse
+    ),
     "rtpengine": Peer(packages=("rtpengine-daemon",), present=_programs("rtpengine")),
     "sipp": Peer(packages=("sip-tester",), present=_programs("sipp")),
     "tshark": Peer(packages=("tshark",), present=_programs("tshark", "dumpcap")),

@@ -315,7 +315,7 @@ class MediaLeg:
                     of=each.device.name,
                     underruns=each.underruns,
                     overruns=each.overruns,
-                    drift_ppm=each.drift_ppm,
+                    drift_ppm=round(each.drift_ppm, 1),
                 )
 
     def _tell(self, event: AudioFailed) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import dataclasses
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from media.audio.sound_card import Device, SoundCard
 from tests.media.audio.test_sound_card import Card, device
-from tests.peers.icephone import command
+from tests.peers.icephone import ROOT, command, empty_config
 from tests.tones import share_of_power
 from tests.ua.phones import account
 from tests.ua.screen import Screen, objects
@@ -144,7 +145,7 @@ def test_devices_are_listed_for_people_and_programs(capsys: pytest.CaptureFixtur
 # --- a real process ---------------------------------------------------------------------------------------
 
 
-async def test_audio_goes_through_a_call_from_one_pipe_to_another() -> None:
+async def test_audio_goes_through_a_call_from_one_pipe_to_another(tmp_path: Path) -> None:
     """A process that is given a tone on standard input writes its echo to standard output."""
     tone = array.array("h", [9000 if i // 4 % 2 else -9000 for i in range(8000)])  # 1000 Hz
     if sys.byteorder == "big":
@@ -159,6 +160,7 @@ async def test_audio_goes_through_a_call_from_one_pipe_to_another() -> None:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env={**os.environ, "ICEPHONE_CONFIG": str(empty_config(tmp_path)), "PYTHONPATH": str(ROOT)},
         )
         communicating = asyncio.ensure_future(process.communicate(tone.tobytes()))
         try:

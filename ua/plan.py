@@ -9,6 +9,7 @@ from typing import Literal
 
 from ice.config import IceConfig
 from media.audio.mixer import Mixer
+from ua.config.dtmf import DtmfChoice
 from ua.config.ice import TcpCandidates, with_tcp_candidates
 from ua.config.media import MediaTransport
 from ua.config.srtp import SrtpChoice
@@ -111,6 +112,7 @@ class MediaPlan:
         media: our offer asks for ICE ("rtp"), or for RTP over TCP without it ("tcp"); None leaves it to the
             account.
         srtp: how media is protected; None leaves it to the account.
+        dtmf: how digits are sent; None leaves it to the account.
     """
 
     source: MediaSource = Silence()
@@ -125,6 +127,7 @@ class MediaPlan:
     leaves_offer: bool = False
     media: MediaTransport | None = None
     srtp: SrtpChoice | None = None
+    dtmf: DtmfChoice | None = None
 
     @property
     def pathless_hint(self) -> str:

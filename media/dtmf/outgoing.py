@@ -45,6 +45,7 @@ class OutgoingKeys:
         self._sender = sender
         self._events = EventSender(sender.clock_rate)
         self._tones = ToneSender(rate)
+        self._over = False
         self.payload_type: int | None = None
         """Of telephone events, None where the peer takes none."""
         self.events: frozenset[int] = USUAL_EVENTS
@@ -55,8 +56,15 @@ class OutgoingKeys:
         """Whether `frame` is to send in place of `RtpSender.frame`."""
         return self._events.busy or self._tones.busy
 
+    @property
+    def room(self) -> int:
+        """Keys that can be added."""
+        return min(self._events.room, self._tones.room)
+
     def takes(self, key: str, way: KeyWay) -> bool:
         """Whether this key can go this way."""
+        if self._over:
+            return False
         if way == "inband":
             return EVENTS[key] in USUAL_EVENTS
         return self.payload_type is not None and EVENTS[key] in self.events
@@ -100,6 +108,7 @@ class OutgoingKeys:
         self._events.interrupt()
 
     def clear(self) -> None:
-        """Give up all of them."""
+        """The session is over: give up all of them, and take no more."""
+        self._over = True
         self._events.clear()
         self._tones.clear()

@@ -115,6 +115,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "call.incoming",
         "call.info",
         "call.invites",
+        "call.media_keys",
         "call.media_leg",
         "call.media_protection",
         "call.media_start",

@@ -24,6 +24,7 @@ from tests.media.network import Clock, Udp, Wire, pair, seeded
 from tests.media.tones import tone_ratio
 
 BOTH = EventTypes(send=101, receive={101: 8000})
+WAYS: tuple[KeyWay, ...] = ("rfc4733", "inband")
 WIDE = L16(sample_rate=48000)
 
 
@@ -297,6 +298,7 @@ def test_the_end_of_a_session_gives_all_keys_up() -> None:
     done = press(one, "12")
     one.session.stop(one.now)
     assert sorted(done) == ["1", "2"]
+    assert not any(one.session.keys.takes("1", way) for way in WAYS)
 
 
 def test_another_clock_in_the_middle_of_a_key() -> None:

@@ -314,6 +314,9 @@ class Call(InCall):
             raise UsageError("the call does not stand")
         return self._leg
 
+    def _standing_media(self) -> MediaLeg:
+        return self._standing()[0]
+
     def _take_leg(self, leg: Leg) -> None:
         self._leg = leg
         if self._media is not None:
@@ -369,6 +372,7 @@ class Call(InCall):
             early=early,
             told=told,
         )
+        self._use_keys(self._media, choice=plan.dtmf or around.account.media.dtmf)
         return self._media
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from media.dtmf.keys import DEFAULT_MS
 from ua import clock
-from ua.call.dtmf import InfoKeys
+from ua.call.digits import DigitWay, HeardDigits
+from ua.call.dtmf import Keys
 from ua.call.hold import Hold
+from ua.call.media_leg import MediaLeg
 from ua.call.state import CallState
 from ua.call.surroundings import CallSurroundings
 from ua.call.transfer import (
@@ -18,6 +21,7 @@ from ua.call.transfer import (
     resume,
     transfer,
 )
+from ua.config.dtmf import DtmfChoice
 from ua.errors import CallRejected, UaError, UsageError
 from ua.messages import MessageOutcome, content_type
 from ua.plan import MediaSource
@@ -42,7 +46,10 @@ class InCall(abc.ABC):
     def __init__(self, around: CallSurroundings) -> None:
         self._around = around
         self.digits = ""
-        self._keys: InfoKeys | None = None
+        self._keys: Keys | None = None
+        self._heard_digits = HeardDigits()
+        self._digit_choice: DtmfChoice = "auto"
+        self._warned_of_digits = False
 
     async def transfer(self, uri: str) -> TransferResult:
         """Ask the other side to call `uri`; where that works, this call ends. Raises UsageError.
@@ -64,19 +71,40 @@ class InCall(abc.ABC):
         await other.ended()
         return await self.transfer(other.remote_uri)
 
-    async def send_dtmf(self, digits: str, *, by: Literal["info"] = "info") -> None:  # noqa: ARG002
-        """Press keys, one after the other, by INFO requests. Raises UsageError, CallRejected, SipError."""
-        leg = self._standing_leg()
-        self._keys = self._keys or InfoKeys(leg)
+    async def send_dtmf(
+        self,
+        digits: str,
+        *,
+        by: DtmfChoice | None = None,
+        duration_ms: int = DEFAULT_MS,
+        pause_ms: int = DEFAULT_MS,
+    ) -> None:
+        """Press keys, one after the other; returns once the last is out.
+
+        Args:
+            digits: 0 to 9, *, #, A to D, ! for a hook flash; blanks and dashes are left out.
+            by: which way; None takes that of the plan, or of the account.
+            duration_ms: how long each is held.
+            pause_ms: between two of them.
+
+        Raises:
+            UsageError: the call does not stand, or the other side takes them by none of the ways.
+            CallRejected: it refused one.
+            Interrupted: the call ended before the last was out.
+            SipError: an INFO was not answered.
+        """
+        leg, media = self._standing_leg(), self._standing_media()
+        self._keys = self._keys or Keys(leg, media, self._warn_of_digits)
         problem = ""
         try:
-            await self._keys.press(digits)
+            await self._keys.press(
+                digits, by=by or self._digit_choice, duration_ms=duration_ms, pause_ms=pause_ms
+            )
         except UaError as error:
             problem = error.what
             raise
         finally:
-            around = self._around
-            around.log.record(clock.now(), around.party, "call", "digits_sent", keys=digits, problem=problem)
+            self._record("digits_sent", keys=digits, way=self._keys.way, problem=problem)
 
     async def message(self, text: str) -> MessageOutcome:
         """Send a short message in the call; tells what became of it. Raises UsageError, SipError."""
@@ -123,6 +151,10 @@ class InCall(abc.ABC):
     def _standing_leg(self) -> Leg:
         """The leg of a call that stands; raises UsageError."""
 
+    @abc.abstractmethod
+    def _standing_media(self) -> MediaLeg:
+        """The media of a call that stands; raises UsageError."""
+
     # --- inside -------------------------------------------------------------------------------------------
 
     async def _transfer(self, refer_to: ReferTo, *others: Call) -> TransferResult:
@@ -147,7 +179,25 @@ class InCall(abc.ABC):
         return result
 
     def _pressed(self, digit: Digit) -> None:
-        self.digits += digit.key
-        self._around.log.record(
-            clock.now(), self._around.party, "call", "digit", key=digit.key, duration_ms=digit.duration_ms
-        )
+        self._heard(digit.key, digit.duration_ms, "info")
+
+    def _use_keys(self, media: MediaLeg, *, choice: DtmfChoice) -> None:
+        """Take the keys that are pressed in this media; send ours by `choice`."""
+        self._digit_choice = choice
+        media.keys.listens = choice == "inband"
+        media.keys.on_key = lambda key: self._heard(key.key, key.duration_ms, key.way)
+
+    def _heard(self, key: str, duration_ms: int, way: DigitWay) -> None:
+        if self._heard_digits.is_new(key, way, clock.now()):
+            self.digits += key
+            self._record("digit", key=key, duration_ms=duration_ms, way=way)
+
+    def _warn_of_digits(self, way: DigitWay) -> None:
+        """RFC 4733 §6: who reads the packets reads the digits."""
+        if self._warned_of_digits or (way == "info") or self._standing_media().srtp is not None:
+            return
+        self._warned_of_digits = True
+        self._record("unprotected", reason="digits go out in media that is not encrypted")
+
+    def _record(self, name: str, **data: object) -> None:
+        self._around.log.record(clock.now(), self._around.party, "call", name, **data)

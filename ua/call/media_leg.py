@@ -29,6 +29,7 @@ from ua.call.descriptions import Descriptions
 from ua.call.early_media import EarlyMedia
 from ua.call.gathering import EarlyGathering, gather, tcp_setup
 from ua.call.identity import DtlsIdentity
+from ua.call.media_keys import MediaKeys
 from ua.call.media_protection import MediaProtection
 from ua.call.media_start import media_session
 from ua.call.negotiation import describe
@@ -53,6 +54,7 @@ class MediaLeg:
     Attributes:
         descriptions: as given.
         protection: SRTP.
+        keys: pressed and heard in its media.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class MediaLeg:
         self._aside: Source | None = None
         self._pathless_hint = plan.pathless_hint
         self.protection = MediaProtection(identity, descriptions.record)
+        self.keys = MediaKeys()
         self._session: MediaSession | None = None
         self._closed = False
         descriptions.on_agreed = self._follow
@@ -158,7 +161,9 @@ class MediaLeg:
         self.descriptions.check_open()
         negotiated = self.descriptions.agreed
         self.protection.follow(negotiated.keys)
-        session = media_session(paths, over, negotiated, self._audio, log=self._log, party=self._party)
+        session = media_session(
+            paths, over, negotiated, self._audio, self.keys, log=self._log, party=self._party
+        )
         self.protection.on_refused(session.refuse)
         self._session = session
         self.descriptions.record(
@@ -190,6 +195,7 @@ class MediaLeg:
                 negotiated.format.payload_type,
                 codec_mapping.receivable(negotiated.formats),
             )
+            self.keys.use(self._session, negotiated)
             self._session.sending = negotiated.direction.sends and not negotiated.held
             self._session.receiving = negotiated.direction.receives
             self._session.reporting = negotiated.rtcp

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 
+from media.events import KeyHeard, MediaEvent
 from media.path import PacketPath
 from media.session import MediaSession
 from sdp.media_paths import Paths
 from sdp.negotiation.negotiated import NegotiatedMedia
 from ua import codec_mapping
 from ua.call.audio import Audio
+from ua.call.media_keys import MediaKeys
 from ua.events import EventLog
 
 SHORTEST_MS, LONGEST_MS = 10, 200
@@ -24,6 +26,7 @@ def media_session(
     over: tuple[PacketPath, PacketPath],
     negotiated: NegotiatedMedia,
     audio: Audio,
+    keys: MediaKeys,
     *,
     log: EventLog,
     party: str,
@@ -35,9 +38,16 @@ def media_session(
         over: the same, or protected.
         negotiated: what was agreed.
         audio: what is sent, and where what is heard goes.
+        keys: take the keys that are heard.
         log: takes its events and counters.
         party: our name in it.
     """
+
+    def tell(event: MediaEvent) -> None:
+        log.record_event(party, "media", event)
+        if isinstance(event, KeyHeard):
+            keys.on_key(event)
+
     rtp, rtcp = over
     longest = LONGEST_MS if negotiated.keys is None else LONGEST_PROTECTED_MS
     session = MediaSession(
@@ -55,8 +65,9 @@ def media_session(
         sending=negotiated.direction.sends and not negotiated.held,
         receiving=negotiated.direction.receives,
         on_counters=lambda counters: log.record_event(party, "media", counters),
-        on_event=lambda event: log.record_event(party, "media", event),
+        on_event=tell,
     )
+    keys.use(session, negotiated)
     session.reporting = negotiated.rtcp
     if paths.rtp.pair is not None:
         session.path_round_trip_ms = paths.rtp.pair.rtt_ms

@@ -32,6 +32,7 @@ from ua.cli.session import (
 from ua.cli.sound import SoundRequest
 from ua.cli.trace import trace_log
 from ua.cli.transfers import TransferQuestions
+from ua.config.dtmf import DtmfChoice
 from ua.config.ice import TcpCandidates
 from ua.config.media import MediaTransport
 from ua.config.sip import TransferPolicy
@@ -68,6 +69,7 @@ class CallRequest:
     sound: SoundRequest = field(default_factory=SoundRequest)
     duration_s: float | None = None
     dtmf: str = ""
+    dtmf_by: DtmfChoice | None = None
     transfer: str | None = None
     accept_transfers: TransferPolicy | None = None
     path: PathChoice = "auto"
@@ -103,6 +105,7 @@ class CallRequest:
             tail_s=TAIL_S if ends and self.duration_s is None else None,
             path=self.path,
             srtp=self.srtp,
+            dtmf=self.dtmf_by,
             tcp_candidates=self.tcp_candidates,
             media=self.media,
         )
@@ -115,7 +118,7 @@ class CallRequest:
             try:
                 keys(group)
             except ValueError as error:
-                hint = "0 to 9, *, # and A to D; a comma is a pause of a second"
+                hint = "0 to 9, *, #, A to D, ! for a flash; a comma is a pause of a second"
                 raise UsageError(f"--dtmf: {error}", hint=hint) from None
         target = None if self.transfer is None else target_uri(self.transfer, account)
 

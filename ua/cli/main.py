@@ -141,8 +141,15 @@ def call(
     duration: For = None,
     dtmf: Annotated[
         str,
-        typer.Option(help="Press these keys once media flows, by INFO; a comma is a pause.", metavar="KEYS"),
+        typer.Option(help="Press these keys once media flows; a comma is a pause.", metavar="KEYS"),
     ] = "",
+    dtmf_by: Annotated[
+        Literal["auto", "rfc4733", "info", "inband"] | None,
+        typer.Option(
+            help="How: events in RTP, INFO, tones in the audio; auto: the best that the other side takes.",
+            show_default="of the account",
+        ),
+    ] = None,
     transfer: Annotated[
         str | None,
         typer.Option(help="Then have the other side call this address instead.", metavar="URI"),
@@ -195,6 +202,7 @@ def call(
         sound=sound,
         duration_s=duration,
         dtmf=dtmf,
+        dtmf_by=dtmf_by,
         transfer=transfer,
         accept_transfers=accept_transfers,
         path=path,

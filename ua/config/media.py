@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from ua.config.dtmf import DtmfChoice
 from ua.config.ice import STRICT
 from ua.config.srtp import SrtpChoice
 
@@ -29,6 +30,7 @@ class MediaSettings:
         transport: what our offers ask for.
         setup: who connects where that is "tcp".
         dscp: mark of media and checks for the routers, 0 to 63; 46 is usual for voice, 0 is no mark.
+        dtmf: how digits are sent.
         srtp: how media is protected.
         srtp_over_plain_sip: keys in the description go over SIP that is not encrypted, too.
     """
@@ -40,5 +42,6 @@ class MediaSettings:
     transport: MediaTransport = "rtp"
     setup: MediaSetup = "actpass"
     dscp: int = 0
+    dtmf: DtmfChoice = "auto"
     srtp: SrtpChoice = "auto"
     srtp_over_plain_sip: bool = False

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.ua.call.keys import talking
 from tests.ua.call.test_phone_refer import called, hang_up
 from tests.ua.call.three_phones import TALK
 from tests.ua.peer import MediaPeer, media_peer
@@ -21,20 +22,22 @@ RELAY = "application/dtmf-relay"
 
 
 @pytest.mark.req("INF-1")
-async def test_keys_from_phone_to_phone() -> None:
+async def test_keys_by_info_from_phone_to_phone() -> None:
     async with pair() as phones:
-        call, answered = await phones.ring(TALK)
-        await answered.accept(TALK)
-        await asyncio.gather(call.established(), answered.established())
-        await asyncio.gather(call.send_dtmf("1#"), answered.send_dtmf("d"))
+        call, answered = await talking(phones)
+        await asyncio.gather(call.send_dtmf("1#", by="info"), answered.send_dtmf("d", by="info"))
         assert (answered.digits, call.digits) == ("1#", "D")
         pressed = [entry.data for entry in phones.log.entries if entry.name == "digit"]
-        assert [(data["key"], data["duration_ms"]) for data in pressed if data["key"] != "D"] == [
-            ("1", 160),
-            ("#", 160),
+        assert [
+            (data["key"], data["duration_ms"], data["way"]) for data in pressed if data["key"] != "D"
+        ] == [
+            ("1", 100, "info"),
+            ("#", 100, "info"),
         ]
         with pytest.raises(UsageError, match="'X'"):
             await call.send_dtmf("1x")
+        with pytest.raises(UsageError, match="INFO"):
+            await call.send_dtmf("!", by="info")
 
 
 async def answering_info(phone: Phone, peer: MediaPeer) -> tuple[Call, Dialog]:
@@ -51,10 +54,10 @@ async def answering_info(phone: Phone, peer: MediaPeer) -> tuple[Call, Dialog]:
 async def test_one_info_at_a_time_and_the_other_type_where_the_first_is_unknown() -> None:
     async with media_peer() as peer, Phone(account("alice"), EventLog()) as phone:
         call, _ = await answering_info(phone, peer)
-        pressing = asyncio.gather(call.send_dtmf("5"), call.send_dtmf("6"))
+        pressing = asyncio.gather(call.send_dtmf("5", by="info"), call.send_dtmf("6", by="info"))
         info = await peer.receive_request("INFO")
         assert "info-package" not in info.headers
-        assert (info.content_type, info.body) == (RELAY, b"Signal=5\r\nDuration=160\r\n")
+        assert (info.content_type, info.body) == (RELAY, b"Signal=5\r\nDuration=100\r\n")
         assert await peer.silent(0.01, "INFO")
         peer.answer(info, 415)
         again = await peer.receive_request("INFO")
@@ -74,7 +77,7 @@ async def test_a_peer_that_takes_no_info() -> None:
     async with media_peer() as peer, Phone(account("alice"), EventLog()) as phone:
         call, _ = await called(phone, peer)
         with pytest.raises(UsageError, match="Allow"):
-            await call.send_dtmf("1")
+            await call.send_dtmf("1", by="info")
         await hang_up(call, peer)
 
 

@@ -61,7 +61,7 @@ def test_values_are_read() -> None:
         (
             "[media]\nzzz = 5",
             (
-                "media.zzz: unknown key; known here: codecs, ptime_ms, transport, setup, dscp, srtp, "
+                "media.zzz: unknown key; known here: codecs, ptime_ms, transport, setup, dscp, dtmf, srtp, "
                 "srtp_over_plain_sip"
             ),
         ),

@@ -17,6 +17,9 @@ CONTENT_TYPES: Final = (RELAY_TYPE, PLAIN_TYPE)
 DtmfType = Literal["application/dtmf-relay", "application/dtmf"]
 
 DIGITS: Final = "0123456789*#ABCD"
+FLASH: Final = "!"
+"""A hook flash, which no body of an INFO tells."""
+
 DEFAULT_MS: Final = 160
 """Duration of a digit where none is told."""
 
@@ -72,7 +75,7 @@ class Digit:
 def keys(digits: str) -> tuple[str, ...]:
     """The keys of a string that a person typed, without blanks and dashes; ValueError where one is no key."""
     typed = tuple(key for key in digits.upper() if key not in " -")
-    wrong = next((key for key in typed if key not in DIGITS), None)
+    wrong = next((key for key in typed if key not in DIGITS + FLASH), None)
     if wrong is not None or not typed:
         raise ValueError(f"{wrong!r} is no DTMF digit" if wrong else "no DTMF digits")
     return typed

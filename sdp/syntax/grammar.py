@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from sdp.errors import ValueFault
 
@@ -30,6 +31,8 @@ FQDN = re.compile(r"[A-Za-z0-9.\-]{4,}")
 MILLISECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 TIME = re.compile(r"0|[1-9][0-9]{9,19}")
 TYPED_TIME = re.compile(r"-?[0-9]{1,20}[dhms]?")
+# An IPv4-mapped address in full.
+_LONGEST_IP = 45
 # RFC 8839 §5.1
 ICE_CHARS = re.compile(r"[A-Za-z0-9+/]+")
 
@@ -66,8 +69,11 @@ def ip_literal(text: str) -> str | None:
 
     Zones ("fe80::1%eth0") have no place in SDP and make it None.
     """
-    if "%" in text:
-        return None
+    return None if "%" in text or len(text) > _LONGEST_IP else _canonical(text)
+
+
+@lru_cache(maxsize=256)  # a description has few addresses, and names each of them often
+def _canonical(text: str) -> str | None:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ua.sip.errors import SipParseError
@@ -116,6 +117,10 @@ class _Message:
         digits = re.match(r"[ \t]*(\d{1,10})(?=[ \t(;]|\Z)", self.headers.first(name) or "", re.ASCII)
         return int(digits[1]) if digits and int(digits[1]) < 2**32 else None
 
+    def know(self, read: Mapping[str, Any]) -> None:
+        """Take over typed values that were read of the same header fields."""
+        self._read.update(read)
+
     def _address(self, name: str) -> NameAddr:
         if name not in self._read:
             self._read[name] = NameAddr.parse(self.headers.first(name) or "")
@@ -142,6 +147,14 @@ class Request(_Message):
         """0 to 255; None where absent or out of range."""
         value = (self.headers.first("max-forwards") or "").strip()
         return int(value) if value.isascii() and value.isdigit() and int(value[:4]) <= 255 else None
+
+    def with_via(self, top: Via) -> Request:
+        """The same with another top Via."""
+        rows = self.headers.members("via")
+        changed = replace(self, headers=self.headers.with_rows("via", top, *rows[1:]))
+        known = {name: value for name, value in self._read.items() if name != "vias"}
+        changed.know(known | {"via": top})
+        return changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

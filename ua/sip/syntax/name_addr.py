@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 from ua.sip.errors import SipParseError
@@ -29,6 +30,9 @@ _EXTENDED_NAME_RE: Final = re.compile(
     r"[ \t]*(?P<name>[^\"<>,;:@\x00-\x08\x0a-\x1f]*?)[ \t]*<[ \t]*(?P<uri>[^<>]+?)[ \t]*>"
 )
 
+_SHORT: Final = 256
+"""Characters of an address that is worth remembering."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameAddr:
@@ -50,11 +54,7 @@ class NameAddr:
 
         Raises SipParseError.
         """
-        match = _NAME_ADDR_RE.match(text) or _EXTENDED_NAME_RE.match(text) or _ADDR_SPEC_RE.match(text)
-        if match is None:
-            raise SipParseError("malformed address")
-        name = match.groupdict().get("name") or ""
-        return cls(uri=Uri.parse(match["uri"]), name=unquote(name), params=read_params(text, match.end()))
+        return _recent(text) if len(text) <= _SHORT else _read(text)
 
     def __str__(self) -> str:
         name = f"{quote(self.name)} " if self.name else ""
@@ -77,3 +77,14 @@ class NameAddr:
     def with_param(self, name: str, value: str | None) -> NameAddr:
         """The address with a header parameter set."""
         return replace(self, params=set_param(self.params, name, value))
+
+
+def _read(text: str) -> NameAddr:
+    match = _NAME_ADDR_RE.match(text) or _EXTENDED_NAME_RE.match(text) or _ADDR_SPEC_RE.match(text)
+    if match is None:
+        raise SipParseError("malformed address")
+    name = match.groupdict().get("name") or ""
+    return NameAddr(uri=Uri.parse(match["uri"]), name=unquote(name), params=read_params(text, match.end()))
+
+
+_recent = lru_cache(maxsize=256)(_read)  # all messages of a call have the same addresses

@@ -47,9 +47,7 @@ class Hop:
 
 def note_source(request: Request, source: Hop) -> Request:
     """The request with received and rport written into its top Via (RFC 3261 §18.2.1, RFC 3581 §4)."""
-    rows = request.headers.members("via")
-    top = request.via.with_source(source.remote.host, source.remote.port)
-    return replace(request, headers=request.headers.with_rows("via", top, *rows[1:]))
+    return request.with_via(request.via.with_source(source.remote.host, source.remote.port))
 
 
 def response_hop(request: Request, source: Hop) -> Hop:

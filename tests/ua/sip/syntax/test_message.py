@@ -418,3 +418,16 @@ def test_request_uri_of_another_scheme_is_opaque() -> None:
     message = request(vector("rfc4475/unkscm"))
     assert message.uri == Uri(scheme="nobodyknowsthisscheme", opaque="totallyopaquecontent")
     assert not message.uri.is_sip
+
+
+@pytest.mark.parametrize("name", TORTURE + PEERS + IPV6)
+def test_what_was_read_of_a_request_is_true_of_its_copy_with_another_top_via(name: str) -> None:
+    message = without_crash(vector(name))
+    if not isinstance(message, Request):
+        return
+    _ = message.vias, message.from_, message.to, message.cseq
+    copy = message.with_via(message.via.with_source("192.0.2.9", 5099))
+    read = Request(method=copy.method, uri=copy.uri, headers=copy.headers, body=copy.body)
+    assert (copy.via, copy.vias) == (read.via, read.vias)
+    assert copy.via != message.via
+    assert (copy.from_, copy.to, copy.cseq) == (read.from_, read.to, read.cseq)

@@ -118,8 +118,8 @@ async def test_the_command_line_says_what_is_wrong_with_a_certificate(
         }[trust]
         config.write_text(text + trusted, encoding="utf-8")
         phone = await icephone(programs, "register", config=config)
-        assert await phone.program.ended(20) == code
-        await until(lambda: bool(phone.results), "it says how it ended", 5.0)
+        assert await phone.program.ended(40) == code
+        await until(lambda: bool(phone.results), "it says how it ended", 15.0)
         said = phone.program.text()
     assert phone.results[-1]["result"] == ("ok" if code == 0 else "tls")
     if code:

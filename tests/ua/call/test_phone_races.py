@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.network import DatagramReceiver, UdpSocket
 from ice.net.sockets import HostNetwork
 from tests.ua.peer import media_peer
@@ -157,7 +158,8 @@ async def test_bye_while_ringing_ends_the_invite_as_well() -> None:
 
 
 async def test_a_bye_before_ice_has_a_path_ends_the_call_at_once() -> None:
-    async with pair() as phones:
+    closed = FirewallPolicy(udp="blocked", tcp_inbound="blocked")
+    async with pair(network=FirewallNetwork(HostNetwork(), closed)) as phones:
 
         def hang_up(entry: LogEntry) -> None:
             if (entry.party, entry.name, entry.data.get("state")) == ("bob", "state", "connecting"):

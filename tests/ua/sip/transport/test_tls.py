@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import Authority
+from tests.distinct import distinct
 from tests.peers.process import until
 from tests.ua.sip.phones import ALICE, Phone, phone
 from tests.ua.sip.transport.secure import TLS_FIRST, pair, sips, tls_of, tls_server
@@ -56,7 +57,7 @@ async def test_a_sips_call_has_sips_contacts_on_both_sides(authority: Authority)
         await again
         await call.leg.bye()
         ports = [each.endpoint.local_addresses["tls"].port for each in (alice, bob)]
-        sent = [entry.text for entry in (*alice.log, *bob.log) if entry.direction == "out"]
+        sent = distinct(entry.text for entry in (*alice.log, *bob.log) if entry.direction == "out")
         contacts = [line for text in sent for line in text.split("\r\n") if line.startswith("Contact:")]
         assert len(contacts) == 4  # INVITE, 180, 200, re-INVITE
         assert set(contacts) == {

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+BreakerAction = Literal["stop", "warn"]
+"""What a circuit breaker does (RFC 8083): end our sending, or tell of it alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ class MediaConfig:
         keepalive_ms: longest silence on the media path before a keepalive is sent, where the session is
             told to send them (RFC 6263 §4; not below 15 s).
         maximum_streams: SSRCs of the peer that are kept at the same time.
+        circuit_breaker: what is done where our media does no good.
     """
 
     jitter: JitterConfig = JitterConfig()
@@ -66,3 +71,4 @@ class MediaConfig:
     counters_ms: int = 200
     keepalive_ms: int = 15_000
     maximum_streams: int = 16
+    circuit_breaker: BreakerAction = "stop"

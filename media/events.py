@@ -111,4 +111,39 @@ class KeyHeard:
     way: Literal["rfc4733", "inband"]
 
 
-MediaEvent = MediaStarted | StreamChanged | SsrcChanged | PeerLeft | MediaRefused | AudioFailed | KeyHeard
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingStopped:
+    """A circuit breaker says that our media does no good (RFC 8083); RTCP goes on.
+
+    Attributes:
+        at: monotonic seconds.
+        cause: name of the rule (`media.circuit_breaker.Cause`).
+        reason: one sentence.
+        stopped: whether we stopped; false where only a warning was asked for.
+    """
+
+    at: float
+    cause: str
+    reason: str
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingResumed:
+    """We send again, for this reason."""
+
+    at: float
+    reason: str
+
+
+MediaEvent = (
+    MediaStarted
+    | StreamChanged
+    | SsrcChanged
+    | PeerLeft
+    | MediaRefused
+    | AudioFailed
+    | KeyHeard
+    | SendingStopped
+    | SendingResumed
+)

@@ -17,15 +17,18 @@ from media.config import MediaConfig
 from media.dtmf.outgoing import EventTypes, OutgoingKeys
 from media.ends import AudioEnds
 from media.errors import MediaError
-from media.events import AudioFailed, MediaCounters, MediaEvent, MediaRefused
+from media.events import AudioFailed, MediaCounters, MediaEvent
 from media.figures import gather
 from media.meter import Meter
 from media.path import PacketPath
+from media.refusals import Refusals
 from media.rtcp.session import RtcpSession, new_cname
 from media.rtp.identity import Identity, draw, first_sequence
+from media.rtp.keepalive import Keepalive
 from media.rtp.packet import is_rtcp
 from media.rtp.receiver import RtpReceiver
 from media.rtp.sender import RtpSender
+from media.sending_guard import SendingGuard
 from media.statistics import MediaStatistics
 
 
@@ -82,8 +85,6 @@ class MediaSession:
         on_counters: Callable[[MediaCounters], None] | None = None,
         on_event: Callable[[MediaEvent], None] | None = None,
     ) -> None:
-        if not 10 <= ptime_ms <= 200:
-            raise ValueError(f"packets of {ptime_ms} ms are not supported, 10 to 200 are (RFC 3551 §4.2)")
         codecs = selection.check(codec, payload_type, receive or {}, ptime_ms)
         self.codec = codec
         self.payload_type = payload_type
@@ -104,14 +105,10 @@ class MediaSession:
         self._cname = cname or new_cname(random)
         self._on_counters = on_counters
         self._on_event = on_event
-        self._refused: dict[str, int] = {}
+        self._refusals = Refusals(self._emit)
         self.path_round_trip_ms: float | None = None
         """A round trip known from elsewhere (ICE checks), ms; used until RTCP has measured one."""
-        self._keepalive_s = (self._config.keepalive_ms - ptime_ms) / 1000 if keepalive else None
-        self._keepalive_type = next(number for number in range(127, 95, -1) if number not in codecs)
-        frame_samples, rest = divmod(self.rate * ptime_ms, 1000)
-        if rest:
-            raise ValueError(f"{ptime_ms} ms are no whole number of samples at {self.rate} Hz")
+        frame_samples = selection.frame_samples(self.rate, ptime_ms)
         self._frame_bytes = audio.BYTES_PER_SAMPLE * frame_samples
         self._sender = RtpSender(
             path=rtp,
@@ -124,6 +121,11 @@ class MediaSession:
             timestamp=draw(random, 4),
         )
         self._sender.use_noise(comfort_noise)
+        quiet_ms = self._config.keepalive_ms - ptime_ms if keepalive else None
+        self._keepalive = Keepalive(self._sender, quiet_ms, codecs)
+        action = self._config.circuit_breaker
+        self.guard = SendingGuard(self._sender, ptime_ms=ptime_ms, action=action, on_event=self._emit)
+        """Stops our sending where it does no good (RFC 8083)."""
         self._receiver = RtpReceiver(
             codecs=codecs,
             rate=self.rate,
@@ -164,6 +166,7 @@ class MediaSession:
             path=self._rtcp_path,
             sender=self._sender,
             receiver=self._receiver,
+            guard=self.guard,
             cname=self._cname,
             config=self._config,
             reporting=lambda: self.reporting,
@@ -211,7 +214,7 @@ class MediaSession:
         except (MediaError, OSError) as error:
             ends.replace_sink(error, now)
         meter.square_received += audio.rms(heard) ** 2
-        if self.sending:
+        if self.sending and not self.guard.stopped:
             try:
                 spoken = ends.source.read(self._frame_bytes)
             except (MediaError, OSError) as error:
@@ -224,8 +227,7 @@ class MediaSession:
         else:
             sender.pause(now)
             self.keys.interrupt()
-            if self._keepalive_s is not None and sender.quiet_for(now) >= self._keepalive_s:
-                sender.keepalive(self._keepalive_type, now)
+            self._keepalive.frame(now)
         rtcp = self._rtcp
         if rtcp is not None and now >= rtcp.next_at:
             rtcp.handle_timer(now)
@@ -276,8 +278,7 @@ class MediaSession:
         heard = self._receiver.keys
         heard.payload_types = {**heard.payload_types, **events.receive}
         heard.detecting = events.detecting
-        used = {events.send, *heard.payload_types, *self._receiver.payload_types}
-        self._keepalive_type = next(number for number in range(127, 95, -1) if number not in used)
+        self._keepalive.avoid((events.send, *heard.payload_types, *self._receiver.payload_types))
 
     # --- packets ----------------------------------------------------------------------------------------
 
@@ -299,10 +300,7 @@ class MediaSession:
 
     def refuse(self, reason: str, now: float) -> None:
         """Count a packet that was dropped, here or before it came here."""
-        count = self._refused.get(reason, 0)
-        self._refused[reason] = count + 1
-        if not count:
-            self._emit(MediaRefused(at=now, reason=reason))
+        self._refusals.add(reason, now)
 
     def _leave(self, now: float) -> None:
         if self._rtcp is not None:
@@ -371,14 +369,15 @@ class MediaSession:
             round_trip_ms=self.round_trip_ms,
             level_sent_dbfs=self._meter.level_sent_dbfs,
             level_received_dbfs=self._meter.level_received_dbfs,
-            refused=dict(self._refused),
+            refused=dict(self._refusals.counts),
             skipped_frames=self._skipped,
         )
 
     # --- inside -------------------------------------------------------------------------------------------
 
     def _count(self, now: float) -> None:
-        """Every 200 ms: what the jitter buffer should know of the path, and the counters."""
+        """Every 200 ms: what the jitter buffer should know of the path, the breaker, and the counters."""
+        self.guard.watch(now, sending=self.sending, reporting=self.reporting)
         round_trip_ms = self.round_trip_ms
         self._receiver.describe_path(
             reliable=self._rtp.reliable, round_trip=None if round_trip_ms is None else round_trip_ms / 1000
@@ -389,7 +388,7 @@ class MediaSession:
                 sender=self._sender,
                 receiver=self._receiver,
                 round_trip_ms=round_trip_ms,
-                refused=self._refused,
+                refused=self._refusals.counts,
             )
             self._on_counters(counters)
 

@@ -133,12 +133,20 @@ class RtcpTimer:
 
     def member_timeout(self, *, members: int, senders: int) -> float:
         """Silence in seconds after which a member is gone (RFC 3550 §6.3.5)."""
-        td = deterministic_interval(
+        td = self._fixed(members, senders, sends=False)
+        return TIMEOUT_INTERVALS * (FIXED_MINIMUM_S if math.isinf(td) else td)
+
+    def interval_of_peer(self, *, members: int, senders: int, sends: bool) -> float:
+        """Deterministic interval in seconds of another who `sends` or only listens (RFC 8083 §3, Tdr)."""
+        td = self._fixed(members, senders, sends=sends)
+        return FIXED_MINIMUM_S if math.isinf(td) else td
+
+    def _fixed(self, members: int, senders: int, *, sends: bool) -> float:
+        return deterministic_interval(
             members=members,
             senders=senders,
-            we_sent=False,
+            we_sent=sends,
             bandwidth=self._bandwidth,
             average_size=self.average_size,
             minimum=FIXED_MINIMUM_S,
         )
-        return TIMEOUT_INTERVALS * (FIXED_MINIMUM_S if math.isinf(td) else td)

@@ -30,6 +30,7 @@ from media.rtcp.members import Members
 from media.rtp.clock import middle_32, ntp_time, round_trip
 from media.rtp.receiver import RtpReceiver
 from media.rtp.sender import RtpSender
+from media.sending_guard import SendingGuard
 
 HEADERS: Final = 28
 """UDP and IPv4 headers, which count as RTCP traffic (RFC 3550 §6.3.3)."""
@@ -52,6 +53,7 @@ class RtcpSession:
         path: where RTCP goes; None sends none.
         sender: our RTP.
         receiver: the peer's RTP.
+        guard: told of the reports of the peer.
         cname: our canonical name.
         config: bandwidth and minimum interval.
         reporting: false while nothing is to be sent.
@@ -69,6 +71,7 @@ class RtcpSession:
         path: PacketPath | None,
         sender: RtpSender,
         receiver: RtpReceiver,
+        guard: SendingGuard,
         cname: str,
         config: MediaConfig,
         reporting: Callable[[], bool],
@@ -82,6 +85,7 @@ class RtcpSession:
         self._path = path
         self._sender = sender
         self._receiver = receiver
+        self._guard = guard
         self._cname = cname
         self._refuse = refuse
         self._collision = collision
@@ -195,10 +199,10 @@ class RtcpSession:
                         stream = self._receiver.streams.get(item.ssrc)
                         if stream is not None:
                             stream.sender_report(middle_32(item.sender_info.ntp_timestamp), now)
-                        self._take_blocks(item.reports, now)
+                        self._take_blocks(item, now)
                 case RtcpRrPacket():
                     if self._heard(item.ssrc, now):
-                        self._take_blocks(item.reports, now)
+                        self._take_blocks(item, now)
                 case RtcpSdesPacket():
                     self._take_names(item, now)
                 case RtcpByePacket():
@@ -214,14 +218,20 @@ class RtcpSession:
         self._members.heard(ssrc, now)
         return True
 
-    def _take_blocks(self, blocks: list[RtcpReceiverInfo], now: float) -> None:
-        for block in blocks:
+    def _take_blocks(self, packet: RtcpSrPacket | RtcpRrPacket, now: float) -> None:
+        self._guard.heard()
+        for block in packet.reports:
             if block.ssrc != self._sender.ssrc:
                 continue
             self.peer_report = block
             seconds = round_trip(arrival=middle_32(self._ntp(now)), lsr=block.lsr, dlsr=block.dlsr)
             if seconds is not None:
                 self._round_trips.append(seconds)
+            members = self._members
+            interval = self._timer.interval_of_peer(
+                members=members.count, senders=members.senders + 1, sends=isinstance(packet, RtcpSrPacket)
+            )
+            self._guard.reported(block, now, round_trip=seconds, interval=interval)
 
     def _take_names(self, packet: RtcpSdesPacket, now: float) -> None:
         for chunk in packet.chunks:

@@ -20,6 +20,7 @@ from ice.messages import (
     PathSelected,
     StateChanged,
 )
+from ice.net.departures import Departures
 from ice.net.network import Network
 from ice.outcome import Outcome
 from ice.paths.path import SelectedPath
@@ -85,7 +86,8 @@ class Session:
         self._sides, self._flows = self._wiring.sides, self._driver.flows
         self.both_lite = BothLite(self._agent, self._driver)
         self.trickle = RemoteTrickle(self._agent, self._driver)
-        self._paths = {number: SelectedPath(number) for number in range(1, components + 1)}
+        departures = Departures.running()
+        self._paths = {number: SelectedPath(number, departures) for number in range(1, components + 1)}
         self._reception = Reception(self._agent, self._driver, self._paths, self._handle_event)
         self.hear_early, self.hear_strangers = self._reception.hear_early, self._reception.hear_strangers
         takers = (self._sides.intercept, self._reception.intercept)

@@ -37,8 +37,3 @@ for _first, _last, _kind in _RANGES:
 def classify(packet: bytes) -> PacketKind:
     """The protocol of a packet; RTP stands for RTP, RTCP, SRTP and SRTCP, UNKNOWN for anything else."""
     return _KINDS[packet[0]] if packet else PacketKind.UNKNOWN
-
-
-def is_rtp(packet: bytes) -> bool:
-    """True of what `classify` calls RTP, in less time."""
-    return len(packet) > 0 and 127 < packet[0] < 192

@@ -13,7 +13,7 @@ from ice.checks.connection import DialFailure
 from ice.config import IceConfig
 from ice.messages import CloseFlow, Command, OpenTcp, PermitPeer, SendDatagram, SendFrame
 from ice.net.clock import LoopClock
-from ice.net.demux import PacketKind, classify, is_rtp
+from ice.net.demux import PacketKind, classify
 from ice.net.network import Network, Relay, TcpConnection, TcpListener, TcpRelay, UdpSocket
 from ice.net.port_sharing import dial_failure
 from ice.net.tcp_socket import describe_error
@@ -123,12 +123,15 @@ class Flows:
         self._media.clear()
 
     def datagram_receiver(self, flow: FlowId) -> Callable[[bytes, TransportAddress], None]:
-        """What a UDP socket calls for each datagram."""
+        """What a UDP socket calls for each datagram.
+
+        A first byte of 128 to 191 is RTP (`ice.net.demux`); what is asked of each packet is asked in place.
+        """
         arrived, media, now = self._owner.arrived, self._media, self._now
 
         def on_datagram(data: bytes, remote: TransportAddress) -> None:
             expected = media.get(flow)
-            if expected is not None and expected[0] is remote and is_rtp(data):
+            if expected is not None and expected[0] is remote and data and 127 < data[0] < 192:
                 expected[1](data, now())
             else:
                 arrived(flow, remote, data)
@@ -231,7 +234,7 @@ class Flows:
         def on_frame(packet: bytes) -> None:
             nonlocal speaks_rtp
             expected = media.get(flow)
-            if expected is not None and is_rtp(packet) and not self._unknown_frames:
+            if expected is not None and 127 < packet[0] < 192 and not self._unknown_frames:
                 speaks_rtp = True
                 expected[1](packet, now())
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ice.net.demux import PacketKind, classify
+from ice.net.departures import Departures
 from ice.net.network import TcpConnection, UdpSocket
 from ice.types import PairView, Transport, TransportAddress
 
@@ -35,8 +36,10 @@ class SelectedPath:
         unsent_packets: packets that found no path or that the system refused.
     """
 
-    def __init__(self, component: int) -> None:
+    def __init__(self, component: int, departures: Departures | None = None) -> None:
+        """The path of `component`; what goes over UDP leaves with the `departures`, at once without them."""
         self.component = component
+        self._departures = departures
         self.pair: PairView | None = None
         self.transport: Transport | None = None
         self.remote: TransportAddress | None = None
@@ -67,16 +70,25 @@ class SelectedPath:
         (`dropped_stale`); anything else (DTLS) waits for it.
         """
         if self._udp is not None:
-            if self._udp.send(packet, self._destination):
-                self.sent_packets += 1
+            if self._departures is not None:
+                self._departures.add(self._depart, packet)
                 return True
-        elif self._tcp is not None:
+            return self._depart(packet)
+        if self._tcp is not None:
             dropped = self._tcp.dropped
             if self._tcp.send(packet, droppable=classify(packet) in _DROPPABLE):
                 self.sent_packets += 1
                 return True
             if self._tcp.dropped > dropped:
                 return False
+        self.unsent_packets += 1
+        return False
+
+    def _depart(self, packet: bytes) -> bool:
+        """Send over UDP, if that is still the way."""
+        if self._udp is not None and self._udp.send(packet, self._destination):
+            self.sent_packets += 1
+            return True
         self.unsent_packets += 1
         return False
 
@@ -110,6 +122,9 @@ class SelectedPath:
 
     def stop(self) -> None:
         """Send nothing any more; what was selected last can still be read."""
+        if self._departures is not None:
+            # What was sent before goes where it was to go.
+            self._departures.leave()
         self._dropped_before = self.dropped_stale
         self._udp = self._tcp = None
 

@@ -49,6 +49,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "net.address_poll",
         "net.byte_stream",
         "net.clock",
+        "net.departures",
         "net.firewall",
         "net.flows",
         "net.interface_flags",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
 
+from ice.net.departures import Departures
 from ice.net.network import CloseReceiver, FrameReceiver
 from ice.paths.path import SelectedPath
 from ice.paths.plain import PlainSource
@@ -212,3 +214,29 @@ def test_another_host_is_believed_while_the_signalled_one_is_silent() -> None:
     # The signalled one speaks: only it counts from now on.
     assert source.accepts(REMOTE)
     assert not source.accepts(OTHER)
+
+
+async def test_what_one_turn_sends_leaves_together() -> None:
+    departures = Departures.running()
+    path, udp = SelectedPath(1, departures), FakeUdp()
+    path.use_udp(udp, REMOTE, pair(Transport.UDP))
+    assert path.send(RTP)
+    assert path.send(DTLS)
+    assert udp.sent == []
+    await asyncio.sleep(0)
+    assert udp.sent == [(RTP, REMOTE), (DTLS, REMOTE)]
+    assert path.sent_packets == 2
+
+
+async def test_what_was_sent_leaves_before_the_path_changes_or_ends() -> None:
+    path, first, second = SelectedPath(1, Departures.running()), FakeUdp(), FakeUdp()
+    path.use_udp(first, REMOTE, pair(Transport.UDP))
+    path.send(RTP)
+    path.use_udp(second, OTHER, pair(Transport.UDP))
+    assert first.sent == [(RTP, REMOTE)]
+    path.send(DTLS)
+    path.stop()
+    assert second.sent == [(DTLS, OTHER)]
+    await asyncio.sleep(0)
+    assert (len(first.sent), len(second.sent), path.sent_packets) == (1, 1, 2)
+    assert not path.send(RTP)

@@ -1,0 +1,48 @@
+"""Packets that leave together: what one turn of the event loop sends goes out at its end, in one go.
+
+A system call costs more than its own time: what runs after it finds caches and predictions of the processor
+spoilt. So the packets of many calls that one tick of the clock makes are sent when all of them are made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+from weakref import WeakKeyDictionary
+
+Departure = Callable[[bytes], object]
+"""Sends one packet now."""
+
+
+class Departures:
+    """What is to leave at the end of this turn of an event loop, in the order in which it came."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: list[tuple[Departure, bytes]] = []
+
+    @staticmethod
+    def running() -> Departures:
+        """Those of the running event loop."""
+        loop = asyncio.get_running_loop()
+        departures = _DEPARTURES.get(loop)
+        if departures is None:
+            departures = _DEPARTURES[loop] = Departures(loop)
+        return departures
+
+    def add(self, send: Departure, packet: bytes) -> None:
+        """Call `send` with `packet` at the end of this turn."""
+        waiting = self._waiting
+        if not waiting:
+            self._loop.call_soon(self.leave)
+        waiting.append((send, packet))
+
+    def leave(self) -> None:
+        """Send now: where a socket is about to be closed, say."""
+        waiting, self._waiting = self._waiting, []
+        for send, packet in waiting:
+            send(packet)
+
+
+_DEPARTURES: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Departures]] = WeakKeyDictionary()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:  # importing aiortc takes half a second, which who only starts a clock need not wait for
     from media.session import MediaSession
 
-CALLS_PER_PHASE: Final = 20
+CALLS_PER_PHASE: Final = 50
 MAXIMUM_PHASES: Final = 8
 """Waking an idle process costs more than a few calls; many calls at once would delay each other."""
 
@@ -147,17 +147,17 @@ class MediaEngine:
                 deadline = phase.deadline
                 phase.advance(1)
                 for session in tuple(phase.sessions):
-                    self._tick(session, deadline)
+                    try:
+                        session.tick(deadline)
+                    except Exception as error:  # a broken callback of one call must not silence the others
+                        self._fail(session, error)
         self._arm()
 
-    def _tick(self, session: MediaSession, deadline: float) -> None:
-        try:
-            session.tick(deadline)
-        except Exception as error:  # a broken callback of one call must not silence the others
-            self.remove(session)
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "a media session failed and was stopped", "exception": error}
-            )
+    def _fail(self, session: MediaSession, error: Exception) -> None:
+        self.remove(session)
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "a media session failed and was stopped", "exception": error}
+        )
 
     def _skip(self, phase: _Phase, frames: int) -> None:
         phase.advance(frames)

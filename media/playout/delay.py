@@ -112,12 +112,13 @@ class PlayoutDelay:
 
     def observe(self, transit: float, now: float) -> None:
         """Take the transit of one arriving packet into account."""
-        unusual = self._beyond_since is not None or transit > self.ceiling
-        if unusual and self._transits and self._in_stall(transit, now):
+        transits = self._transits
+        unusual = self._beyond_since is not None or transit > self.base + self._maximum
+        if unusual and transits and self._in_stall(transit, now):
             return
-        self._transits.append(transit)
+        transits.append(transit)
         self._since += 1
-        if self._since >= _UPDATE_EVERY or len(self._transits) == 1:
+        if self._since >= _UPDATE_EVERY or len(transits) == 1:
             self._update(now)
         elif transit < self.base:
             self.base = transit  # the target follows with the next update

@@ -104,14 +104,16 @@ class RtpReceiver:
             stream = self._new_stream(ssrc, payload_type, timestamp, codec.clock_rate, now)
             if stream is None:
                 return
-        active = stream is self.active
-        was_valid = stream.sequence.validated
-        play = self._playing and (active or not was_valid)
-        reason = stream.receive(sequence, timestamp, payload, codec, now, play=play)
+        if stream is self.active:
+            reason = stream.receive(sequence, timestamp, payload, codec, now, play=self._playing)
+        else:
+            was_valid = stream.sequence.validated
+            play = self._playing and not was_valid
+            reason = stream.receive(sequence, timestamp, payload, codec, now, play=play)
+            if reason is None:
+                self._consider(stream, now, was_valid=was_valid)
         if reason is not None:
             self._refuse(reason, now)
-        elif not active:
-            self._consider(stream, now, was_valid=was_valid)
         if self.keys.sounding:
             self.keys.audio(ssrc, timestamp, now, delay=self._delay)
 

@@ -71,26 +71,36 @@ class ReceivedStream:
             now: arrival, monotonic seconds.
             play: whether the payload goes to the jitter buffer.
         """
-        verdict = self.sequence.update(sequence)
-        if verdict is Verdict.STRAY:
-            return "sequence number out of range"
+        tracker = self.sequence
+        restarted = False
+        # Nearly every packet is the next one: what it needs is done here, for calls cost.
+        if tracker.follows(sequence):
+            number = tracker.highest
+        else:
+            verdict = tracker.update(sequence)
+            if verdict is Verdict.STRAY:
+                return "sequence number out of range"
+            restarted = verdict is Verdict.RESTARTED
+            number = tracker.extend(sequence)
         clock = self._timeline.clock
-        if codec.clock_rate != clock.rate:
+        rate = clock.rate
+        if codec.clock_rate != rate:
             clock = self._use_clock(codec.clock_rate, sequence, timestamp, now)
+            rate = clock.rate
         self.heard_at = now
         self.packets += 1
         self.bytes += len(payload)
         extended = clock.extend(timestamp)
-        transit = now * clock.rate - extended
-        jump = self.packets > 1 and abs(transit - self._transit) > _DISCONTINUITY_S * clock.rate
-        if jump or verdict is Verdict.RESTARTED:
+        transit = now * rate - extended
+        limit = _DISCONTINUITY_S * rate
+        if restarted or (self.packets > 1 and not -limit <= transit - self._transit <= limit):
             self.buffer.restart()
             self._jitter = InterarrivalJitter()
         self._transit = transit
         self._jitter.update(transit)
         self._media = media = clock.offset + extended * clock.scale
         if play and payload:
-            put = self.buffer.put(self.sequence.extend(sequence), media, payload, codec, now)
+            put = self.buffer.put(number, media, payload, codec, now)
             if put is Put.MALFORMED:
                 return "malformed payload"
         return None

@@ -13,6 +13,7 @@ from media.rtp.clock import timestamp_difference
 MEDIA_CLOCK: Final = 14_112_000
 """Units of media time per second: a whole number for every sample and clock rate of audio there is."""
 
+_HALF: Final = 1 << 31
 _CONTIGUOUS_S: Final = 0.1
 _PLAUSIBLE_S: Final = 0.2
 
@@ -37,7 +38,9 @@ class SourceClock:
 
     def extend(self, timestamp: int) -> int:
         """The extended timestamp nearest to the last one; may be negative."""
-        self._extended += timestamp_difference(timestamp, self._last)
+        step = timestamp - self._last
+        # Nearly always a little later.
+        self._extended += step if 0 <= step < _HALF else timestamp_difference(timestamp, self._last)
         self._last = timestamp
         return self._extended
 

@@ -65,7 +65,7 @@ class Side:
             auth_user=role,
             listen_host="127.0.0.1",
             ice=self._ice,
-            media=MediaSettings(srtp=self._srtp),
+            media=MediaSettings(codecs=("PCMU",), srtp=self._srtp),
             calls=CallsSettings(max_calls=_MAX_CALLS),
         )
         stage = Stage(self._calls)

@@ -8,8 +8,8 @@ Sources and names:
 source   names
 =======  ==================================================================================================
 call     state (data: state, reason), ringback (state: on, off: play a ringing tone), hold (state: who holds),
-         offer_retried (offered, next, reason), auto_answered, digits_sent (keys, problem),
-         media (data: negotiated codec, ptime_ms, transport), verdict, digit (key, duration_ms),
+         offer_retried (offered, next, reason), auto_answered, digits_sent (keys, way, problem),
+         media (data: negotiated codec, ptime_ms, transport), verdict, digit (key, duration_ms, way),
          transfer (state, target, status, reason)
 sip      message (direction, transport, local, remote, size, text), refused (reason, remote), transaction,
          connection (state, remote), registration (state, contact, expires_s, reason),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from media.audio.pcm import BYTES_PER_SAMPLE
 from media.dtmf.detector import ToneDetector
 from media.dtmf.event_receiver import EventReceiver
-from media.dtmf.keys import DIGITS, HeardKey, KeyWay
+from media.dtmf.keys import DIGITS, KEYS, HeardKey, KeyWay
 from media.dtmf.report import parse
 from media.dtmf.tones import Tone
 from media.events import KeyHeard
@@ -88,10 +88,10 @@ class IncomingKeys:
             if len(self._streams) >= _MOST_STREAMS:
                 del self._streams[next(iter(self._streams))]
             stream = self._streams[ssrc] = EventReceiver(self.payload_types[payload_type])
-        ignored = stream.ignored
         self._tell(stream.receive(reports, timestamp, now, marker=marker), "rfc4733", now)
         self._turn(now + delay)
-        return "telephone event that is no key" if stream.ignored > ignored else None
+        strange = any(report.event >= len(KEYS) for report in reports)
+        return "telephone event that is no key" if strange else None
 
     def audio(self, ssrc: int, timestamp: int, now: float, *, delay: float) -> None:
         """Audio of a stream has come; needed only while a key is down."""

@@ -1,6 +1,6 @@
-"""What baresip can do in a call and beside it: hold, transfers, digits, short messages.
+"""What baresip can do in a call and beside it: hold, transfers, digits by INFO, short messages.
 
-It sends digits in RTP alone and takes those of INFO; it asks for waiting messages and tells of none.
+It asks for waiting messages and tells of none. Digits in RTP are in test_digits.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ async def test_it_takes_our_digits(programs: Programs) -> None:
     ):
         call = await phone.place(f"sip:bob@{bob.host}:{bob.port}", TALK)
         await call.established()
-        await call.send_dtmf("19*#")
+        await call.send_dtmf("19*#", by="info")
         for digit in "19*#":
             await bob.program.wrote(f"received DTMF: '{digit}'")
         await bob.event("CALL_DTMF_START")

@@ -3,7 +3,7 @@
 What it cannot do, and is therefore not shown: it has no media over TCP; it refreshes a session, by UPDATE,
 after half of its time, which is 45 s at least, so that only what is agreed on is seen; where it joins two of
 its calls it names the one of them without a port, which none of these tests could follow. Digits go by INFO
-alone, for we have none in RTP.
+here; those in RTP are in test_digits.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from tests.peers.kamailio import PASSWORD, Kamailio
 from tests.peers.namespace import LOOPBACK, Namespace
@@ -118,7 +119,7 @@ async def linphone(
         "CONTACT": f"sip:{user}@{host}",
         "SIP_PORT": str(sip_port),
         "RTP_PORT": str(rtp_port & ~1),
-        "SIP": "".join(f"{key}={value}\n" for key, value in (sip or {}).items()),
+        "SIP": "".join(f"{key}={value}\n" for key, value in {**_DIGITS, **(sip or {})}.items()),
         "NAT": _ICE if ice else "",
         "PROXY": "" if proxy is None else _account(user, proxy, transport),
     }
@@ -145,6 +146,10 @@ async def linphone(
         yield phone
     finally:
         await program.stop()
+
+
+_DIGITS: Final = {"use_info": 1, "use_rfc2833": 0}
+"""By INFO alone, where nothing else is asked for."""
 
 
 def _account(user: str, proxy: Kamailio, transport: str) -> str:

@@ -12,6 +12,7 @@ from media.errors import CodecError
 from sdp.attributes.rtp_attr import STATIC_FORMATS, AudioFormat
 from sdp.negotiation import format_parameters, section
 from sdp.syntax import writer
+from ua.config.media import DEFAULT_CODECS
 
 _OPUS: Final = AudioFormat(payload_type=111, name="opus", clock_rate=48000, channels=2, fmtp="useinbandfec=1")
 """RFC 7587 §7: always two channels in rtpmap; that we hear in mono needs no word, for it is the default."""
@@ -46,10 +47,10 @@ def formats(names: Sequence[str], *, dtx: bool = False) -> tuple[AudioFormat, ..
         dtx: silence need not be sent: Opus is asked for DTX, and the others get comfort noise beside them.
 
     Raises:
-        CodecError: one is unknown.
+        CodecError: one is unknown, or needs what is not installed; of the default ones it is left out.
     """
     try:
-        found = [_FORMATS[name.upper()] for name in names]
+        found = [_FORMATS[name.upper()] for name in names if _is_usable(name, names)]
     except KeyError as error:
         raise CodecError(f"no codec {error.args[0]!r}; known are {', '.join(_FORMATS)}") from None
     if dtx:
@@ -60,6 +61,16 @@ def formats(names: Sequence[str], *, dtx: bool = False) -> tuple[AudioFormat, ..
         if any(audio.clock_rate == _NOISY_CLOCK for audio in found):
             found.append(_COMFORT_NOISE)
     return tuple(found)
+
+
+def _is_usable(name: str, names: Sequence[str]) -> bool:
+    try:
+        codecs.check_available(name)
+    except CodecError:
+        if tuple(names) != DEFAULT_CODECS:
+            raise
+        return False
+    return True
 
 
 def offered(names: Sequence[str], *, dtx: bool = False) -> tuple[AudioFormat, ...]:

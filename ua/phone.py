@@ -11,6 +11,7 @@ from typing import Self
 from ice.net.network import Network
 from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
+from media.errors import CodecError
 from ua import clock, codec_mapping
 from ua.call.call import CLOSE_S
 from ua.call.incoming import IncomingCall
@@ -105,8 +106,15 @@ class Phone:
         self._registrations: list[Registration] = []
 
     async def __aenter__(self) -> Self:
-        """Open the SIP sockets; raises Unreachable where address or port cannot be had."""
+        """Open the SIP sockets; raises Unreachable where address or port cannot be had.
+
+        Raises ConfigurationError where a codec of the account cannot be used here.
+        """
         account = self._account
+        try:
+            codec_mapping.formats(account.media.codecs)
+        except CodecError as error:
+            raise ConfigurationError(f"media.codecs: {error}") from error
         config = SipConfig(
             host=account.listen_host,
             port=account.listen_port,

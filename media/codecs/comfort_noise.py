@@ -97,7 +97,7 @@ class ComfortNoise:
 
     clock_rate: int = 8000
     name: str = "CN"
-    packet_ms: Sequence[int] = range(10, 201, 10)
+    packet_ms: Sequence[int] = range(1, 201)
     maximum_payload: int = 256
     impairment: Impairment = G711_WITH_CONCEALMENT
 

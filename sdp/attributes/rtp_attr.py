@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from sdp.diagnostics import Diagnostic
@@ -12,6 +12,9 @@ from sdp.syntax import grammar
 from sdp.syntax.model import Attribute, Media
 
 MAX_PAYLOAD_TYPE = 127
+
+USUAL_EVENTS = "0-15"
+"""What telephone-event means without fmtp (RFC 4733 §2.5.1.1)."""
 
 # RFC 5761 §4: with RTP and RTCP on one port these collide with RTCP packet types.
 MUX_BARRED = range(64, 96)
@@ -183,12 +186,19 @@ def _fmtps(media: Media, diagnostics: list[Diagnostic]) -> dict[int, str]:
     return result
 
 
-def format_attributes(audio_formats: tuple[AudioFormat, ...]) -> tuple[Attribute, ...]:
-    """Rtpmap of every format, static ones included (RFC 3264 §5.1), and fmtp where there is one."""
+def format_attributes(
+    audio_formats: tuple[AudioFormat, ...], *, terse: bool = False
+) -> tuple[Attribute, ...]:
+    """Rtpmap of every format, static ones included (RFC 3264 §5.1), and fmtp where there is one.
+
+    Where it is to be `terse` what goes without saying is left out: the names of static payload types
+    (RFC 8866 §6.6) and the sixteen usual events (RFC 4733 §2.5.1.1).
+    """
     lines: list[Attribute] = []
     for audio in audio_formats:
-        lines.append(Attribute(name="rtpmap", value=format_rtpmap(audio)))
-        if audio.fmtp:
+        if not terse or STATIC_FORMATS.get(audio.payload_type) != replace(audio, fmtp=""):
+            lines.append(Attribute(name="rtpmap", value=format_rtpmap(audio)))
+        if audio.fmtp and not (terse and audio.is_telephone_event and audio.fmtp == USUAL_EVENTS):
             lines.append(Attribute(name="fmtp", value=f"{audio.payload_type} {audio.fmtp}"))
     return tuple(lines)
 

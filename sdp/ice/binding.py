@@ -24,7 +24,7 @@ from sdp.ice.fragment import Fragment
 from sdp.ice.late_candidates import LateCandidates
 from sdp.ice.race import Race, judge, told_pairs
 from sdp.media_paths import Paths
-from sdp.negotiation import lite_selection, remote_audio
+from sdp.negotiation import lite_selection, offer_size, remote_audio
 from sdp.negotiation.exchange import MediaExchange
 from sdp.negotiation.negotiated import Answer, AudioWish, LocalMedia, NegotiatedMedia, SelectedPair
 from sdp.negotiation.offer_size import Telling
@@ -191,24 +191,32 @@ class IceBinding:
 
         Args:
             wish: what is asked for.
-            room: bytes that it may have; candidates are left out for that, where it helps. None has no limit.
+            room: bytes that it may have, None for no limit. Where it helps there is left out for that: what
+                goes without saying, then candidates, then codecs that need lines of their own.
 
         Raises:
             ExchangeError: an offer of ours is open.
         """
         local = self._local(wish)
         offer = self.exchange.offer(local)
-        if room is None or local.ice is None or local.selected:
+        if room is None or local.ice is None or local.selected or _size(offer) <= room:
             return offer
-        short = self.telling.shorten(
-            local.ice,
-            excess=len(writer.write(offer).encode()) - room,
-            defaults={address for address in (local.address, local.rtcp_address) if address is not None},
-        )
-        if short is None:
-            return offer
+        for formats in (local.formats, offer_size.static_formats(local.formats)):
+            terse = replace(local, terse=True, formats=formats)
+            self.exchange.reject()
+            offer = self.exchange.offer(terse)
+            if _size(offer) <= room:
+                return offer
+            short = self.telling.shorten(
+                local.ice,
+                excess=_size(offer) - room,
+                defaults={address for address in (local.address, local.rtcp_address) if address is not None},
+            )
+            if short is not None:
+                self.exchange.reject()
+                return self.exchange.offer(replace(terse, ice=short))
         self.exchange.reject()
-        return self.exchange.offer(replace(local, ice=short))
+        return self.exchange.offer(local)
 
     def apply_answer(self, answer: SessionDescription) -> NegotiatedMedia:
         """Take the answer to our offer and start ICE, or plain RTP with a peer that has none.
@@ -371,3 +379,7 @@ class IceBinding:
                 except ValueError as error:
                     raise NegotiationError(f"plain RTP is not possible: {error}") from error
         self._moved = False
+
+
+def _size(offer: SessionDescription) -> int:
+    return len(writer.write(offer).encode())

@@ -66,11 +66,13 @@ class LocalMedia:
         mid: identification tag of the m= line in offers with ICE (RFC 5888); answers repeat the offer's.
         tcp: media goes over TCP without ICE, and how; `ice` is None then.
         keying: how media is protected.
+        terse: what goes without saying is left out, for a short offer.
     """
 
     formats: tuple[AudioFormat, ...]
     direction: Direction = Direction.SENDRECV
     ptime_ms: int = 20
+    terse: bool = False
     ice: Description | None = None
     address: TransportAddress | None = None
     rtcp_address: TransportAddress | None = None

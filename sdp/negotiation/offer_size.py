@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from ice.types import Candidate, Description, TcpType, Transport, TransportAddress
 from sdp.attributes.candidate_attr import format_candidate
+from sdp.attributes.rtp_attr import STATIC_FORMATS, AudioFormat
 
 
 class Telling:
@@ -43,6 +44,18 @@ class Telling:
             return None
         self._short = replace(description, candidates=kept)
         return self._short
+
+
+def static_formats(formats: tuple[AudioFormat, ...]) -> tuple[AudioFormat, ...]:
+    """Codecs that need no line of their own, and what goes beside them; all where there is none of these."""
+    codecs = {audio for audio in formats if audio.carries_audio and audio.payload_type in STATIC_FORMATS}
+    clocks = {audio.clock_rate for audio in codecs}
+    kept = (
+        audio
+        for audio in formats
+        if audio in codecs or (not audio.carries_audio and audio.clock_rate in clocks)
+    )
+    return tuple(kept) if codecs else formats
 
 
 def line_bytes(candidate: Candidate) -> int:

@@ -65,9 +65,9 @@ def audio_section(local: LocalMedia, plan: SectionPlan) -> Media:
     transport = protocol.transport if protocol is not None else Transport.UDP
     rtp, rtcp = _defaults(local, plan, transport)
     lines = [
-        *rtp_attr.format_attributes(plan.formats),
-        Attribute(name="ptime", value=str(local.ptime_ms)),
-        Attribute(name=plan.direction.value),
+        *rtp_attr.format_attributes(plan.formats, terse=local.terse),
+        *_times(local),
+        *_direction(local, plan.direction),
         *_rtcp(rtp, rtcp, plan),
         *feedback_attr.attributes(plan.feedback),
         *extmap_attr.attributes(plan.extensions),
@@ -89,6 +89,15 @@ def audio_section(local: LocalMedia, plan: SectionPlan) -> Media:
         bandwidths=() if plan.rtcp else rtcp_attr.SWITCHED_OFF,
         attributes=tuple(lines),
     )
+
+
+def _times(local: LocalMedia) -> tuple[Attribute, ...]:
+    usual = local.terse and local.ptime_ms == rtp_attr.DEFAULT_PTIME_MS
+    return () if usual else (Attribute(name="ptime", value=str(local.ptime_ms)),)
+
+
+def _direction(local: LocalMedia, way: Direction) -> tuple[Attribute, ...]:
+    return () if local.terse and way is Direction.SENDRECV else (Attribute(name=way.value),)
 
 
 def _uses_ice(plan: SectionPlan) -> bool:

@@ -13,6 +13,7 @@ from tests.distinct import distinct
 from ua.call.incoming import IncomingCall
 from ua.call.outgoing import OutgoingCall
 from ua.config.account import Account
+from ua.config.media import MediaSettings
 from ua.events import EventLog
 from ua.phone import Phone
 from ua.plan import MediaPlan
@@ -20,9 +21,14 @@ from ua.plan import MediaPlan
 LOOPBACK = IceConfig(loopback=True, interfaces=("lo",))
 
 
+G711 = MediaSettings(codecs=("PCMU", "PCMA"))
+
+
 def account(user: str, **changes: object) -> Account:
-    """An account that listens on loopback, any port."""
-    base = Account(uri=f"sip:{user}@example.com", auth_user=user, listen_host="127.0.0.1", ice=LOOPBACK)
+    """An account that listens on loopback, any port, and talks in G.711, which costs least."""
+    base = Account(
+        uri=f"sip:{user}@example.com", auth_user=user, listen_host="127.0.0.1", ice=LOOPBACK, media=G711
+    )
     return changed(base, **changes)
 
 

@@ -85,6 +85,12 @@ def open_audio(
     return Audio(switch, TeeSink(*sinks, on_failed=on_failed), rate)
 
 
+def can_reopen(plan: MediaPlan) -> bool:
+    """Whether all ends of a plan can be opened anew at another rate: none is a pipe, a device or a room."""
+    files = isinstance(plan.source, WavFile | Tone | Silence | Echo)
+    return files and plan.output is None and plan.speaker is None
+
+
 def open_source(source: MediaSource, *, rate: int) -> Source:
     """Open what is to be sent, with `rate` samples a second; raises UsageError where that is not possible."""
     try:

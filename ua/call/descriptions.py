@@ -59,7 +59,7 @@ class Descriptions:
         self._party = party
         self._sdp = SdpLog(log, party)
         self.wish = AudioWish(
-            formats=codec_mapping.offered(account.media.codecs),
+            formats=codec_mapping.offered(account.media.codecs, dtx=account.media.dtx),
             ptime_ms=account.media.ptime_ms,
             ice_required=account.ice_required,
         )

@@ -24,7 +24,7 @@ from sdp.errors import ConnectionFailed
 from sdp.negotiation.keying import SdesKeys
 from sdp.negotiation.negotiated import NegotiatedMedia
 from ua import clock, codec_mapping
-from ua.call.audio import open_audio, open_source
+from ua.call.audio import Audio, can_reopen, open_audio, open_source
 from ua.call.descriptions import Descriptions
 from ua.call.early_media import EarlyMedia
 from ua.call.gathering import EarlyGathering, gather, tcp_setup
@@ -72,12 +72,9 @@ class MediaLeg:
         self._log = log
         self._party = party
         self._spoken = asyncio.Event()
-        self._audio = open_audio(
-            plan,
-            rate=codec_mapping.codec_of(descriptions.wish.formats[0]).sample_rate,
-            on_finished=self._spoken.set,
-            on_failed=lambda error: self._tell(AudioFailed(at=clock.now(), reason=str(error))),
-        )
+        self._plan = plan
+        self._audio = self._open_audio(codec_mapping.codec_of(descriptions.wish.formats[0]).sample_rate)
+        self._heard_early = False
         self._aside: Source | None = None
         self._pathless_hint = plan.pathless_hint
         self.protection = MediaProtection(identity, descriptions.record)
@@ -139,7 +136,33 @@ class MediaLeg:
 
     def early_media(self, on_heard: Callable[[], None]) -> EarlyMedia:
         """Plays phones that ring into what takes the audio of this call."""
-        return EarlyMedia(self._engine, self._audio.sink, on_heard, rate=self._audio.rate)
+
+        def heard() -> None:
+            self._heard_early = True
+            on_heard()
+
+        return EarlyMedia(self._engine, self._audio.sink, heard, rate=self._audio.rate)
+
+    def _open_audio(self, rate: int) -> Audio:
+        return open_audio(
+            self._plan,
+            rate=rate,
+            on_finished=self._spoken.set,
+            on_failed=lambda error: self._tell(AudioFailed(at=clock.now(), reason=str(error))),
+        )
+
+    def _tune(self, rate: int) -> None:
+        """Open the audio at the rate of what was agreed, unless something was heard or is in use already.
+
+        What stays at another rate is converted by the media session.
+        """
+        audio = self._audio
+        if rate == audio.rate or self._heard_early or self.seat is not None or not can_reopen(self._plan):
+            return
+        audio.source.close()
+        audio.sink.close()
+        self._audio = self._open_audio(rate)
+        self._audio.source.muted = audio.source.muted
 
     # --- media --------------------------------------------------------------------------------------------
 
@@ -161,15 +184,23 @@ class MediaLeg:
         self.descriptions.check_open()
         negotiated = self.descriptions.agreed
         self.protection.follow(negotiated.keys)
+        self._tune(codec_mapping.codec_of(negotiated.format).sample_rate)
         session = media_session(
-            paths, over, negotiated, self._audio, self.keys, log=self._log, party=self._party
+            paths,
+            over,
+            negotiated,
+            self._audio,
+            self.keys,
+            possible=codec_mapping.receivable(self.descriptions.wish.formats).values(),
+            log=self._log,
+            party=self._party,
         )
         self.protection.on_refused(session.refuse)
         self._session = session
         self.descriptions.record(
             "media",
             codec=negotiated.format.name,
-            ptime_ms=negotiated.ptime_ms,
+            ptime_ms=session.ptime_ms,
             transport=paths.rtp.transport or Transport.UDP,
             ice=negotiated.ice is not None,
             srtp=self.protection.profile,
@@ -190,10 +221,12 @@ class MediaLeg:
         """Another codec, a hold or its end, other keys, RTCP or none (RFC 3264 §5.1)."""
         if self._session is not None:
             self.protection.follow(negotiated.keys)
+            noise = negotiated.comfort_noise
             self._session.use_codec(
-                codec_mapping.codec_of(negotiated.format),
+                codec_mapping.codec_of(negotiated.format, limit_bps=negotiated.limit_bps),
                 negotiated.format.payload_type,
                 codec_mapping.receivable(negotiated.formats),
+                comfort_noise=None if noise is None else noise.payload_type,
             )
             self.keys.use(self._session, negotiated)
             self._session.sending = negotiated.direction.sends and not negotiated.held

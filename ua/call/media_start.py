@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 
+from media.codecs.codec import Codec
+from media.codecs.selection import packet_time
 from media.events import KeyHeard, MediaEvent
 from media.path import PacketPath
 from media.session import MediaSession
@@ -28,6 +31,7 @@ def media_session(
     audio: Audio,
     keys: MediaKeys,
     *,
+    possible: Collection[Codec],
     log: EventLog,
     party: str,
 ) -> MediaSession:
@@ -39,6 +43,7 @@ def media_session(
         negotiated: what was agreed.
         audio: what is sent, and where what is heard goes.
         keys: take the keys that are heard.
+        possible: what a later offer may lead to, with packets as long as these.
         log: takes its events and counters.
         party: our name in it.
     """
@@ -50,14 +55,18 @@ def media_session(
 
     rtp, rtcp = over
     longest = LONGEST_MS if negotiated.keys is None else LONGEST_PROTECTED_MS
+    wish_ms = min(max(negotiated.ptime_ms, SHORTEST_MS), longest)
+    codec = codec_mapping.codec_of(negotiated.format, limit_bps=negotiated.limit_bps)
+    receive = codec_mapping.receivable(negotiated.formats)
     session = MediaSession(
         rtp=rtp,
         rtcp=rtcp,
-        codec=codec_mapping.codec_of(negotiated.format),
+        codec=codec,
         payload_type=negotiated.format.payload_type,
-        receive=codec_mapping.receivable(negotiated.formats),
-        ptime_ms=min(max(negotiated.ptime_ms, SHORTEST_MS), longest),
+        receive=receive,
+        comfort_noise=negotiated.comfort_noise.payload_type if negotiated.comfort_noise else None,
         rate=audio.rate,
+        ptime_ms=packet_time(wish_ms, (codec, *receive.values(), *possible)),
         source=audio.source,
         sink=audio.sink,
         random=secrets.token_bytes,

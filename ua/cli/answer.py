@@ -19,6 +19,7 @@ from ua.cli.session import (
     need_account,
     need_relay,
     tell,
+    with_codecs,
     with_instance,
     with_password,
     with_transfers,
@@ -56,6 +57,7 @@ class AnswerRequest:
     accept_transfers: TransferPolicy | None = None
     path: PathChoice = "auto"
     srtp: SrtpChoice | None = None
+    codec: str | None = None
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
     port_mapping: PortMappingChoice | None = None
@@ -153,7 +155,7 @@ def _prepared(account: Account, request: AnswerRequest, plan: MediaPlan) -> Acco
     if request.register:
         need_account(account, "answer --register")
         account = with_instance(account)
-    account = with_transfers(account, request.accept_transfers)
+    account = with_codecs(with_transfers(account, request.accept_transfers), request.codec)
     # Callers may be told how to reach us before a call is answered.
     media = dataclasses.replace(account.media, srtp=plan.srtp or account.media.srtp)
     return dataclasses.replace(account, ice=plan.ice_config(account.ice), media=media)

@@ -24,6 +24,7 @@ from ua.cli.session import (
     load_account,
     need_relay,
     tell,
+    with_codecs,
     with_loopback,
     with_password,
     with_proxy,
@@ -74,6 +75,7 @@ class CallRequest:
     accept_transfers: TransferPolicy | None = None
     path: PathChoice = "auto"
     srtp: SrtpChoice | None = None
+    codec: str | None = None
     tcp_candidates: TcpCandidates | None = None
     media: MediaTransport | None = None
     stun: tuple[str, ...] = ()
@@ -147,7 +149,7 @@ class CallRequest:
         need_relay(account, self.path)
         if self.proxy is not None:
             account = with_proxy(account, proxy_uri(self.proxy))
-        return with_transfers(account, self.accept_transfers)
+        return with_codecs(with_transfers(account, self.accept_transfers), self.codec)
 
 
 async def run_call(request: CallRequest, output: Output, stop: Stop, make_phone: PhoneFactory) -> ResultCode:

@@ -173,6 +173,25 @@ SrtpOption = Annotated[
         help="Protection of media; auto: what the other side offers.", show_default="of the account"
     ),
 ]
+Codecs = Annotated[
+    str | None,
+    typer.Option(
+        "--codec",
+        help="Codecs to offer and accept, best first, with commas between them.",
+        metavar="NAMES",
+        show_default="of the account",
+    ),
+]
+Keys = Annotated[
+    str, typer.Option(help="Press these keys once media flows; a comma is a pause.", metavar="KEYS")
+]
+KeysBy = Annotated[
+    Literal["auto", "rfc4733", "info", "inband"] | None,
+    typer.Option(
+        help="How: events in RTP, INFO, tones in the audio; auto: the best that the other side takes.",
+        show_default="of the account",
+    ),
+]
 
 
 def checked_tone(hz: float | None) -> float | None:

@@ -20,6 +20,7 @@ from ua.config.accounts import ALL, chosen, names
 from ua.config.file import find_config, load_settings
 from ua.config.ice_servers import STUN_HINT, TURN_HINT, stun_server, turn_server
 from ua.config.instance import instance_urn, state_path
+from ua.config.media import CODECS
 from ua.config.sip import TransferPolicy
 from ua.errors import (
     AuthenticationError,
@@ -163,6 +164,19 @@ def with_transfers(account: Account, policy: TransferPolicy | None) -> Account:
     if policy is None:
         return account
     return dataclasses.replace(account, sip=dataclasses.replace(account.sip, accept_transfers=policy))
+
+
+def with_codecs(account: Account, names: str | None) -> Account:
+    """`account` with these codecs, in any case and with commas between; UsageError for an unknown one."""
+    if names is None:
+        return account
+    known = {name.lower(): name for name in CODECS}
+    try:
+        chosen = tuple(dict.fromkeys(known[name.strip().lower()] for name in names.split(",")))
+    except KeyError as error:
+        hint = f"known are {', '.join(CODECS)}"
+        raise UsageError(f"--codec: there is no codec {error.args[0]!r}", hint=hint) from None
+    return dataclasses.replace(account, media=dataclasses.replace(account.media, codecs=chosen))
 
 
 def need_account(account: Account, what: str) -> None:

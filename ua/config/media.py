@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from ua.config.dtmf import DtmfChoice
 from ua.config.ice import STRICT
 from ua.config.srtp import SrtpChoice
 
-CodecName = Literal["PCMU", "PCMA"]
-"""rtpmap names of the codecs there are."""
+CodecName = Literal[
+    "opus", "G722", "PCMU", "PCMA", "L16/8000", "L16/16000", "L16/44100", "L16/48000"
+]  # fmt: skip
+"""rtpmap names of the codecs there are; of L16 with the rate."""
+
+CODECS: tuple[CodecName, ...] = get_args(CodecName)
+"""All of them."""
+
+DEFAULT_CODECS: tuple[CodecName, ...] = ("opus", "G722", "PCMU", "PCMA")
+"""What sounds best first; opus is left out where there is no libopus."""
 
 MediaTransport = Literal["rtp", "tcp"]
 """ICE with plain RTP over UDP as its default, or RTP over TCP without ICE (RFC 4571)."""
@@ -27,6 +35,7 @@ class MediaSettings:
     Attributes:
         codecs: what we offer and accept, best first.
         ptime_ms: ms of audio in a packet, 10 to 60 in steps of 10.
+        dtx: silence need not be sent, by either side: DTX of Opus, comfort noise (RFC 3389) beside others.
         transport: what our offers ask for.
         setup: who connects where that is "tcp".
         dscp: mark of media and checks for the routers, 0 to 63; 46 is usual for voice, 0 is no mark.
@@ -37,8 +46,9 @@ class MediaSettings:
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
-    codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
+    codecs: tuple[CodecName, ...] = DEFAULT_CODECS
     ptime_ms: int = 20
+    dtx: bool = False
     transport: MediaTransport = "rtp"
     setup: MediaSetup = "actpass"
     dscp: int = 0

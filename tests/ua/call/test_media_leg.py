@@ -19,6 +19,7 @@ from media.audio.correlation import correlate
 from media.audio.recorder import WavRecorder
 from media.engine import MediaEngine
 from tests.peers.process import free_ports
+from tests.ua.phones import G711
 from ua.call.media_leg import MediaLeg
 from ua.call.refusal import Refusal
 from ua.config.account import Account
@@ -26,7 +27,7 @@ from ua.errors import NoMediaPath, UsageError
 from ua.events import EventLog
 from ua.plan import Echo, MediaPlan, Silence, Tone, WavFile
 
-ACCOUNT = Account(ice=IceConfig(loopback=True, interfaces=("lo",)))
+ACCOUNT = Account(ice=IceConfig(loopback=True, interfaces=("lo",)), media=G711)
 
 
 def plain_sdp(media: str, host: str = "192.0.2.1") -> bytes:

@@ -129,7 +129,7 @@ def test_configuration_is_checked_and_shown(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stdout) == (0, f"{file}: fine, sip:a@example.com, password found\n")
     shown = icephone("config", "show", home=tmp_path, environment=named)
     assert "pacing_ms = 50\n" in shown.stdout
-    assert 'codecs = ["PCMU", "PCMA"]\n' in shown.stdout
+    assert 'codecs = ["opus", "G722", "PCMU", "PCMA"]\n' in shown.stdout
     as_object = json.loads(icephone("config", "show", "--json", home=tmp_path, environment=named).stdout)
     assert as_object["settings"]["ice"]["pacing_ms"] == 50
     found = icephone("config", "path", home=tmp_path, environment=named)

@@ -61,12 +61,18 @@ def test_values_are_read() -> None:
         (
             "[media]\nzzz = 5",
             (
-                "media.zzz: unknown key; known here: codecs, ptime_ms, transport, setup, dscp, dtmf, srtp, "
-                "srtp_over_plain_sip"
+                "media.zzz: unknown key; known here: codecs, ptime_ms, dtx, transport, setup, dscp, dtmf, "
+                "srtp, srtp_over_plain_sip"
             ),
         ),
         ("account = 3", "account: should be a section, written [account]"),
-        ("[media]\ncodecs = ['G729']", "media.codecs.0: should be 'PCMU' or 'PCMA', not \"G729\""),
+        (
+            "[media]\ncodecs = ['G729']",
+            (
+                "media.codecs.0: should be 'opus', 'G722', 'PCMU', 'PCMA', 'L16/8000', 'L16/16000', "
+                "'L16/44100' or 'L16/48000', not \"G729\""
+            ),
+        ),
         (
             "[account]\ntransport = 'sctp'",
             "account.transport: should be 'udp', 'tcp', 'tls', 'ws' or 'wss', not \"sctp\"",
@@ -453,7 +459,7 @@ names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_siz
         ),
         media=st.builds(
             MediaSettings,
-            codecs=st.permutations(["PCMU", "PCMA"]).map(tuple),
+            codecs=st.permutations(["opus", "L16/16000", "PCMU", "PCMA"]).map(tuple),
             ptime_ms=st.sampled_from([10, 20, 30, 60]),
         ),
     )

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from tests.distinct import distinct
-from tests.ua.phones import LOOPBACK, account, changed
+from tests.ua.phones import G711, LOOPBACK, account, changed
 from ua.config.account import Account
 from ua.events import EventLog
 from ua.pbx.config import PbxConfig
@@ -82,7 +82,7 @@ class Line:
 async def line(config: PbxConfig | None = None, **changes: object) -> AsyncIterator[Line]:
     """A PBX with three users; `changes` are of its account."""
     log = EventLog()
-    base = Account(uri=f"sip:pbx@{DOMAIN}", listen_host="127.0.0.1", ice=LOOPBACK)
+    base = Account(uri=f"sip:pbx@{DOMAIN}", listen_host="127.0.0.1", ice=LOOPBACK, media=G711)
     about = changed(base, **changes)
     async with Pbx(about, config or PbxConfig(domain=DOMAIN, users=USERS), log) as pbx:
         yield Line(pbx, log)

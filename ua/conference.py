@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from media.audio.mixer import Mixer, Seat
 from ua.plan import Room
 
-if TYPE_CHECKING:
-    from ua.call.call import Call
+
+class Member(Protocol):
+    """What a conference asks of a call; satisfied by `ua.call.call.Call`."""
+
+    @property
+    def seat(self) -> Seat | None:
+        """Its place in a room, None where it is in none."""
+
+    def join(self, mixer: Mixer, /) -> Seat:
+        """Go into a room; raises UsageError where the call does not stand."""
+
+    def leave(self) -> None:
+        """Come back from a room."""
+
+    def on_end(self, forget: Callable[[Any], None], /) -> None:
+        """Call `forget` with this call once it is over."""
 
 
 class Conference:
@@ -26,10 +41,10 @@ class Conference:
 
     def __init__(self, rate: int = 16_000) -> None:
         self.room = Mixer(rate)
-        self._calls: list[Call] = []
+        self._calls: list[Member] = []
 
     @property
-    def calls(self) -> tuple[Call, ...]:
+    def calls(self) -> tuple[Member, ...]:
         """Who was joined, in this order."""
         return tuple(self._calls)
 
@@ -38,7 +53,7 @@ class Conference:
         """For the plan of a call that is to be there from its answer on."""
         return Room(mixer=self.room)
 
-    def join(self, call: Call) -> Seat:
+    def join(self, call: Member) -> Seat:
         """Take a call in, out of the conference where it was.
 
         Raises:
@@ -50,13 +65,13 @@ class Conference:
             call.on_end(self._forget)
         return seat
 
-    def leave(self, call: Call) -> None:
+    def leave(self, call: Member) -> None:
         """Let a call go back to what its plan says; does nothing where it is not here."""
         if call in self._calls:
             self._calls.remove(call)
             if call.seat in self.room.seats:
                 call.leave()
 
-    def _forget(self, call: Call) -> None:
+    def _forget(self, call: Member) -> None:
         if call in self._calls:
             self._calls.remove(call)

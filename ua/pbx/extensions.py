@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ua.conference import Conference
 from ua.plan import Echo, MediaPlan, Silence, Tone
 
 TONE_HZ: Final = 1000.0
@@ -39,6 +40,7 @@ Service = Answered | Busy | Unanswered
 NUMBERS: Final[Mapping[str, str]] = {
     "600": "echo",
     "601": "a tone of 1000 Hz",
+    "602": "a conference",
     "606": "busy",
     "607": "rings, and nobody answers",
     "608": "hangs up after 5 s",
@@ -47,13 +49,18 @@ NUMBERS: Final[Mapping[str, str]] = {
 """What is behind each number."""
 
 
-def service(number: str, recording: Path | None = None) -> Service | None:
-    """What a call of this number gets, None where that is none of these; `recording` is the file of 609."""
+def service(number: str, conference: Conference, recording: Path | None = None) -> Service | None:
+    """What a call of this number gets, None where that is none of these.
+
+    `conference` is behind 602, `recording` the file of 609.
+    """
     match number:
         case "600":
             return Answered(plan=MediaPlan(source=Echo()))
         case "601":
             return Answered(plan=MediaPlan(source=Tone(hz=TONE_HZ)))
+        case "602":
+            return Answered(plan=MediaPlan(source=conference.source))
         case "606":
             return Busy()
         case "607":

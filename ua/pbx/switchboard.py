@@ -10,6 +10,7 @@ from typing import assert_never
 from ua import clock
 from ua.call.incoming import IncomingCall
 from ua.call.surroundings import CallSurroundings
+from ua.conference import Conference
 from ua.errors import UaError
 from ua.pbx.admission import Admission
 from ua.pbx.binding import Binding
@@ -65,6 +66,7 @@ class Switchboard:
         self._errands = Errands()
         self._crossings: list[Crossing] = []
         self._calls: set[IncomingCall] = set()
+        self._conference = Conference()
         self._number = 0
 
     @property
@@ -100,7 +102,7 @@ class Switchboard:
             incoming.reject(503, headers=Headers.of(("Retry-After", 10)))
         elif replaces is not None:
             self._replace(incoming, replaces)
-        elif (own := service(user_of(request.uri), self._recording())) is not None:
+        elif (own := self._service(user_of(request.uri))) is not None:
             self._serve(incoming, own)
         else:
             self._call_user(incoming)
@@ -221,6 +223,9 @@ class Switchboard:
         incoming.respond(status)
 
     # --- the numbers of the PBX itself ---------------------------------------------------------------------
+
+    def _service(self, number: str) -> Service | None:
+        return service(number, self._conference, self._recording())
 
     def _recording(self) -> Path | None:
         """The file of the next recording."""

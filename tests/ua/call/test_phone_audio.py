@@ -8,6 +8,7 @@ import os
 import wave
 from array import array
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ from ua.phone import Phone
 from ua.plan import Echo, MediaPlan, Microphone, RawAudio, Silence, Tone, WavFile
 
 WAIT_S = 20
+
+PLAIN = ("PCMU",)
+"""8 kHz, and silence is zeros."""
+
+
+def plain_pair() -> AbstractAsyncContextManager[Pair]:
+    return pair(alice=account("alice", codecs=PLAIN), bob=account("bob", codecs=PLAIN))
 
 
 async def talk(phones: Pair, caller: MediaPlan, callee: MediaPlan) -> tuple[Call, Call]:
@@ -107,7 +115,7 @@ def read_some(file: int) -> bytes:
 
 async def test_both_sides_are_recorded_in_one_file(tmp_path: Path) -> None:
     path = tmp_path / "both.wav"
-    async with pair() as phones:
+    async with plain_pair() as phones:
         plan = MediaPlan(source=Tone(hz=440), record_both=path)
         call, ringing = await talk(phones, plan, MediaPlan(source=Tone(hz=1000)))
         await heard(path, 1.2, channels=2)
@@ -121,7 +129,7 @@ async def test_both_sides_are_recorded_in_one_file(tmp_path: Path) -> None:
 
 async def test_what_is_played_on_hold_is_recorded_as_said(tmp_path: Path) -> None:
     path = tmp_path / "both.wav"
-    async with pair() as phones:
+    async with plain_pair() as phones:
         plan = MediaPlan(source=Tone(hz=440), record_both=path)
         call, ringing = await talk(phones, plan, MediaPlan(source=Tone(hz=1000)))
         await call.hold(Tone(hz=700))
@@ -133,7 +141,7 @@ async def test_what_is_played_on_hold_is_recorded_as_said(tmp_path: Path) -> Non
 
 async def test_a_muted_call_sends_silence_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "heard.wav"
-    async with pair() as phones:
+    async with plain_pair() as phones:
         call, ringing = await talk(phones, MediaPlan(source=Tone(hz=440)), MediaPlan(record=path))
         with pytest.raises(UsageError):
             Call(ringing._around, remote_uri="sip:nobody@example.com").muted = True
@@ -154,11 +162,11 @@ async def test_a_muted_call_sends_silence_and_goes_on(tmp_path: Path) -> None:
 async def three_calls(tmp_path: Path) -> AsyncIterator[tuple[list[Call], list[Path]]]:
     """Three calls of one phone; the other ends say 440, 700 and 1000 Hz and record what they hear."""
     async with contextlib.AsyncExitStack() as stack:
-        hub = await stack.enter_async_context(pair())
+        hub = await stack.enter_async_context(plain_pair())
         calls: list[Call] = []
         paths: list[Path] = []
         for number, hz in enumerate((440, 700, 1000)):
-            phone = await stack.enter_async_context(Phone(account(f"guest{number}"), hub.log))
+            phone = await stack.enter_async_context(Phone(account(f"guest{number}", codecs=PLAIN), hub.log))
             uri = next(uri for uri in phone.addresses if "transport" not in uri)
             arrivals = asyncio.ensure_future(anext(phone.incoming()))
             await asyncio.sleep(0)
@@ -201,7 +209,7 @@ async def test_a_call_can_be_answered_into_a_conference_and_comes_back_to_its_ow
     tmp_path: Path,
 ) -> None:
     conference, path = Conference(), tmp_path / "heard.wav"
-    async with pair() as phones:
+    async with plain_pair() as phones:
         plan = MediaPlan(source=Tone(hz=440), record=path)
         call, ringing = await talk(phones, plan, MediaPlan(source=conference.source))
         assert len(conference.room.seats) == 1
@@ -217,7 +225,7 @@ async def test_a_call_can_be_answered_into_a_conference_and_comes_back_to_its_ow
 
 async def test_a_file_that_is_not_there_leaves_nothing_open(tmp_path: Path) -> None:
     conference = Conference()
-    async with pair() as phones:
+    async with plain_pair() as phones:
         plan = MediaPlan(source=conference.source, record=tmp_path / "none" / "heard.wav")
         call = await phones.alice.place(phones.bob_uri(), plan)
         result = await call.ended()
@@ -230,7 +238,7 @@ async def test_a_file_that_is_not_there_leaves_nothing_open(tmp_path: Path) -> N
 
 
 async def test_a_microphone_that_is_not_there_ends_the_call_with_what_to_try() -> None:
-    async with pair() as phones:
+    async with plain_pair() as phones:
         call = await phones.alice.place(
             phones.bob_uri(), MediaPlan(source=Microphone(device="no such thing"))
         )

@@ -142,6 +142,32 @@ async def _end(pbx: Line, call: Call) -> None:
     await pbx.idle()
 
 
+def size(file: Path) -> int:
+    return file.stat().st_size
+
+
+async def test_all_who_call_602_hear_each_other_and_not_themselves(tmp_path: Path) -> None:
+    tones = {"alice": 440.0, "bob": 1000.0}
+    async with line() as pbx, pbx.phone("alice", codecs=("PCMU",)) as alice, pbx.phone("bob") as bob:
+        calls = [
+            await phone.place(
+                f"sip:602@{DOMAIN}", MediaPlan(source=Tone(hz=tones[user]), record=tmp_path / f"{user}.wav")
+            )
+            for user, phone in (("alice", alice), ("bob", bob))
+        ]
+        for call in calls:
+            await call.established()
+        async with asyncio.timeout(20):
+            while any(size(tmp_path / f"{user}.wav") < 32_000 for user in tones):  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.05)
+        for call in calls:
+            call.hang_up()
+            await call.ended()
+    for user, other in (("alice", "bob"), ("bob", "alice")):
+        assert tone_in(tmp_path / f"{user}.wav", tones[other]) > 0.5
+        assert tone_in(tmp_path / f"{user}.wav", tones[user]) < 0.02
+
+
 @pytest.mark.parametrize("number", ["600", "601", "608", "609"])
 async def test_the_numbers_that_answer(number: str, tmp_path: Path) -> None:
     heard = tmp_path / "heard.wav"

@@ -156,7 +156,6 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "cli.trace",
         "cli.transfers",
         "clock",
-        "conference",
         "config.file",
         "config.instance",
         "demo",

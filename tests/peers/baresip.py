@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,14 @@ from tests.peers.registry import find_program
 _TEMPLATE = Path(__file__).with_suffix(".config")
 _ANSWER_S = 10.0
 _RTP_PORTS = 20
+
+_CODECS = {
+    "g711": ("pcmu/8000/1", "pcma/8000/1"),
+    "g722": ("g722/16000/1",),
+    "opus": ("opus/48000/2",),
+    "l16": ("l16/16000/1",),
+}
+"""What the modules are called in its accounts, with the rate of their audio."""
 
 
 class Baresip:
@@ -132,6 +140,7 @@ async def baresip(
     authority: Authority | None = None,
     contact: str | None = None,
     place: Namespace = LOOPBACK,
+    codecs: Sequence[str] = ("g711",),
 ) -> AsyncIterator[Baresip]:
     """Run a phone; with a `proxy`, it registers there and is ready once it has.
 
@@ -148,6 +157,7 @@ async def baresip(
         authority: whom it trusts and who issues its certificate; then it listens for TLS beside UDP and TCP.
         contact: URI of whom it can write to, with its command "message".
         place: where it runs.
+        codecs: its modules for them: "g711", "g722", "opus", "l16".
     """
     host = place.host
     with place.entered():
@@ -164,6 +174,7 @@ async def baresip(
         "RTP_LAST": str(rtp_port + _RTP_PORTS - 1),
         "MODULES": str(_modules()),
         "CONTROL_PORT": str(control_port),
+        "CODECS": "".join(f"module {module}.so\n" for module in codecs),
         "RECORDINGS": str(recordings),
         "PROTECTION": "" if protection is None else "module srtp.so\nmodule dtls_srtp.so\n",
     }
@@ -179,7 +190,7 @@ async def baresip(
         f"auth_pass={password}",
         f"answermode={'auto' if answers else 'manual'}",
         f"regint={300 if proxy else 0}",
-        "audio_codecs=pcmu/8000/1,pcma/8000/1",
+        f"audio_codecs={','.join(name for module in codecs for name in _CODECS[module])}",
         *([] if stun is None else ["medianat=ice", f"stunserver={stun}"]),
         *([] if protection is None else [f"mediaenc={protection}"]),
     ]

@@ -20,7 +20,7 @@ from tests.peers.tones import both_heard_each_other, write_tone
 
 pytestmark = [pytest.mark.peer("netns", "kamailio", "coturn", "baresip"), pytest.mark.root]
 
-TALK_S = 2.0
+TALK_S = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ async def test_being_called_by_the_phone(programs: Programs, tmp_path: Path) -> 
         await here.bob.dial(here.proxy.uri("alice"))
         await here.bob.event("CALL_ESTABLISHED")
         theirs = await here.bob.recording()
-        await until(lambda: theirs.stat().st_size > TALK_S * 16000, "two seconds are recorded")
+        await until(lambda: theirs.stat().st_size > TALK_S * 16000, "three seconds are recorded")
         await here.bob.hang_up()
         result = await phone.result()
     ice_completed(result, "controlled")

@@ -14,7 +14,7 @@ from tests.peers.tones import both_heard_each_other
 
 pytestmark = [pytest.mark.peer("netns", "kamailio"), pytest.mark.root]
 
-TALK_S = 2.0
+TALK_S = 3.0
 
 
 @pytest.mark.parametrize(

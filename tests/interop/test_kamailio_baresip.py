@@ -15,7 +15,7 @@ from tests.peers.tones import both_heard_each_other, write_tone
 pytestmark = pytest.mark.peer("kamailio", "baresip")
 
 TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])
-TALK_S = 2.0
+TALK_S = 3.0
 
 
 @pytest.mark.req("REG-3")
@@ -87,7 +87,7 @@ async def test_being_called_by_the_phone(programs: Programs, tmp_path: Path, tra
         await bob.dial(proxy.uri("alice"))
         await bob.event("CALL_ESTABLISHED")
         theirs = await bob.recording()
-        await until(lambda: theirs.stat().st_size > TALK_S * 16000, "two seconds are recorded")
+        await until(lambda: theirs.stat().st_size > TALK_S * 16000, "three seconds are recorded")
         await bob.hang_up()
         result = await phone.result()
         assert await proxy.location("alice") == []

@@ -25,7 +25,7 @@ from tests.peers.tones import both_heard_each_other, write_tone
 
 pytestmark = [pytest.mark.peer("netns", "kamailio", "coturn", "baresip"), pytest.mark.root]
 
-TALK_S = 2.0
+TALK_S = 3.0
 SOON_MS = 3000
 """After the answer, audio must be heard so soon."""
 
@@ -109,7 +109,7 @@ async def test_a_plain_phone_outside_gets_in(programs: Programs, tmp_path: Path)
             await bob.dial(proxy.uri("alice"))
             await bob.event("CALL_ESTABLISHED")
             theirs = await bob.recording()
-            await until(lambda: theirs.stat().st_size > TALK_S * 16000, "two seconds are recorded")
+            await until(lambda: theirs.stat().st_size > TALK_S * 16000, "three seconds are recorded")
             await bob.hang_up()
             call = await answering.result()
     heard_both_ways(call, ours, theirs)

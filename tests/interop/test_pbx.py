@@ -14,7 +14,7 @@ from tests.peers.tones import both_heard_each_other, tone_share, write_tone
 
 pytestmark = pytest.mark.peer("baresip")
 
-TALK_S = 2.0
+TALK_S = 3.0
 
 
 @pytest.mark.req("PBX-1", "PBX-2", "PBX-4")

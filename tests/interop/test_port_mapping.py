@@ -21,7 +21,7 @@ from tests.peers.tones import both_heard_each_other
 pytestmark = [pytest.mark.peer("netns", "miniupnpd"), pytest.mark.root]
 
 SIP_PORT = 5060
-TALK_S = 2.0
+TALK_S = 3.0
 LONG_TALK_S = 5.0
 FREED_S = 4.0
 """So long after the path was found, whatever it does not need is freed (RFC 8445 §8.3.1)."""

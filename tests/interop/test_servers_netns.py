@@ -19,7 +19,7 @@ from tests.peers.tones import both_heard_each_other
 
 pytestmark = [pytest.mark.peer("netns", "coturn"), pytest.mark.root]
 
-TALK_S = 2.0
+TALK_S = 3.0
 SIP_PORT = 5070
 PORT, TLS_PORT = 3478, 5349
 
@@ -167,7 +167,7 @@ async def test_a_call_gets_out_where_only_port_443_is_open(
     assert call["result"] == answer["result"] == "ok"
     assert call["ice"]["local_type"] == answer["ice"]["remote_type"] == "relay"
     assert call["ice"]["local"].startswith(f"{outer.host}:")
-    assert call["media_ms"] - call["setup_ms"] < 3000
+    assert call["media_ms"] - call["setup_ms"] < 8000
     both_heard_each_other(ours, theirs, TALK_S)
 
 

@@ -20,7 +20,7 @@ from tests.peers.tones import both_heard_each_other
 
 pytestmark = [pytest.mark.peer("netns", "coturn", "kamailio"), pytest.mark.root]
 
-TALK_S = 2.0
+TALK_S = 3.0
 PORT, TLS_PORT = 3478, 5349
 SIP_PORT = 5070
 
@@ -106,7 +106,7 @@ async def test_out_over_tls_on_443_to_a_phone_that_takes_only_tcp(
     assert answer["ice"]["remote_type"] == "relay"
     assert call["ice"]["local"] == answer["ice"]["remote"]
     assert call["ice"]["local"].startswith(f"{outer.host}:")
-    assert call["media_ms"] - call["setup_ms"] < 3000
+    assert call["media_ms"] - call["setup_ms"] < 8000
     if path == "relay":
         assert caller.host not in str(answer["ice"])
     talk.heard()

@@ -29,12 +29,7 @@ from ice.report import SessionReport
 from ice.stream_set import stream_set
 from ice.streams import Streams
 from ice.subscribers import Subscribers
-from ice.types import (
-    Description,
-    Role,
-    SessionState,
-    TransportAddress,
-)
+from ice.types import Description, Role, SessionState, TransportAddress
 from ice.wiring import Wiring
 
 

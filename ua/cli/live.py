@@ -106,6 +106,8 @@ class LiveState:
                 return f"hold: {data.get('state', '')}"
             case "call", "unprotected":
                 return str(data.get("reason", ""))
+            case "media", "audio_failed":
+                return f"audio: {data.get('reason', '')}"
             case "ice", "path_selected" if data.get("component") == 1:
                 return self._on_path(entry)
             case "ice", "path_lost" if data.get("component") == 1:

@@ -98,6 +98,23 @@ async def test_raw_audio_in_and_out_and_its_end_is_the_end_of_the_call() -> None
     )
 
 
+async def test_who_does_not_read_any_more_leaves_call_and_recording_alone(tmp_path: Path) -> None:
+    path, (reader, writer) = tmp_path / "heard.wav", os.pipe()
+    os.close(reader)
+    async with plain_pair() as phones:
+        plan = MediaPlan(record=path, output=RawAudio(file=writer))
+        call, ringing = await talk(phones, plan, MediaPlan(source=Tone(hz=440)))
+        await heard(path, 0.8)
+        failed = [entry.data["reason"] for entry in phones.log.entries if entry.name == "audio_failed"]
+        assert len(failed) == 1
+        assert "Broken pipe" in str(failed[0])
+        call.hang_up()
+        assert (await call.ended()).result is ResultCode.OK
+        await ringing.ended()
+    os.close(writer)
+    assert share_of_power(channel(path), 440) > 0.9
+
+
 async def write_all(file: int, data: bytes) -> None:
     async with asyncio.timeout(WAIT_S):
         while data:

@@ -53,6 +53,12 @@ def test_levels_loss_delay_and_quality_while_it_talks() -> None:
     assert "delay 75 ms" in line
 
 
+def test_a_microphone_or_a_file_that_fails_is_told() -> None:
+    data = {"at": 1.0, "reason": "headset: the device stopped"}
+    entry = LogEntry(at=1.0, party="alice", source="media", name="audio_failed", data=data)
+    assert LiveState().feed(entry) == "audio: headset: the device stopped"
+
+
 def test_the_other_party_does_not_mix_in() -> None:
     state, lines = fed(5100, "bob")
     assert lines[0] == "path: TCP passive, 192.0.2.20:50002 to 192.0.2.10:43210: the peer nominated TCP"

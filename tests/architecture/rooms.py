@@ -99,6 +99,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "audio.sources",
         "audio.stereo",
         "audio.wav",
+        "codecs.libopus",
         "engine",
         "protection.dtls_runner",
     ),

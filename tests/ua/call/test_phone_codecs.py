@@ -171,3 +171,13 @@ async def test_without_libopus_the_default_is_less_and_a_wish_for_it_is_refused(
     finally:
         monkeypatch.undo()
         libopus.library.cache_clear()
+
+
+async def test_a_tone_too_high_for_what_is_agreed_ends_no_call(tmp_path: Path) -> None:
+    """6000 Hz go with Opus, which we offer; the other side takes 8000 Hz alone."""
+    heard = tmp_path / "heard.wav"
+    alice, bob = account("alice", codecs=DEFAULT_CODECS), account("bob", codecs=("PCMU",))
+    async with pair(alice=alice, bob=bob) as phones:
+        codec = await talk(phones, MediaPlan(source=Tone(hz=6000)), MediaPlan(source=Silence(), record=heard))
+        rate, _ = await recorded(heard, 0.5)
+    assert (codec, rate) == ("PCMU", 8000)

@@ -21,6 +21,7 @@ from ua.cli.options import (
     target_uri,
     writable,
 )
+from ua.cli.session import with_codecs
 from ua.config.account import Account
 from ua.errors import UsageError
 
@@ -102,6 +103,14 @@ def test_proxies() -> None:
 )
 def test_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+def test_codecs_in_any_case() -> None:
+    assert with_codecs(ALICE, None) is ALICE
+    assert with_codecs(ALICE, "OPUS, pcmu,l16/16000").media.codecs == ("opus", "PCMU", "L16/16000")
+    with pytest.raises(UsageError, match="no codec 'g729'") as caught:
+        with_codecs(ALICE, "PCMU,G729")
+    assert "known are opus, G722" in str(caught.value.hint)
 
 
 def test_only_one_source_at_a_time() -> None:

@@ -34,7 +34,7 @@ from ua.call.media_protection import MediaProtection
 from ua.call.media_start import media_session
 from ua.call.negotiation import describe
 from ua.config.account import Account
-from ua.errors import NoMediaPath, UaError
+from ua.errors import NoMediaPath, UaError, UsageError
 from ua.events import EventLog
 from ua.plan import MediaPlan, MediaSource
 from ua.results import IceSummary, PathChange
@@ -159,10 +159,13 @@ class MediaLeg:
         audio = self._audio
         if rate == audio.rate or self._heard_early or self.seat is not None or not can_reopen(self._plan):
             return
+        try:
+            self._audio = self._open_audio(rate)
+        except UsageError:
+            return  # a tone too high for this rate, a file that is gone: what is open already stays
+        self._audio.source.muted = audio.source.muted
         audio.source.close()
         audio.sink.close()
-        self._audio = self._open_audio(rate)
-        self._audio.source.muted = audio.source.muted
 
     # --- media --------------------------------------------------------------------------------------------
 

@@ -212,6 +212,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "sip.uas",
         "sip.usages",
         "watching",
+        "web.page",
     ),
 }
 

@@ -27,6 +27,7 @@ from ua.cli.session import (
 from ua.cli.sound import SoundRequest
 from ua.cli.trace import trace_log
 from ua.cli.transfers import TransferQuestions
+from ua.cli.web import pages, with_web
 from ua.config.sip import TransferPolicy
 from ua.config.srtp import SrtpChoice
 from ua.errors import ResultCode, TimedOut, UaError, UsageError
@@ -63,6 +64,7 @@ class AnswerRequest:
     port_mapping: PortMappingChoice | None = None
     calls: int | None = None
     listen: str | None = None
+    web: int | None = None
     register: bool = False
     timeout_s: float | None = None
     config: Path | None = None
@@ -119,7 +121,8 @@ async def run_answer(
         port_mapping=request.port_mapping,
         name=request.account_name,
     )
-    prepared = [_prepared(account, request, plan) for account in accounts]
+    first, *others = (_prepared(account, request, plan) for account in accounts)
+    prepared = [with_web(first, request.web), *others]
     log = EventLog()
     stop_trace = trace_log(log, output)
 
@@ -142,6 +145,8 @@ async def run_answer(
                     output.note(f"registered {account.uri} for {registration.expires_s:.0f} s")
                 for address in phone.addresses:
                     output.note(f"listening on {address}")
+                for page in pages(account, phone.addresses):
+                    output.note(f"a phone for browsers: {page}")
             return await _serve(request, plan, output, stop, arrivals, registrations)
 
     try:

@@ -47,6 +47,7 @@ from ua.cli.options import (
     Turn,
     Verbose,
     Wav,
+    WebPort,
     parse_duration,
 )
 
@@ -242,6 +243,7 @@ def answer(
     port_mapping: PortMapping = None,
     calls: Annotated[int | None, typer.Option(help="End after this many calls.", min=1, metavar="N")] = None,
     listen: Listen = None,
+    web: WebPort = None,
     register: Annotated[bool, typer.Option("--register", help="Register the account first.")] = False,
     pbx: Annotated[
         bool, typer.Option("--pbx", help="Be a small PBX for the users in [pbx] of the configuration.")
@@ -278,23 +280,9 @@ def answer(
     if pbx:
         from ua.cli.pbx import PbxRequest, run_pbx
 
-        alone = (
-            echo,
-            wav,
-            tone,
-            record,
-            sound.given,
-            duration,
-            stun,
-            turn,
-            port_mapping,
-            calls,
-            register,
-            timeout,
-            account,
-            accept_transfers,
-        )
-        service = PbxRequest(listen=listen, config=config, alone=not any(alone))
+        media = (echo, wav, tone, record, sound.given, duration, stun, turn, port_mapping)
+        others = (calls, register, timeout, account, accept_transfers, web is not None)
+        service = PbxRequest(listen=listen, config=config, alone=not any(media + others))
         run(output, lambda stop: run_pbx(service, output, stop))
     request = AnswerRequest(
         echo=echo,
@@ -312,6 +300,7 @@ def answer(
         port_mapping=port_mapping,
         calls=calls,
         listen=listen,
+        web=web,
         register=register,
         timeout_s=timeout,
         config=config,

@@ -69,6 +69,16 @@ Proxy = Annotated[
 Listen = Annotated[
     str | None, typer.Option(help="Address to receive SIP on (port 0: any).", metavar="HOST:PORT")
 ]
+WebPort = Annotated[
+    int | None,
+    typer.Option(
+        "--web",
+        help="Give browsers a phone on this port (0: any), and take their calls.",
+        metavar="PORT",
+        min=0,
+        max=65535,
+    ),
+]
 Stun = Annotated[
     list[str] | None,
     typer.Option("--stun", help="STUN server, e.g. stun:192.0.2.1; may be repeated.", metavar="URI"),

@@ -12,6 +12,7 @@ from ua.config.ice import STRICT
 from ua.errors import ConfigurationError
 from ua.sip.transport.tls.config import TlsConfig, Verify
 from ua.sip.transport.websocket.config import WebSocketConfig
+from ua.web.page import phone_page
 
 _FINGERPRINT = re.compile(r"(?:sha-?256[ :=]*)?((?:[0-9A-F]{2}:?){31}[0-9A-F]{2})", re.IGNORECASE)
 
@@ -56,6 +57,7 @@ class WebSocketSettings:
         listen_port: port for who connects to us (ws), 0 for any, None for nobody.
         secure_listen_port: the same over TLS (wss); only with a certificate.
         allowed_origins: web pages that may connect to us, by their origins; empty for all.
+        page: who opens our address in a browser gets a phone to call us with.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
@@ -65,6 +67,7 @@ class WebSocketSettings:
     listen_port: int | None = None
     secure_listen_port: int | None = None
     allowed_origins: tuple[str, ...] = ()
+    page: bool = False
 
 
 def check_tls(tls: TlsSettings, websocket: WebSocketSettings) -> None:
@@ -107,7 +110,12 @@ def tls_config(tls: TlsSettings) -> TlsConfig:
 
 def websocket_config(websocket: WebSocketSettings) -> WebSocketConfig:
     """What these settings, which were checked, mean for the transport."""
-    return WebSocketConfig(path=websocket.path, origin=websocket.origin, origins=websocket.allowed_origins)
+    return WebSocketConfig(
+        path=websocket.path,
+        origin=websocket.origin,
+        origins=websocket.allowed_origins,
+        page=phone_page() if websocket.page else b"",
+    )
 
 
 def _digits(fingerprint: str) -> str:

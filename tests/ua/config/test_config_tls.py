@@ -14,6 +14,7 @@ from ua.errors import ConfigurationError
 from ua.sip.config import SipConfig
 from ua.sip.transport.hop import SipTransport
 from ua.transport_mapping import direct_uri, with_transports
+from ua.web.page import phone_page
 
 DIGITS = "0123456789ABCDEF" * 4
 COLONS = ":".join(DIGITS[at : at + 2] for at in range(0, 64, 2))
@@ -37,6 +38,7 @@ origin = "https://example.com"
 listen_port = 0
 secure_listen_port = 443
 allowed_origins = ["https://example.com"]
+page = true
 """
 
 
@@ -56,6 +58,8 @@ def test_all_of_it_reaches_the_endpoint(tmp_path: Path) -> None:
     assert (config.tls_port, config.ws_port, config.wss_port) == (5061, 0, 443)
     assert (config.websocket.path, config.websocket.origin) == ("/ws", "https://example.com")
     assert config.websocket.origins == ("https://example.com",)
+    assert config.websocket.page == phone_page()
+    assert not SipConfig().websocket.page
     again = tmp_path / "again.toml"
     again.write_text(to_toml(settings), encoding="utf-8")
     assert load_settings(again) == settings

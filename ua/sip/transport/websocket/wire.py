@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from websockets.client import ClientProtocol
+from websockets.datastructures import Headers
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN, Protocol
@@ -26,6 +27,12 @@ from ua.sip.transport.wire import WireClosed, WireFailed, WireItem, WireOpened
 SUBPROTOCOL: Final = Subprotocol("sip")
 """RFC 7118 §4.1."""
 
+_PAGE_RULES: Final = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:;"
+    " connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+"""Content-Security-Policy of the page: it loads nothing, and nobody shows it within theirs."""
+
 MAX_MESSAGE_BYTES: Final = MAX_HEADER_BYTES + MAX_BODY_BYTES
 """As much as on a stream."""
 
@@ -42,6 +49,7 @@ class WebSocketWire:
         remote: TransportAddress | None = None,
     ) -> None:
         self._path = config.path
+        self._page = config.page
         self._parts: list[bytes] | None = None
         self._is_text = False
         self._told = False
@@ -151,6 +159,9 @@ class WebSocketWire:
         if request.path.partition("?")[0] != self._path:
             server.send_response(server.reject(404, "There is no SIP here.\n"))
             return self._fail(f"a WebSocket was asked for at {request.path[:64]!r}")
+        if self._page and "Upgrade" not in request.headers:
+            server.send_response(_html(self._page))
+            return self._closed("it wanted the page")
         response = server.accept(request)
         server.send_response(response)
         if response.status_code != 101:
@@ -218,3 +229,17 @@ class WebSocketWire:
     def _end_with(self, error: SipUnreachable) -> list[WireItem]:
         self._told = True
         return [WireFailed(error=error)]
+
+
+def _html(page: bytes) -> Response:
+    headers = Headers(
+        {
+            "Content-Type": "text/html; charset=utf-8",
+            "Content-Length": str(len(page)),
+            "Content-Security-Policy": _PAGE_RULES,
+            "Permissions-Policy": "microphone=(self)",
+            "Cache-Control": "no-store",
+            "Connection": "close",
+        }
+    )
+    return Response(200, "OK", headers, page)

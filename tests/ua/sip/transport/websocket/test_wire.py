@@ -79,6 +79,22 @@ def test_the_handshake_of_the_rfc() -> None:
     assert b"Sec-WebSocket-Protocol: sip\r\n" in reply
 
 
+def test_a_browser_that_wants_no_websocket_gets_the_page() -> None:
+    asked = "GET /phone?x=1 HTTP/1.1\r\nHost: example.com\r\n\r\n"
+    wire = server(WebSocketConfig(path="/phone", page=b"<p>hello</p>"))
+    items, reply = raw(asked, wire)
+    assert items == [WireClosed(reason="it wanted the page")]
+    head, _, body = reply.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"Content-Length: 12" in head
+    assert b"frame-ancestors 'none'" in head, "nobody shows it within theirs"
+    assert body == b"<p>hello</p>"
+    assert raw(asked, server(WebSocketConfig(path="/phone")))[1].startswith(b"HTTP/1.1 426 ")
+    assert raw(asked, server(WebSocketConfig(page=b"x")))[1].startswith(b"HTTP/1.1 404 ")
+    items, reply = raw(HANDSHAKE.format(path="/", more=SIP), server(WebSocketConfig(page=b"x")))
+    assert items == [WireOpened()]
+
+
 @pytest.mark.req("TRN-6")
 def test_the_request_of_a_client() -> None:
     wire = client(WebSocketConfig(path="/ws", origin="https://example.com"))

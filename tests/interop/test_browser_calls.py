@@ -1,0 +1,73 @@
+"""Chromium calls `icephone answer`, and icephone calls it: SIP over WebSocket, DTLS-SRTP, ICE over TCP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.peers.devtools import Tab, browser
+from tests.peers.icephone import Icephone, icephone
+from tests.peers.namespace import Namespace
+from tests.peers.netns import one_host
+from tests.peers.process import Programs
+from tests.peers.tones import write_tone
+
+pytestmark = [pytest.mark.peer("netns", "chromium"), pytest.mark.root, pytest.mark.timeout(90)]
+
+TONE_HZ = 440
+PACKETS = 150
+"""Three seconds of voice."""
+
+HEARD = """(async () => {
+    const samples = new Float32Array(listener.frequencyBinCount);
+    listener.getFloatFrequencyData(samples);
+    const loudest = samples.indexOf(Math.max(...samples));
+    return { hz: loudest * context.sampleRate / listener.fftSize, db: samples[loudest] };
+})()"""
+
+
+async def answering(programs: Programs, host: Namespace, *arguments: str) -> tuple[Icephone, str]:
+    """`icephone answer` for one call, and the address of its page."""
+    phone = await icephone(
+        programs, "answer", "--echo", "--calls", "1", "--web", "0", *arguments, prefix=host.prefix
+    )
+    return phone, await phone.noted("a phone for browsers:")
+
+
+async def hears_itself(page: Tab) -> dict[str, Any]:
+    """Wait until the page has heard its own voice for a while; its figures."""
+    await page.holds("['talking', 'ended'].includes(call?.state)", "the call is answered")
+    assert await page.run("call.state") == "talking", await page.text("state")
+    await page.holds(f"call.figures().then((it) => it?.received >= {PACKETS})", "voice comes back", 30)
+    heard = await page.run(HEARD)
+    assert heard["hz"] == pytest.approx(TONE_HZ, abs=30)
+    assert heard["db"] > -50
+    figures: dict[str, Any] = await page.run("call.figures()")
+    return figures
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+async def test_the_page_hears_its_own_voice(programs: Programs, transport: str) -> None:
+    sound = write_tone(programs.folder / "voice.wav", TONE_HZ, seconds=10, rate=48000)
+    async with one_host() as host:
+        with host.entered():
+            phone, address = await answering(programs, host, "--path", transport)
+            async with browser(programs, host, sound=sound) as page:
+                await page.open(address)
+                await page.holds("document.getElementById('state').textContent === 'ready'", "it connects")
+                await page.click("#dial button")
+                figures = await hears_itself(page)
+                shown = await page.text("path")
+                await page.click("#hang-up")
+                result = await phone.result()
+    assert figures["transport"] == transport
+    assert figures["lost"] == 0
+    assert figures["sent"] >= PACKETS
+    assert figures["dtls"] == "connected"
+    assert shown.startswith(transport.upper())
+    if transport == "tcp":
+        assert figures["tcptype"] == "active"
+    assert (result["ice"]["transport"], result["srtp"] is not None) == (transport, True)
+    assert result["received"]["lost"] == 0
+    assert min(result["sent"]["packets"], result["received"]["packets"]) >= PACKETS

@@ -122,7 +122,7 @@ class CircuitBreaker:
         self.round_trip: float | None = None
         """Tr, seconds; None until measured."""
         self.expects_reports = False
-        """The peer is known to report: by what it said, or because it has."""
+        """The peer is known to report: it has, once."""
         self._gap = frame
         self._gap_at = float("-inf")
         self.reset()

@@ -67,6 +67,7 @@ def gather(
         refused=refused,
         skipped_frames=skipped_frames,
         peer_cname=None if rtcp is None else rtcp.peer_cname,
+        peer_mos=None if rtcp is None else rtcp.peer_mos,
     )
 
 

@@ -22,8 +22,8 @@ class SendingGuard:
 
     Args:
         sender: what is watched.
-        ptime_ms: length of our packets.
         action: what a trip leads to.
+        ptime_ms: length of our packets.
         on_event: called with `SendingStopped` and `SendingResumed`.
 
     Attributes:
@@ -34,9 +34,8 @@ class SendingGuard:
     def __init__(
         self,
         sender: RtpSender,
-        *,
-        ptime_ms: int,
         action: BreakerAction,
+        ptime_ms: int,
         on_event: Callable[[MediaEvent], None],
     ) -> None:
         self._sender = sender
@@ -48,10 +47,6 @@ class SendingGuard:
         self._trip: Trip | None = None
         self._again_at = 0.0
         self._news = ""
-
-    def expect_reports(self) -> None:
-        """The peer has said that it reports."""
-        self._breaker.expects_reports = True
 
     def watch(self, now: float, *, sending: bool, reporting: bool) -> None:
         """Look at the counters of the sender; call a few times a second.

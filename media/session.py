@@ -22,6 +22,7 @@ from media.figures import gather
 from media.meter import Meter
 from media.path import PacketPath
 from media.refusals import Refusals
+from media.rtcp.extended import ExtendedReports
 from media.rtcp.session import RtcpSession, new_cname
 from media.rtp.identity import Identity, draw, first_sequence
 from media.rtp.keepalive import Keepalive
@@ -123,8 +124,7 @@ class MediaSession:
         self._sender.use_noise(comfort_noise)
         quiet_ms = self._config.keepalive_ms - ptime_ms if keepalive else None
         self._keepalive = Keepalive(self._sender, quiet_ms, codecs)
-        action = self._config.circuit_breaker
-        self.guard = SendingGuard(self._sender, ptime_ms=ptime_ms, action=action, on_event=self._emit)
+        self.guard = SendingGuard(self._sender, self._config.circuit_breaker, ptime_ms, self._emit)
         """Stops our sending where it does no good (RFC 8083)."""
         self._receiver = RtpReceiver(
             codecs=codecs,
@@ -136,6 +136,8 @@ class MediaSession:
             on_event=self._emit,
             reliable=rtp.reliable,
         )
+        self.extended = ExtendedReports(self._receiver, lambda: self.codec, self._config.jitter, ptime_ms)
+        """Extended reports (RFC 3611); its `terms` say which are sent."""
         self._identity = Identity(
             sender=self._sender,
             receiver=self._receiver,
@@ -167,6 +169,7 @@ class MediaSession:
             sender=self._sender,
             receiver=self._receiver,
             guard=self.guard,
+            extended=self.extended,
             cname=self._cname,
             config=self._config,
             reporting=lambda: self.reporting,

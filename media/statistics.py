@@ -62,6 +62,8 @@ class MediaStatistics:
         refused: packets refused, by reason.
         skipped_frames: frames that the clock left out after a stall of this process.
         peer_cname: canonical name that the peer gave itself (RFC 3550 §6.5.1).
+        peer_mos: how well the peer hears us by its own account (MOS-CQ of RFC 3611), None where it says
+            nothing.
     """
 
     sent: DirectionStatistics
@@ -82,3 +84,4 @@ class MediaStatistics:
     refused: Mapping[str, int]
     skipped_frames: int
     peer_cname: str | None
+    peer_mos: float | None = None

@@ -10,6 +10,7 @@ source   names
 call     state (data: state, reason), ringback (state: on, off: play a ringing tone), hold (state: who holds),
          offer_retried (offered, next, reason), auto_answered, digits_sent (keys, way, problem),
          media (data: negotiated codec, ptime_ms, transport), verdict, digit (key, duration_ms, way),
+         sending (stopped, cause, reason: a circuit breaker has cut our media, or it is sent again),
          transfer (state, target, status, reason)
 sip      message (direction, transport, local, remote, size, text), refused (reason, remote), transaction,
          connection (state, remote), registration (state, contact, expires_s, reason),

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from media.audio.pcm import BYTES_PER_SAMPLE, lengthen, shorten
 from media.codecs.codec import Codec
+from media.playout.bursts import BurstFigures, Bursts
 from media.playout.delay import PlayoutDelay
 from media.playout.voice import Voice
 
@@ -113,6 +114,10 @@ class JitterBuffer:
         self._voice: Voice | None = None
         self._end = self._end_sequence = -1
         self._residue = b""
+        self._bursts = Bursts()
+        self._begun = False
+        self._recovered = -1
+        self._duration = 0
         self._next = 0
         self._silent: set[int] = set()
         self._play_at = 0
@@ -140,6 +145,7 @@ class JitterBuffer:
             return Put.MALFORMED
         duration *= self._clock_rate // codec.clock_rate
         self._end, self._end_sequence = timestamp + duration, sequence
+        self._duration = duration
         packets = self._packets
         packets[sequence] = _Packet(timestamp, payload, codec, now, duration)
         if len(packets) > self._capacity:
@@ -176,6 +182,23 @@ class JitterBuffer:
         while self._next in self._silent:
             self._silent.discard(self._next)
             self._next += 1
+
+    def _go_to(self, sequence: int) -> None:
+        """The next packet to play is this one; what lies before it, and was not silent, is missing."""
+        for missing in range(self._next, sequence):
+            if missing not in self._silent and missing != self._recovered:
+                self._bursts.miss(missing)
+        self._next = sequence
+
+    @property
+    def bursts(self) -> BurstFigures:
+        """How the packets that were not played lie together."""
+        return self._bursts.figures(self._next) if self._begun else BurstFigures()
+
+    @property
+    def packet_ms(self) -> float:
+        """Length of the packets of the peer, 0 before the first."""
+        return self._duration * 1000 / self._clock_rate
 
     def restart(self) -> None:
         """Forget all that waits and all that is known of the delay; the next packet starts anew."""
@@ -219,7 +242,7 @@ class JitterBuffer:
                 self._waiting = True
                 continue
             if gap == 0:
-                self._next = sequence
+                self._go_to(sequence)
                 return packet
             return None
         self._waiting = True
@@ -246,10 +269,14 @@ class JitterBuffer:
                 self.figures.waits += 1
                 self.figures.concealed += self._waited * self._sample_rate // self._clock_rate
                 self.delay.late(packet.arrival - packet.timestamp / self._clock_rate, now)
-        self._started = True
+        if self._started:
+            self._go_to(sequence)
+        else:
+            self._bursts.begin(sequence, self._next if self._begun else None)
+            self._next = sequence
+        self._started = self._begun = True
         self._waiting = False
         self._waited = 0
-        self._next = sequence
         self._play_at = packet.timestamp
 
     def _fill(self) -> bytes:
@@ -284,6 +311,7 @@ class JitterBuffer:
         pcm = voice.recover(packet.payload, samples)
         if pcm is not None:
             self._play_at = packet.timestamp
+            self._recovered = min(self._packets) - 1
             self.figures.recovered += samples
         return pcm
 
@@ -344,6 +372,6 @@ class JitterBuffer:
             self.figures.skipped += 1
             sequence = min(self._packets)
             packet = self._packets[sequence]
-        self._next = sequence
+        self._go_to(sequence)
         self._play_at = packet.timestamp
         return self._play(packet, now)

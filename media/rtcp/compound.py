@@ -27,6 +27,8 @@ from aiortc.rtp import (
 )
 
 from media.errors import PacketError
+from media.rtcp import xr
+from media.rtcp.xr import XrPacket
 
 __all__ = [
     "MAXIMUM_REPORTS",
@@ -38,6 +40,7 @@ __all__ = [
     "RtcpSenderInfo",
     "RtcpSourceInfo",
     "RtcpSrPacket",
+    "XrPacket",
     "build",
     "cname_of",
     "parse",
@@ -45,7 +48,7 @@ __all__ = [
     "source_description",
 ]
 
-RtcpItem = RtcpSrPacket | RtcpRrPacket | RtcpSdesPacket | RtcpByePacket
+RtcpItem = RtcpSrPacket | RtcpRrPacket | RtcpSdesPacket | RtcpByePacket | XrPacket
 """One packet of a compound that this package understands."""
 
 MAXIMUM_REPORTS = 31
@@ -155,6 +158,8 @@ def _parse_one(packet_type: int, count: int, payload: bytes) -> RtcpItem | None:
             return RtcpByePacket.parse(payload, count)
     except (ValueError, struct.error) as error:
         raise PacketError(f"RTCP {packet_type}: {error}") from error
+    if packet_type == xr.XR:
+        return xr.parse(payload)
     return _parse_sdes(payload, count) if packet_type == RTCP_SDES else None
 
 

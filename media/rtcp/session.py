@@ -20,13 +20,16 @@ from media.rtcp.compound import (
     RtcpSdesPacket,
     RtcpSenderInfo,
     RtcpSrPacket,
+    XrPacket,
     build,
     cname_of,
     parse,
     source_description,
 )
+from media.rtcp.extended import ExtendedReports
 from media.rtcp.interval import RtcpTimer
 from media.rtcp.members import Members
+from media.rtcp.xr import UNAVAILABLE
 from media.rtp.clock import middle_32, ntp_time, round_trip
 from media.rtp.receiver import RtpReceiver
 from media.rtp.sender import RtpSender
@@ -54,6 +57,7 @@ class RtcpSession:
         sender: our RTP.
         receiver: the peer's RTP.
         guard: told of the reports of the peer.
+        extended: what goes beside the reports.
         cname: our canonical name.
         config: bandwidth and minimum interval.
         reporting: false while nothing is to be sent.
@@ -72,6 +76,7 @@ class RtcpSession:
         sender: RtpSender,
         receiver: RtpReceiver,
         guard: SendingGuard,
+        extended: ExtendedReports,
         cname: str,
         config: MediaConfig,
         reporting: Callable[[], bool],
@@ -86,6 +91,7 @@ class RtcpSession:
         self._sender = sender
         self._receiver = receiver
         self._guard = guard
+        self._extended = extended
         self._cname = cname
         self._refuse = refuse
         self._collision = collision
@@ -116,6 +122,12 @@ class RtcpSession:
     def round_trip(self) -> float | None:
         """Seconds, the least of the last measurements: queues on the way are jitter. None until known."""
         return min(self._round_trips, default=None)
+
+    @property
+    def peer_mos(self) -> float | None:
+        """How well the peer hears us by its own account, 1 to 5; None where it says nothing."""
+        said = self._extended.peer
+        return None if said is None or said.mos_cq == UNAVAILABLE else said.mos_cq / 10
 
     # --- out ----------------------------------------------------------------------------------------------
 
@@ -166,7 +178,11 @@ class RtcpSession:
             report = RtcpSrPacket(ssrc=sender.ssrc, sender_info=info, reports=blocks)
         else:
             report = RtcpRrPacket(ssrc=sender.ssrc, reports=blocks)
-        return [report, source_description(sender.ssrc, self._cname)]
+        extended = self._extended.packet(
+            sender.ssrc, now, ntp=self._ntp(now), we_sent=we_sent, round_trip_s=self.round_trip
+        )
+        described: list[RtcpItem] = [report, source_description(sender.ssrc, self._cname)]
+        return described if extended is None else [*described, extended]
 
     def _ntp(self, now: float) -> int:
         return ntp_time(now + self._wall_offset)
@@ -207,6 +223,9 @@ class RtcpSession:
                     self._take_names(item, now)
                 case RtcpByePacket():
                     self._take_bye(item, now)
+                case XrPacket():
+                    if self._heard(item.ssrc, now):
+                        self._take_extended(item, now)
                 case _:
                     assert_never(item)
 
@@ -232,6 +251,11 @@ class RtcpSession:
                 members=members.count, senders=members.senders + 1, sends=isinstance(packet, RtcpSrPacket)
             )
             self._guard.reported(block, now, round_trip=seconds, interval=interval)
+
+    def _take_extended(self, packet: XrPacket, now: float) -> None:
+        seconds = self._extended.receive(packet, now, ssrc=self._sender.ssrc, ntp=self._ntp(now))
+        if seconds is not None:
+            self._round_trips.append(seconds)
 
     def _take_names(self, packet: RtcpSdesPacket, now: float) -> None:
         for chunk in packet.chunks:

@@ -118,6 +118,18 @@ class ReportBlock:
     value: str = ""
 
 
+OUR_BLOCKS = (ReportBlock(name="rcvr-rtt", value="all"), ReportBlock(name="voip-metrics"))
+"""What we ask for, and do."""
+
+
+def report_attribute(blocks: Collection[ReportBlock]) -> Attribute:
+    """The a=rtcp-xr line; without blocks it wants none (RFC 3611 §5.1)."""
+    return Attribute(
+        name="rtcp-xr",
+        value=" ".join(f"{block.name}={block.value}" if block.value else block.name for block in blocks),
+    )
+
+
 def report_blocks(
     session: SessionDescription, media: Media
 ) -> tuple[tuple[ReportBlock, ...] | None, tuple[Diagnostic, ...]]:

@@ -325,6 +325,7 @@ class IceBinding:
             connecting=self.session.both_lite.update_due,
             controlling=self.session.role is Role.CONTROLLING,
             ice_required=wish.ice_required,
+            extended_reports=wish.extended_reports,
             mid=MID if self._started is None else self._started.mid,
             keying=self.exchange.keying(wish.keying, secrets.token_bytes, renew=self.renews_keys),
         )

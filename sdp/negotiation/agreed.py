@@ -33,8 +33,12 @@ def negotiated_media(
     components: int,
     tcp: Agreement | None,
     keys: Keys | None,
+    extended_reports: bool,
 ) -> NegotiatedMedia:
-    """The result of an exchange, seen from our side; the arguments are what both descriptions came to."""
+    """The result of an exchange, seen from our side; the arguments are what both descriptions came to.
+
+    `extended_reports` tells that we do these.
+    """
     defaults = default_destination.read(remote.session, remote.media, remote.rtcp, muxed=muxed)
     held = not remote.direction.receives
     if remote.holds_by_address and (ice.remote is None or remote.media.port != 9):
@@ -74,4 +78,5 @@ def negotiated_media(
         keys=keys,
         comfort_noise=formats.noise,
         limit_bps=remote.limit_bps,
+        extended_reports=(remote.report_blocks or ()) if extended_reports else (),
     )

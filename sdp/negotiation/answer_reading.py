@@ -79,6 +79,7 @@ def _accept_section(
         ),
         tcp=agreement,
         keys=keys,
+        extended_reports=ours.report_blocks is not None,
     )
     if negotiated.ice is None and ours.holds_by_address:
         raise NegotiationError(f"there is no UDP address here for plain RTP, and {ice.reason}", media.line)

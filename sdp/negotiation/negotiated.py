@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ice.types import Candidate, Description, TransportAddress
 from sdp.attributes.connection_attr import Agreement, TcpSetup
 from sdp.attributes.direction import Direction
+from sdp.attributes.feedback_attr import ReportBlock
 from sdp.attributes.ice_attr import RemoteCandidate
 from sdp.attributes.rtp_attr import AudioFormat
 from sdp.diagnostics import Diagnostic
@@ -58,6 +59,7 @@ class LocalMedia:
         rtcp_mux_only: offers say that they must (RFC 8858).
         feedback: RTCP feedback that we do, by kind and parameter (RFC 4585); for AVPF profiles.
         extensions: URIs of the RTP header extensions that we know (RFC 8285).
+        extended_reports: offers ask for extended reports, and we send those that we are asked for (RFC 3611).
         selected: the nominated pairs once ICE has completed; they replace candidates and defaults in
             further offers and answers (RFC 8839 §4.4.1.2.2).
         connecting: the TCP connection of the selected pair is still to be opened (RFC 6544 §6.1).
@@ -80,6 +82,7 @@ class LocalMedia:
     rtcp_mux_only: bool = False
     feedback: frozenset[tuple[str, str]] = frozenset()
     extensions: frozenset[str] = frozenset()
+    extended_reports: bool = False
     selected: tuple[SelectedPair, ...] = ()
     connecting: bool = False
     controlling: bool = False
@@ -105,6 +108,7 @@ class NegotiatedMedia:
         comfort_noise: the format of noise that we may send in place of silence, None where the peer takes
             none.
         limit_bps: bit/s that the peer takes, None where it says nothing.
+        extended_reports: those that the peer asks for, none where we do not do them.
         ptime_ms: packet time that we send with, in ms: the peer's wish, clipped to its maxptime.
         direction: ours in force.
         held: the peer receives nothing from us (c=0.0.0.0 or a direction that says so).
@@ -144,6 +148,7 @@ class NegotiatedMedia:
     keys: Keys | None = None
     comfort_noise: AudioFormat | None = None
     limit_bps: int | None = None
+    extended_reports: tuple[ReportBlock, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -182,6 +187,7 @@ class AudioWish:
         ice: offer and accept ICE; false leaves plain RTP over UDP.
         ice_required: talk with nobody who has no ICE.
         keying: how media shall be protected.
+        extended_reports: as in `LocalMedia`.
     """
 
     formats: tuple[AudioFormat, ...]
@@ -192,3 +198,4 @@ class AudioWish:
     ice: bool = True
     ice_required: bool = False
     keying: KeyingPolicy = PLAIN.policy
+    extended_reports: bool = False

@@ -13,6 +13,7 @@ from sdp.attributes import bundle, connection_attr, extmap_attr, feedback_attr
 from sdp.attributes import direction as directions
 from sdp.attributes.connection_attr import Agreement, TcpSetup
 from sdp.attributes.extmap_attr import Extension
+from sdp.attributes.feedback_attr import ReportBlock
 from sdp.attributes.rtp_attr import AudioFormat
 from sdp.diagnostics import Diagnostic
 from sdp.negotiation import (
@@ -91,6 +92,7 @@ def offered_section(local: LocalMedia) -> Media:
         tcp=None if local.keying.policy.offers is Keying.DTLS else tcp,
         mid=local.mid if local.ice is not None else None,
         mux_only=mux_only,
+        report_blocks=feedback_attr.OUR_BLOCKS if local.extended_reports and not local.terse else None,
         keys=key_agreement.offered_lines(local.keying),
     )
     return section.audio_section(local, plan)
@@ -261,6 +263,7 @@ def _accept(
             remote.feedback, local.feedback, [audio.payload_type for audio in formats.common]
         ),
         extensions=extmap_attr.answer(remote.extensions, local.extensions, way, earlier=earlier),
+        report_blocks=_answered_blocks(remote, local),
         keys=keys.lines,
     )
     negotiated = negotiated_media(
@@ -274,6 +277,7 @@ def _accept(
         components=components,
         tcp=agreement,
         keys=keys.keys,
+        extended_reports=local.extended_reports,
     )
     return section.audio_section(local, plan), negotiated, ice.shown
 
@@ -287,6 +291,11 @@ def _answer_keys(remote: RemoteAudio, local: LocalMedia, *, with_ice: bool) -> K
     return key_agreement.answer(
         remote.protocol, remote.keys, remote.tcp.setup, local.keying, addresses=addresses
     )
+
+
+def _answered_blocks(remote: RemoteAudio, local: LocalMedia) -> tuple[ReportBlock, ...] | None:
+    """RFC 3611 §5.2: what we ask for in turn, nothing where the offer asks for none."""
+    return feedback_attr.OUR_BLOCKS if local.extended_reports and remote.report_blocks else None
 
 
 def _answered_format(offered: AudioFormat, local: LocalMedia) -> AudioFormat:

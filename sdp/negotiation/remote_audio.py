@@ -18,7 +18,7 @@ from sdp.attributes import (
 from sdp.attributes.connection_attr import TcpSetup
 from sdp.attributes.direction import Direction
 from sdp.attributes.extmap_attr import Extensions
-from sdp.attributes.feedback_attr import Feedback
+from sdp.attributes.feedback_attr import Feedback, ReportBlock
 from sdp.attributes.ice_attr import IceReading
 from sdp.attributes.rtcp_attr import Rtcp
 from sdp.attributes.rtp_attr import AudioFormat, PacketTimes
@@ -49,6 +49,7 @@ class RemoteAudio:
         mid: identification tag (RFC 5888 §4), None where there is none.
         feedback: RTCP feedback that it asks for (RFC 4585 §4.2).
         extensions: RTP header extensions (RFC 8285).
+        report_blocks: extended reports that it asks for (RFC 3611 §5.1), None where it says nothing.
     """
 
     session: SessionDescription
@@ -65,6 +66,7 @@ class RemoteAudio:
     mid: str | None = None
     feedback: tuple[Feedback, ...] = ()
     extensions: Extensions = field(default_factory=Extensions)
+    report_blocks: tuple[ReportBlock, ...] | None = None
 
     @property
     def limit_bps(self) -> int | None:
@@ -90,7 +92,8 @@ def read(session: SessionDescription, media: Media, *, is_answer: bool) -> Remot
     remarks = [*rtcp_remarks, *format_remarks, *time_remarks, *ice.diagnostics, *tcp_remarks, *key_remarks]
     feedback, feedback_remarks = feedback_attr.read(media, protocol)
     extensions, extension_remarks = extmap_attr.read(session, media)
-    remarks += [*feedback_remarks, *extension_remarks]
+    blocks, block_remarks = feedback_attr.report_blocks(session, media)
+    remarks += [*feedback_remarks, *extension_remarks, *block_remarks]
     if rtcp.mux_only and is_answer:
         # RFC 8858 §4.3
         remarks.append(media.diagnostic("a=rtcp-mux-only means nothing in an answer; ignored"))
@@ -112,4 +115,5 @@ def read(session: SessionDescription, media: Media, *, is_answer: bool) -> Remot
         mid=bundle.mid_of(media),
         feedback=feedback,
         extensions=extensions,
+        report_blocks=blocks,
     )

@@ -11,7 +11,7 @@ from sdp.attributes.candidate_attr import DISCARD_PORT
 from sdp.attributes.connection_attr import ConnectionUse, Setup, TcpSetup
 from sdp.attributes.direction import Direction
 from sdp.attributes.extmap_attr import Extensions
-from sdp.attributes.feedback_attr import Feedback
+from sdp.attributes.feedback_attr import Feedback, ReportBlock
 from sdp.attributes.ice_attr import RemoteCandidate
 from sdp.attributes.rtcp_attr import RtcpPort
 from sdp.attributes.rtp_attr import AudioFormat
@@ -40,6 +40,7 @@ class SectionPlan:
         mux_only: write a=rtcp-mux-only beside a=rtcp-mux; offers only.
         feedback: a=rtcp-fb lines.
         extensions: a=extmap lines.
+        report_blocks: of the a=rtcp-xr line, None for no such line.
         keys: lines that say how media is protected.
     """
 
@@ -56,6 +57,7 @@ class SectionPlan:
     mux_only: bool = False
     feedback: tuple[Feedback, ...] = ()
     extensions: Extensions = field(default_factory=Extensions)
+    report_blocks: tuple[ReportBlock, ...] | None = None
     keys: tuple[Attribute, ...] = ()
 
 
@@ -72,6 +74,8 @@ def audio_section(local: LocalMedia, plan: SectionPlan) -> Media:
         *feedback_attr.attributes(plan.feedback),
         *extmap_attr.attributes(plan.extensions),
     ]
+    if plan.report_blocks is not None:
+        lines.append(feedback_attr.report_attribute(plan.report_blocks))
     if plan.tcp is not None:
         lines += connection_attr.attributes(plan.tcp)
     lines += plan.keys

@@ -309,6 +309,7 @@ class TcpBinding:
             rtcp_mux=wish.rtcp_mux,
             rtcp_mux_only=wish.rtcp_mux_only,
             ice_required=wish.ice_required,
+            extended_reports=wish.extended_reports,
             # a=setup would have two meanings with DTLS (RFC 8842 §5).
             keying=self.exchange.keying(
                 replace(wish.keying, accepts=wish.keying.accepts - {Keying.DTLS}),

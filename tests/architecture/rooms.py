@@ -128,6 +128,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "call.path_watch",
         "call.refusal",
         "call.sdp_log",
+        "call.sending_watch",
         "call.side",
         "call.surroundings",
         "call.transfer",

@@ -18,7 +18,7 @@ from ua.call.in_call import InCall
 from ua.call.info import InfoRequests
 from ua.call.media_leg import MediaLeg
 from ua.call.offers import Offers
-from ua.call.outcome import CallLog, Times, make_result, one_way
+from ua.call.outcome import CallLog, Times, make_result, media_fault
 from ua.call.state import CallState, next_state
 from ua.call.surroundings import CallSurroundings
 from ua.call.waiting import first, pause
@@ -207,7 +207,7 @@ class Call(InCall):
                 self._conclude(error)
 
     def _conclude(self, error: UaError | None) -> None:
-        error = error or one_way(self._media)
+        error = error or media_fault(self._media)
         result = make_result(
             self._media,
             self._times,
@@ -275,7 +275,8 @@ class Call(InCall):
         keeping = asyncio.ensure_future(pause(None) if self._offers is None else self._offers.keep_path())
         telling = asyncio.ensure_future(pause(None) if self._offers is None else self._offers.keep_contact())
         protecting = asyncio.ensure_future(media.protection.lost())
-        tasks = {talking, keeping, telling, protecting}
+        watching = asyncio.ensure_future(media.sending.lost())
+        tasks = {talking, keeping, telling, protecting, watching}
         unwatch = self._watch_addresses()
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -15,9 +15,9 @@ from sdp.ice.binding import IceBinding
 from sdp.ice.fragment import read as read_fragment
 from sdp.media_paths import Paths
 from sdp.negotiation.keying import SdesKeys
-from sdp.negotiation.negotiated import AudioWish, NegotiatedMedia
+from sdp.negotiation.negotiated import NegotiatedMedia
 from sdp.syntax import parser, writer
-from ua import clock, codec_mapping
+from ua import clock
 from ua.call import hold
 from ua.call.early_answers import EarlyAnswer, EarlyAnswers
 from ua.call.hold import Hold
@@ -26,6 +26,7 @@ from ua.call.path_watch import Watch
 from ua.call.refusal import Refusal
 from ua.call.sdp_log import SdpLog
 from ua.call.side import Binding, IceSide, Side, TcpSide
+from ua.call.wish import wish_of
 from ua.config.account import Account
 from ua.errors import NoMediaPath
 from ua.events import EventLog
@@ -58,11 +59,7 @@ class Descriptions:
         self._log = log
         self._party = party
         self._sdp = SdpLog(log, party)
-        self.wish = AudioWish(
-            formats=codec_mapping.offered(account.media.codecs, dtx=account.media.dtx),
-            ptime_ms=account.media.ptime_ms,
-            ice_required=account.ice_required,
-        )
+        self.wish = wish_of(account)
         self.usual = self.wish.direction
         self.hold = Hold.NONE
         self.on_hold: Callable[[Hold], None] | None = None

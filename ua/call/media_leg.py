@@ -16,6 +16,7 @@ from media.audio.mixer import Mixer, Seat
 from media.audio.pipe import PipeSink, PipeSource
 from media.audio.sound_card import DeviceSide
 from media.audio.sources import SilenceSource, Source
+from media.config import MediaConfig
 from media.engine import MediaEngine
 from media.events import AudioFailed
 from media.session import MediaSession
@@ -31,9 +32,11 @@ from ua.call.gathering import EarlyGathering, gather, tcp_setup
 from ua.call.identity import DtlsIdentity
 from ua.call.media_keys import MediaKeys
 from ua.call.media_protection import MediaProtection
-from ua.call.media_start import media_session
+from ua.call.media_start import follow_reports, media_session
 from ua.call.negotiation import describe
+from ua.call.sending_watch import SendingWatch
 from ua.config.account import Account
+from ua.config.media import BreakerChoice
 from ua.errors import NoMediaPath, UaError, UsageError
 from ua.events import EventLog
 from ua.plan import MediaPlan, MediaSource
@@ -50,10 +53,12 @@ class MediaLeg:
         log: event log.
         party: our name in it.
         identity: our certificate.
+        breaker: what happens where our media does no good.
 
     Attributes:
         descriptions: as given.
         protection: SRTP.
+        sending: whether our media is cut.
         keys: pressed and heard in its media.
     """
 
@@ -66,6 +71,7 @@ class MediaLeg:
         log: EventLog,
         party: str,
         identity: DtlsIdentity,
+        breaker: BreakerChoice = "stop",
     ) -> None:
         self.descriptions = descriptions
         self._engine = engine
@@ -79,6 +85,8 @@ class MediaLeg:
         self._pathless_hint = plan.pathless_hint
         self.protection = MediaProtection(identity, descriptions.record)
         self.keys = MediaKeys()
+        self.sending = SendingWatch(breaker, descriptions.record)
+        self._config = MediaConfig(circuit_breaker="warn" if breaker == "warn" else "stop")
         self._session: MediaSession | None = None
         self._closed = False
         descriptions.on_agreed = self._follow
@@ -129,7 +137,15 @@ class MediaLeg:
                 party=party,
             )
         try:
-            return cls(descriptions, plan=plan, engine=engine, log=log, party=party, identity=identity)
+            return cls(
+                descriptions,
+                plan=plan,
+                engine=engine,
+                log=log,
+                party=party,
+                identity=identity,
+                breaker=account.media.circuit_breaker,
+            )
         except UaError:
             await descriptions.close()
             raise
@@ -195,6 +211,8 @@ class MediaLeg:
             self._audio,
             self.keys,
             possible=codec_mapping.receivable(self.descriptions.wish.formats).values(),
+            watch=self.sending,
+            config=self._config,
             log=self._log,
             party=self._party,
         )
@@ -232,9 +250,12 @@ class MediaLeg:
                 comfort_noise=None if noise is None else noise.payload_type,
             )
             self.keys.use(self._session, negotiated)
+            before = self._session.sending
             self._session.sending = negotiated.direction.sends and not negotiated.held
+            if self._session.sending and not before:
+                self.sending.resumed()
             self._session.receiving = negotiated.direction.receives
-            self._session.reporting = negotiated.rtcp
+            follow_reports(self._session, negotiated)
 
     def play(self, music: MediaSource | None) -> None:
         """Send this instead of the source of the plan, which waits meanwhile; None goes on with the source.

@@ -7,14 +7,17 @@ from collections.abc import Collection
 
 from media.codecs.codec import Codec
 from media.codecs.selection import packet_time
-from media.events import KeyHeard, MediaEvent
+from media.config import MediaConfig
+from media.events import KeyHeard, MediaCounters, MediaEvent
 from media.path import PacketPath
 from media.session import MediaSession
 from sdp.media_paths import Paths
 from sdp.negotiation.negotiated import NegotiatedMedia
 from ua import codec_mapping
 from ua.call.audio import Audio
+from ua.call.extended_reports import xr_terms
 from ua.call.media_keys import MediaKeys
+from ua.call.sending_watch import SendingWatch
 from ua.events import EventLog
 
 SHORTEST_MS, LONGEST_MS = 10, 200
@@ -32,6 +35,8 @@ def media_session(
     keys: MediaKeys,
     *,
     possible: Collection[Codec],
+    watch: SendingWatch,
+    config: MediaConfig,
     log: EventLog,
     party: str,
 ) -> MediaSession:
@@ -44,14 +49,21 @@ def media_session(
         audio: what is sent, and where what is heard goes.
         keys: take the keys that are heard.
         possible: what a later offer may lead to, with packets as long as these.
+        watch: told what becomes of our sending.
+        config: bounds and periods.
         log: takes its events and counters.
         party: our name in it.
     """
 
     def tell(event: MediaEvent) -> None:
         log.record_event(party, "media", event)
+        watch.take(event)
         if isinstance(event, KeyHeard):
             keys.on_key(event)
+
+    def count(counters: MediaCounters) -> None:
+        log.record_event(party, "media", counters)
+        watch.counted()
 
     rtp, rtcp = over
     longest = LONGEST_MS if negotiated.keys is None else LONGEST_PROTECTED_MS
@@ -73,11 +85,23 @@ def media_session(
         keepalive=negotiated.ice is None,
         sending=negotiated.direction.sends and not negotiated.held,
         receiving=negotiated.direction.receives,
-        on_counters=lambda counters: log.record_event(party, "media", counters),
+        config=config,
+        on_counters=count,
         on_event=tell,
     )
     keys.use(session, negotiated)
-    session.reporting = negotiated.rtcp
+    follow_reports(session, negotiated)
+    watch.begin(session, lambda: (paths.rtp.transport, paths.rtp.remote, _local(paths)))
     if paths.rtp.pair is not None:
         session.path_round_trip_ms = paths.rtp.pair.rtt_ms
     return session
+
+
+def follow_reports(session: MediaSession, negotiated: NegotiatedMedia) -> None:
+    """RTCP as it was agreed."""
+    session.reporting = negotiated.rtcp
+    session.extended.terms = xr_terms(negotiated)
+
+
+def _local(paths: Paths) -> object:
+    return None if paths.rtp.pair is None else paths.rtp.pair.local.address

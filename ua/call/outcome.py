@@ -34,6 +34,7 @@ class CallLog(EventLog):
             "digits_sent",
             "hold",
             "offer_retried",
+            "sending",
             "stream_removed",
             "transfer",
         }
@@ -90,6 +91,11 @@ class Times:
         if self.answered is None or self.ended is None:
             return None
         return (self.ended - self.answered) * 1000
+
+
+def media_fault(media: MediaLeg | None) -> UaError | None:
+    """What was wrong with the media of a call that has ended as it should."""
+    return one_way(media) or (None if media is None else media.sending.fault)
 
 
 def one_way(media: MediaLeg | None) -> UaError | None:

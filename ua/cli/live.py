@@ -104,7 +104,7 @@ class LiveState:
                 return f"the other side pressed {data.get('key', '')}"
             case "call", "hold":
                 return f"hold: {data.get('state', '')}"
-            case "call", "unprotected":
+            case "call", "unprotected" | "sending":
                 return str(data.get("reason", ""))
             case "media", "audio_failed":
                 return f"audio: {data.get('reason', '')}"

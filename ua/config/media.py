@@ -21,6 +21,9 @@ CODECS: tuple[CodecName, ...] = get_args(CodecName)
 DEFAULT_CODECS: tuple[CodecName, ...] = ("opus", "G722", "PCMU", "PCMA")
 """What sounds best first; opus is left out where there is no libopus."""
 
+BreakerChoice = Literal["stop", "hang_up", "warn"]
+"""What becomes of a call whose media does no good: it goes on without ours, ends, or only the log tells."""
+
 MediaTransport = Literal["rtp", "tcp"]
 """ICE with plain RTP over UDP as its default, or RTP over TCP without ICE (RFC 4571)."""
 
@@ -41,6 +44,8 @@ class MediaSettings:
         dscp: mark of media and checks for the routers, 0 to 63; 46 is usual for voice, 0 is no mark.
         dtmf: how digits are sent.
         srtp: how media is protected.
+        rtcp_xr: extended reports (RFC 3611) are offered, and sent to who asks for them.
+        circuit_breaker: what happens where reports say that our media does no good (RFC 8083).
         srtp_over_plain_sip: keys in the description go over SIP that is not encrypted, too.
     """
 
@@ -55,3 +60,5 @@ class MediaSettings:
     dtmf: DtmfChoice = "auto"
     srtp: SrtpChoice = "auto"
     srtp_over_plain_sip: bool = False
+    rtcp_xr: bool = True
+    circuit_breaker: BreakerChoice = "stop"

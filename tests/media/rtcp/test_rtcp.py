@@ -15,6 +15,7 @@ from media.rtcp.compound import (
     RtcpSenderInfo,
     RtcpSourceInfo,
     RtcpSrPacket,
+    XrPacket,
     build,
     cname_of,
     parse,
@@ -104,7 +105,7 @@ def test_profile_extensions_and_unknown_packets_are_stepped_over() -> None:
     feedback = b"\x81\xcd\x00\x02" + bytes(8)
     bye = bytes(RtcpByePacket(sources=[1]))
     items = parse(extended + xr + app + feedback + bye)
-    assert [type(item) for item in items] == [RtcpRrPacket, RtcpByePacket]
+    assert [type(item) for item in items] == [RtcpRrPacket, XrPacket, RtcpByePacket]
     assert isinstance(items[0], RtcpRrPacket)
     assert items[0].reports == [BLOCK]
 

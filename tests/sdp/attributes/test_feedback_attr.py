@@ -12,12 +12,15 @@ from sdp.attributes import feedback_attr
 from sdp.attributes.feedback_attr import Feedback, ReportBlock
 from sdp.errors import ValueFault
 from sdp.negotiation import remote_audio
+from sdp.negotiation.offer_answer import build_offer
 from sdp.syntax import protocols
 from sdp.syntax.model import Attribute
 from sdp.syntax.parser import parse
 from sdp.syntax.protocols import RTP_AVP
+from sdp.syntax.writer import write
 from tests.sdp import bodies
 from tests.sdp.answering import HEAD, accepted, names, plain
+from tests.sdp.local import LOCAL
 
 NACK = Feedback(payload_type=None, kind="nack")
 
@@ -126,7 +129,7 @@ def test_extended_reports() -> None:
     assert blocks("a=rtcp-xr:rcvr-rtt=all:100 voip-metrics") == voip
     assert blocks("a=rtcp-xr:", head=HEAD + "\na=rtcp-xr:voip-metrics") == ()
     assert blocks(head=HEAD + "\na=rtcp-xr:voip-metrics") == (ReportBlock(name="voip-metrics"),)
-    # We send none, and say so by silence.
+    # Who sends none says so by silence.
     assert "rtcp-xr" not in names(accepted(plain("a=rtcp-xr:voip-metrics"))[0])
 
 
@@ -137,3 +140,19 @@ def test_any_text_of_extended_reports(text: str) -> None:
     blocks, remarks = feedback_attr.report_blocks(offer, media)
     assert blocks is not None
     assert len(blocks) + len(remarks) == len(text.split(" ")) - text.split(" ").count("")
+
+
+@pytest.mark.req("XR-3")
+def test_extended_reports_are_asked_for_by_who_does_them() -> None:
+    local = replace(LOCAL, extended_reports=True)
+    offer = write(build_offer(local, session_id=1, version=1))
+    assert "a=rtcp-xr:rcvr-rtt=all voip-metrics\r\n" in offer
+    assert "rtcp-xr" not in write(build_offer(replace(local, terse=True), session_id=1, version=1))
+    media, negotiated = accepted(plain("a=rtcp-xr:voip-metrics"), local)
+    assert media.first("rtcp-xr") is not None
+    assert negotiated.extended_reports == (ReportBlock(name="voip-metrics"),)
+    for silent in ((), ("a=rtcp-xr:",)):
+        media, negotiated = accepted(plain(*silent), local)
+        assert media.first("rtcp-xr") is None
+        assert negotiated.extended_reports == ()
+    assert accepted(plain("a=rtcp-xr:voip-metrics"))[1].extended_reports == ()

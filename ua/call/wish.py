@@ -1,0 +1,17 @@
+"""What an account wishes of the audio of its calls."""
+
+from __future__ import annotations
+
+from sdp.negotiation.negotiated import AudioWish
+from ua import codec_mapping
+from ua.config.account import Account
+
+
+def wish_of(account: Account) -> AudioWish:
+    """The wish that a call begins with; how media is protected comes later."""
+    return AudioWish(
+        formats=codec_mapping.offered(account.media.codecs, dtx=account.media.dtx),
+        ptime_ms=account.media.ptime_ms,
+        ice_required=account.ice_required,
+        extended_reports=account.media.rtcp_xr,
+    )

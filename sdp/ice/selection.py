@@ -56,12 +56,15 @@ def update_due(
 
     That is: ICE has completed, the peer does not list ice2, and a nominated pair differs from the
     defaults of the descriptions in force. Of two lite agents the controlling one tells its choice before
-    ICE is complete (RFC 8445 §8.2).
+    ICE is complete (RFC 8445 §8.2). Who trickles (RFC 8838) is no RFC 5245 agent: browsers list that alone,
+    and the offer with the selected TCP pair ends their media, for they do not know TCP/DTLS/RTP/SAVP.
     """
     if session.both_lite.update_due:
         return True
     ours, theirs = exchange.local, exchange.remote
     if started is None or started.ice is None or started.peer_ice2 or ours is None or theirs is None:
+        return False
+    if "trickle" in started.ice.options:
         return False
     if session.state is not SessionState.COMPLETED or session.role is not Role.CONTROLLING:
         return False

@@ -8,10 +8,11 @@ import pytest
 
 from tests.peers.devtools import Tab, browser
 from tests.peers.icephone import Icephone, icephone
+from tests.peers.kamailio import PASSWORD
 from tests.peers.namespace import Namespace
 from tests.peers.netns import one_host
 from tests.peers.process import Programs
-from tests.peers.tones import write_tone
+from tests.peers.tones import tone_share, write_tone
 
 pytestmark = [pytest.mark.peer("netns", "chromium"), pytest.mark.root, pytest.mark.timeout(90)]
 
@@ -35,13 +36,13 @@ async def answering(programs: Programs, host: Namespace, *arguments: str) -> tup
     return phone, await phone.noted("a phone for browsers:")
 
 
-async def hears_itself(page: Tab) -> dict[str, Any]:
-    """Wait until the page has heard its own voice for a while; its figures."""
+async def hears(page: Tab, hz: int) -> dict[str, Any]:
+    """Wait until the page has heard this tone for a while; its figures."""
     await page.holds("['talking', 'ended'].includes(call?.state)", "the call is answered")
     assert await page.run("call.state") == "talking", await page.text("state")
     await page.holds(f"call.figures().then((it) => it?.received >= {PACKETS})", "voice comes back", 30)
     heard = await page.run(HEARD)
-    assert heard["hz"] == pytest.approx(TONE_HZ, abs=30)
+    assert heard["hz"] == pytest.approx(hz, abs=30)
     assert heard["db"] > -50
     figures: dict[str, Any] = await page.run("call.figures()")
     return figures
@@ -57,7 +58,7 @@ async def test_the_page_hears_its_own_voice(programs: Programs, transport: str) 
                 await page.open(address)
                 await page.holds("document.getElementById('state').textContent === 'ready'", "it connects")
                 await page.click("#dial button")
-                figures = await hears_itself(page)
+                figures = await hears(page, TONE_HZ)
                 shown = await page.text("path")
                 await page.click("#hang-up")
                 result = await phone.result()
@@ -71,3 +72,46 @@ async def test_the_page_hears_its_own_voice(programs: Programs, transport: str) 
     assert (result["ice"]["transport"], result["srtp"] is not None) == (transport, True)
     assert result["received"]["lost"] == 0
     assert min(result["sent"]["packets"], result["received"]["packets"]) >= PACKETS
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+async def test_the_page_is_called(programs: Programs, transport: str) -> None:
+    """It registers at our PBX; icephone calls it there, and each hears the other one's tone."""
+    sound = write_tone(programs.folder / "voice.wav", TONE_HZ, seconds=10, rate=48000)
+    record = programs.folder / "heard.wav"
+    users = programs.folder / "users"
+    users.write_text(f"browser:{PASSWORD}\n", encoding="utf-8")
+    config = programs.folder / "pbx.toml"
+    config.write_text(
+        f'[pbx]\ndomain = "127.0.0.1"\nusers_file = "{users}"\n[websocket]\nlisten_port = 0\npage = true\n',
+        encoding="utf-8",
+    )
+    async with one_host() as host:
+        with host.entered():
+            pbx = await icephone(
+                programs, "answer", "--pbx", "--listen", "127.0.0.1:0", config=config, prefix=host.prefix
+            )
+            port = (await pbx.noted("listening on sip:")).rpartition(":")[2].partition(";")[0]
+            address = await pbx.noted("a phone for browsers:")
+            async with browser(programs, host, sound=sound) as page:
+                await page.open(address)
+                await page.type("user", "browser")
+                await page.type("password", PASSWORD)
+                await page.click("#account button")
+                await page.holds(
+                    "document.getElementById('state').textContent.startsWith('registered')", "it"
+                )
+                phone = await icephone(
+                    programs, "call", f"sip:browser@127.0.0.1:{port};transport=tcp", "--srtp", "dtls",
+                    "--path", transport, "--tone", "1000", "--record", record, "--for", "5s",
+                    prefix=host.prefix,
+                )  # fmt: skip
+                await page.holds("call?.state === 'ringing'", "it rings")
+                await page.click("#answer")
+                figures = await hears(page, 1000)
+                result = await phone.result()
+                await page.holds("call.state === 'ended'", "we hung up")
+    assert (figures["transport"], figures["lost"]) == (transport, 0)
+    assert (result["ice"]["transport"], result["received"]["lost"]) == (transport, 0)
+    assert result["srtp"] is not None
+    assert tone_share(record, TONE_HZ) > 0.8

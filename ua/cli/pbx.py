@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ua.cli.session import load_account
 from ua.cli.trace import trace_log
+from ua.cli.web import pages
 from ua.config.file import find_config, load_settings
 from ua.config.pbx import pbx_config
 from ua.errors import ResultCode, UsageError
@@ -54,6 +55,8 @@ async def run_pbx(request: PbxRequest, output: Output, stop: Stop) -> ResultCode
         async with Pbx(account, settings, log) as pbx:
             for address in pbx.addresses:
                 output.note(f"listening on {address}")
+            for page in pages(account, pbx.addresses):
+                output.note(f"a phone for browsers: {page}")
             own = [number for number in NUMBERS if number != "609" or settings.recordings is not None]
             told = ", ".join(f"{number} {NUMBERS[number]}" for number in own)
             output.note(f"a PBX for {settings.domain}, {len(settings.users)} users; {told}")

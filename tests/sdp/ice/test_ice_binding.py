@@ -139,6 +139,16 @@ async def test_updated_offer_to_a_peer_of_rfc_5245() -> None:
         assert not [event for event in checks if isinstance(event, CheckSent)]
 
 
+async def test_no_updated_offer_for_a_browser() -> None:
+    """It lists trickle and not ice2, and its media would end with it."""
+    async with two(udp=False) as call:
+        call.exchange(answer=lambda text: text.replace("a=ice-options:ice2 trickle", "a=ice-options:trickle"))
+        await call.paths()
+        assert call.alice.exchange.negotiated is not None
+        assert not call.alice.exchange.negotiated.peer_ice2
+        assert not wants_update(call.alice)
+
+
 @pytest.mark.req("SDP-ICE-9")
 async def test_controlled_side_never_needs_an_updated_offer() -> None:
     async with two(udp=False) as call:

@@ -67,7 +67,7 @@ async def play(
         await asyncio.sleep(0.02)
 
 
-@pytest.mark.req("UAC-16", "sdp.md:OA-29", "sip.md:OA-2")
+@pytest.mark.req("UAC-16", "RTP-37", "sdp.md:OA-29", "sip.md:OA-2")
 async def test_an_announcement_before_the_answer_is_heard_and_ends_the_tone(tmp_path: Path) -> None:
     log = EventLog()
     heard = tmp_path / "heard.wav"
@@ -240,7 +240,7 @@ async def test_a_protected_announcement_is_opened_with_the_key_of_the_183(
     assert (loud_samples(heard) > 1000) is right
 
 
-@pytest.mark.req("UAC-16")
+@pytest.mark.req("UAC-16", "RTP-37")
 async def test_without_a_180_there_is_no_tone() -> None:
     log = EventLog()
     async with media_peer() as peer, Phone(account("alice"), log) as phone:
@@ -273,7 +273,7 @@ async def test_strangers_are_not_heard_before_the_answer() -> None:
     assert states(log) == ["on", "off"]
 
 
-@pytest.mark.req("UAC-16", "sdp.md:OA-32", "sip.md:OA-8")
+@pytest.mark.req("UAC-16", "RTP-37", "sdp.md:OA-32", "sip.md:OA-8")
 async def test_of_two_phones_with_ice_the_one_that_answered_last_is_played() -> None:
     log = EventLog()
     async with (

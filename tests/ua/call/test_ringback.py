@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ua.call.ringback import Ringback
 
 
-@pytest.mark.req("UAC-16")
+@pytest.mark.req("UAC-16", "RTP-37")
 @given(st.lists(st.sampled_from([100, 180, 181, 183, None]), max_size=8))
 def test_the_tone_plays_from_a_180_until_anything_else_is_heard(steps: list[int | None]) -> None:
     """None stands for media, the answer, or the end."""

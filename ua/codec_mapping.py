@@ -85,7 +85,7 @@ def offered(names: Sequence[str], *, dtx: bool = False) -> tuple[AudioFormat, ..
 
 def capabilities(names: Sequence[str], *, session_id: int) -> bytes:
     """The body that tells which codecs we have, by name (RFC 3264 §9); `session_id` is fresh."""
-    return writer.write(section.capabilities(formats(names), session_id=session_id)).encode()
+    return writer.write(section.capabilities(offered(names), session_id=session_id)).encode()
 
 
 def codec_of(audio: AudioFormat, *, limit_bps: int | None = None) -> Codec:

@@ -47,10 +47,11 @@ def check_capabilities(response: Response) -> int:
     assert response.content_type == "application/sdp"
     described = parser.parse(session_of(response) or b"", strict=True)
     assert [(media.media, media.port) for media in described.media] == [("audio", 0)]
-    assert described.media[0].formats == ("0", "8")
+    assert described.media[0].formats == ("0", "8", "101")
     assert {attribute.value for attribute in described.media[0].all("rtpmap")} == {
         "0 PCMU/8000",
         "8 PCMA/8000",
+        "101 telephone-event/8000",
     }
     assert [(time.start, time.stop) for time in described.times] == [(0, 0)]
     return described.origin.session_id

@@ -15,7 +15,7 @@ from sdp.attributes import rtp_attr
 from sdp.attributes.rtp_attr import AudioFormat
 from sdp.errors import ExchangeError, NegotiationError
 from sdp.negotiation import answer_reading, key_agreement, keying, offer_answer, remote_audio, section
-from sdp.negotiation.keying import KeyingPolicy, LocalKeying
+from sdp.negotiation.keying import DtlsTerms, KeyingPolicy, LocalKeying
 from sdp.negotiation.negotiated import Answer, LocalMedia, NegotiatedMedia
 from sdp.syntax import protocols
 from sdp.syntax.model import SessionDescription
@@ -123,6 +123,8 @@ class MediaExchange:
         if self._local is not None and self._negotiated is None:
             raise ExchangeError("the peer has taken the stream out")
         local = replace(local, formats=self._stable(local.formats))
+        if self._knows_old_names():
+            local = replace(local, selected=())
         built = self._built_offer(local)
         moved = self._moved(local, built)
         if moved is not local:
@@ -135,6 +137,16 @@ class MediaExchange:
         if self._local is None:
             return offer_answer.build_offer(local, session_id=self._session_id, version=self._next_version)
         return self._further_offer(local, self._local)
+
+    def _knows_old_names(self) -> bool:
+        """True for a browser: it refuses TCP/DTLS/RTP/SAVP, so that the m= line stays with UDP.
+
+        As its own offers do it gets all candidates again, and stays on the pair that ICE selected.
+        """
+        agreed = self._negotiated
+        if agreed is None or agreed.ice is None or agreed.peer_ice2:
+            return False
+        return isinstance(agreed.keys, DtlsTerms) and "trickle" in agreed.ice.options
 
     def _moved(self, local: LocalMedia, built: SessionDescription) -> LocalMedia:
         """The same side with other SRTP keys where the description moves our address (RFC 4568 §7.1.4)."""

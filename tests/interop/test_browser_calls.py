@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from ice.config import IceConfig
 from tests.peers.devtools import Tab, browser
 from tests.peers.icephone import Icephone, icephone
 from tests.peers.kamailio import PASSWORD
@@ -13,6 +15,11 @@ from tests.peers.namespace import Namespace
 from tests.peers.netns import one_host
 from tests.peers.process import Programs
 from tests.peers.tones import tone_share, write_tone
+from ua.cli.web import pages, with_web
+from ua.config.account import Account
+from ua.events import EventLog
+from ua.phone import Phone
+from ua.plan import Echo, MediaPlan
 
 pytestmark = [pytest.mark.peer("netns", "chromium"), pytest.mark.root, pytest.mark.timeout(90)]
 
@@ -115,3 +122,38 @@ async def test_the_page_is_called(programs: Programs, transport: str) -> None:
     assert (result["ice"]["transport"], result["received"]["lost"]) == (transport, 0)
     assert result["srtp"] is not None
     assert tone_share(record, TONE_HZ) > 0.8
+
+
+async def test_a_hold_keeps_the_path(programs: Programs) -> None:
+    """An offer of ours within a call over TCP: Chromium takes it, and media comes back afterwards."""
+    account = Account(
+        uri="sip:bob@example.com",
+        auth_user="bob",
+        listen_host="127.0.0.1",
+        ice=IceConfig(interfaces=("eth0",), udp=False),
+    )
+    sound = write_tone(programs.folder / "voice.wav", TONE_HZ, seconds=10, rate=48000)
+    async with one_host() as host:
+        with host.entered():
+            async with (
+                Phone(with_web(account, 0), EventLog()) as phone,
+                browser(programs, host, sound=sound) as page,
+            ):
+                ringing = asyncio.ensure_future(anext(phone.incoming()))
+                await page.open(pages(with_web(account, 0), phone.addresses)[0])
+                await page.holds("document.getElementById('state').textContent === 'ready'", "it connects")
+                await page.click("#dial button")
+                call = await asyncio.wait_for(ringing, 20)
+                await call.accept(MediaPlan(source=Echo()))
+                before = await hears(page, TONE_HZ)
+                await call.hold()
+                direction = await page.run("call.connection.getTransceivers()[0].currentDirection")
+                await call.resume()
+                more = before["received"] + 2 * PACKETS
+                await page.holds(f"call.figures().then((it) => it?.received >= {more})", "it comes back", 30)
+                after = await page.run("call.figures()")
+                await page.click("#hang-up")
+                result = await asyncio.wait_for(call.ended(), 20)
+    assert direction in ("recvonly", "inactive")
+    assert (after["transport"], after["remote"]) == ("tcp", before["remote"])
+    assert [change.transport for change in result.path_changes[:-1]] == []

@@ -22,7 +22,7 @@ async def test_a_call_over_tcp_is_framed_rtp_without_loss(programs: Programs) ->
     )
     uri = await answering.noted("listening on")
     async with capture(programs, "tcp") as captured:
-        talk = ("--tone", "440", "--for", f"{TALK_S:g}s")
+        talk = ("--tone", "440", "--for", f"{TALK_S:g}s", "--codec", "PCMU")
         calling = await icephone(programs, "call", uri, "--path", "tcp", *talk)
         ours, theirs = await calling.result(), await answering.result()
     assert ours["result"] == theirs["result"] == "ok"

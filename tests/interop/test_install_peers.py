@@ -1,28 +1,33 @@
-"""`make peers`, with shims in the place of apt-get, dpkg-query and id."""
+"""`make peers`, with shims in the place of apt-get, dpkg-query, npm and id."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.peers.registry import PACKAGES
+from tests.peers.registry import JSSIP, PACKAGES
 
 SCRIPT = Path(__file__).with_name("install-peers")
+LOCK = SCRIPT.parents[1] / "peers/jssip/package-lock.json"
 ORIGINAL = "#!/bin/sh\nexit 0\n"
 
 
 class Machine:
-    """A folder of shims, a policy file and the log of what apt-get was asked."""
+    """A folder of shims, a policy file, JsSIP and the log of what apt-get was asked."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.policy = folder / "policy-rc.d"
         self.log = folder / "log"
-        for name in ("bash", "sh", "rm", "mv", "chmod", "cat", "true"):
-            (folder / name).symlink_to(Path("/bin") / name)
+        self.jssip = folder / "jssip"
+        self.jssip.mkdir()
+        shutil.copy(LOCK, self.jssip)
+        for name in ("bash", "sh", "rm", "mv", "cp", "cmp", "mkdir", "chmod", "cat", "dirname", "true"):
+            (folder / name).symlink_to(shutil.which(name) or name)
         self.shim("id", "echo 0")
         self.shim("apt-get", f'echo "$@" >>{self.log}; "{self.policy}" || echo "policy $?" >>{self.log}')
         self.installed(PACKAGES - {"kamailio"})
@@ -40,7 +45,11 @@ class Machine:
 
     def run(self) -> subprocess.CompletedProcess[str]:
         """Run the script with nothing but the shims on its path."""
-        environment = {"PATH": str(self.folder), "POLICY_RC_D": str(self.policy)}
+        environment = {
+            "PATH": str(self.folder),
+            "POLICY_RC_D": str(self.policy),
+            "JSSIP_FOLDER": str(self.jssip),
+        }
         return subprocess.run(
             ["/bin/bash", str(SCRIPT)], env=environment, capture_output=True, text=True, check=False
         )
@@ -106,6 +115,51 @@ def test_another_system_is_told_what_it_lacks(machine: Machine) -> None:
     assert result.returncode == 1
     assert "no apt-get" in result.stderr
     assert "kamailio" in result.stderr
+
+
+def test_another_jssip_is_replaced(machine: Machine) -> None:
+    machine.installed(PACKAGES)
+    (machine.jssip / LOCK.name).write_text("{}")
+    (machine.jssip / "old").touch()
+    machine.shim("npm", f'echo "npm $*" >>{machine.log}; echo fetched >fetched')
+    assert "installed JsSIP" in machine.run().stdout
+    assert machine.log.read_text().startswith("npm ci --ignore-scripts")
+    assert (machine.jssip / LOCK.name).read_text() == LOCK.read_text()
+    assert (machine.jssip / "fetched").exists()
+    assert not (machine.jssip / "old").exists()
+    assert "JsSIP are installed" in machine.run().stdout
+
+
+def test_half_of_jssip_does_not_count(machine: Machine) -> None:
+    machine.installed(PACKAGES)
+    shutil.rmtree(machine.jssip)
+    machine.shim("npm", "echo half >half; exit 1")
+    assert machine.run().returncode != 0
+    assert not machine.jssip.exists()
+
+
+def test_npm_is_installed_where_there_is_none(machine: Machine) -> None:
+    machine.installed(PACKAGES)
+    shutil.rmtree(machine.jssip)
+    machine.shim("apt-get", f'case "$*" in *npm) ln -s true {machine.folder}/npm;; esac')
+    (machine.folder / "ln").symlink_to(shutil.which("ln") or "ln")
+    assert machine.run().returncode == 0
+    assert (machine.jssip / LOCK.name).exists()
+
+
+def test_an_npm_that_cannot_be_installed_is_no_failure(machine: Machine) -> None:
+    shutil.rmtree(machine.jssip)
+    machine.shim("apt-get", f'echo "$*" >>{machine.log}; case "$*" in *npm) exit 100;; esac')
+    result = machine.run()
+    assert result.returncode == 0
+    assert "--no-remove npm" in machine.log.read_text()
+    assert "without npm there is no JsSIP" in result.stderr
+    assert "installed kamailio\n" in result.stdout
+    assert not machine.jssip.exists()
+
+
+def test_the_tests_look_where_the_script_puts_it() -> None:
+    assert f":-{JSSIP}}}" in SCRIPT.read_text()
 
 
 def test_the_script_installs_what_the_tests_ask_for() -> None:

@@ -24,6 +24,11 @@ GO_PATH = Path("/usr/share/gocode")
 
 PION_SOURCE = GO_PATH / "src/github.com/pion/ice/v2"
 
+JSSIP = Path("/usr/local/lib/icephone-jssip")
+"""Where `make peers` puts JsSIP and what it requires, with a copy of the lock file."""
+
+_JSSIP_LOCK = Path(__file__).with_name("jssip") / "package-lock.json"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
@@ -31,11 +36,19 @@ class Peer:
 
     Attributes:
         packages: Debian packages that hold it.
+        npm: packages of npm that hold it.
         present: tells whether it can be used here.
     """
 
-    packages: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+    npm: tuple[str, ...] = ()
     present: Callable[[], bool]
+
+    @property
+    def source(self) -> str:
+        """What to install, for people."""
+        kinds = {"Debian": self.packages, "npm": self.npm}
+        return ", ".join(f"{kind}: {' '.join(names)}" for kind, names in kinds.items() if names)
 
 
 def _programs(*names: str) -> Callable[[], bool]:
@@ -68,6 +81,12 @@ def _pion_builds() -> bool:
     return bool(find_program("go")) and PION_SOURCE.is_dir()
 
 
+def _jssip_is_fetched() -> bool:
+    """In the versions that we name: the folder appears whole."""
+    copy = JSSIP / _JSSIP_LOCK.name
+    return copy.is_file() and copy.read_bytes() == _JSSIP_LOCK.read_bytes()
+
+
 def _portaudio_has_pulse() -> bool:
     plugin = any(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so"))
     library = any(Path("/usr/lib").glob("*/libportaudio.so.2"))
@@ -83,6 +102,7 @@ PEERS: dict[str, Peer] = {
         present=_programs("gst-launch-1.0"),
     ),
     "janus": Peer(packages=("janus",), present=_programs("janus")),
+    "jssip": Peer(npm=("jssip",), present=_jssip_is_fetched),
     "kamailio": Peer(packages=("kamailio",), present=_programs("kamailio", "kamcmd")),
     "kamailio-tls": Peer(
         packages=("kamailio", "kamailio-tls-modules", "kamailio-websocket-modules"),
@@ -122,7 +142,7 @@ def missing(item: pytest.Item) -> str:
                     f"{item.nodeid}: no peer is called {name!r}; there are {sorted(PEERS)}"
                 )
             if not PEERS[name].present():
-                lacks.append(f"{name} (Debian: {' '.join(PEERS[name].packages)}; 'make peers' installs it)")
+                lacks.append(f"{name} ({PEERS[name].source}; 'make peers' installs it)")
     if item.get_closest_marker("root") and os.geteuid() != 0:
         lacks.append("root")
     return ", ".join(dict.fromkeys(lacks))

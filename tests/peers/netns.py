@@ -37,7 +37,7 @@ _MASQUERADE = f"""
 table ip {_TABLE}_nat {{
     chain leaving {{
         type nat hook postrouting priority srcnat; policy accept;
-        oifname "eth1" masquerade
+        fib saddr type != local oifname "eth1" masquerade
     }}
     chain entering {{
         type filter hook forward priority filter; policy accept;
@@ -152,7 +152,10 @@ class TwoNetworks:
         await self._nft("-f", "-", text=_only_443("reject" if reject else "drop"))
 
     async def masquerade(self) -> None:
-        """Hide the caller behind the router's address: a NAT that lets in only what answers."""
+        """Hide the caller behind the router's address: a NAT that lets in only what answers.
+
+        What the router itself sends, as a relay say, keeps its address.
+        """
         await self._nft("-f", "-", text=_MASQUERADE)
 
     async def add_link(self, *, route_after_s: float = 0.0) -> str:

@@ -26,7 +26,7 @@ from ua.sip.transaction.timers import Timers
 _PATIENCE_S = 20.0
 _POLL_S = 0.2
 _WARM_UP = 0.1
-"""So much of the calls fills caches; what comes after must leave nothing."""
+"""So much of the calls, and the first of each phone, fill caches; what comes after must leave nothing."""
 
 OBJECTS_PER_CALL = 5.0
 """A phone remembers of each of its last calls which server answered it, and that it has ended."""
@@ -159,10 +159,11 @@ async def run(
     memory: list[Memory] = []
     held: Counter[str] = Counter()
     async with _registered(registrations, timers) as phones:
+        marks = round(max(_WARM_UP * calls, min(registrations, calls / 2))), calls
         for number in range(calls):
             caller, callee = phones[number % registrations], phones[(number + 1) % registrations]
             results.update(await _call(caller, callee, PLANS[number % len(PLANS)]))
-            if number + 1 in (round(_WARM_UP * calls), calls):
+            if number + 1 in marks:
                 held += await _alive(phones, 64 * timers.t1 + 8)
                 memory.append(Memory.after(number + 1))
                 tell(memory[-1])

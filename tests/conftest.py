@@ -10,8 +10,8 @@ pytest_plugins = [
     "tests.peers.process",
     "tests.peers.registry",
     "tests.peers.pion",
-    "tests.standstill",
     "tests.steady_loop",
+    "tests.standstill",
 ]
 
 # A busy machine is slow, and that is no fault of the code: speed is the matter of tests/bench.

@@ -15,6 +15,8 @@ from typing import Final
 import pytest
 from _pytest.runner import runtestprotocol
 
+from tests.steady_loop import SteadyClock
+
 PAUSE_S: Final = 0.15
 """The thread overslept by this much beyond what this process computed meanwhile."""
 
@@ -33,10 +35,15 @@ class Standstill:
     """Adds up the time in which this process was kept from running."""
 
     def __init__(self) -> None:
-        self.paused_s = 0.0
+        self._clock = SteadyClock(time.monotonic, time.process_time, pause_s=PAUSE_S)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="standstill", daemon=True)
         self._thread.start()
+
+    @property
+    def paused_s(self) -> float:
+        """Seconds so far."""
+        return self._clock.paused_s
 
     def close(self) -> None:
         """End the thread."""
@@ -44,13 +51,8 @@ class Standstill:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._ended.is_set():
-            began, worked = time.monotonic(), time.process_time()
-            self._ended.wait(_NAP_S)
-            # our own work holds the thread up too, and is nobody else's fault
-            over = time.monotonic() - began - _NAP_S - (time.process_time() - worked)
-            if over > PAUSE_S:
-                self.paused_s += over
+        while not self._ended.wait(_NAP_S):
+            self._clock.woke(_NAP_S)
 
 
 def stolen_s() -> float:

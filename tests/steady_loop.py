@@ -30,11 +30,15 @@ class SteadyClock:
     Args:
         wall: monotonic seconds.
         work: processor seconds of this process.
+        pause_s: what is longer is a pause.
     """
 
-    def __init__(self, wall: Callable[[], float], work: Callable[[], float]) -> None:
+    def __init__(
+        self, wall: Callable[[], float], work: Callable[[], float], *, pause_s: float = PAUSE_S
+    ) -> None:
         self._wall = wall
         self._work = work
+        self._pause_s = pause_s
         self._seen = wall()
         self._worked = work()
         self.paused_s = 0.0
@@ -48,7 +52,7 @@ class SteadyClock:
         seen, worked = self._wall(), self._work()
         if slept is not None:
             over = seen - self._seen - (worked - self._worked) - slept
-            if over > PAUSE_S:
+            if over > self._pause_s:
                 self.paused_s += over
         self._seen, self._worked = seen, worked
         return seen - self.paused_s

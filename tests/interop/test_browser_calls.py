@@ -48,7 +48,8 @@ async def hears(page: Tab, hz: int) -> dict[str, Any]:
     """Wait until the page has heard this tone for a while; its figures."""
     await page.holds("['talking', 'ended'].includes(call?.state)", "the call is answered")
     assert await page.run("call.state") == "talking", await page.text("state")
-    await page.holds(f"call.figures().then((it) => it?.received >= {PACKETS})", "voice comes back", 30)
+    both = f"Math.min(it?.received, it?.sent) >= {PACKETS}"
+    await page.holds(f"call.figures().then((it) => {both})", "voice goes and comes back", 30)
     heard = f"{HEARD}.then((it) => Math.abs(it.hz - {hz}) <= 30 && it.db > -50)"
     await page.holds(heard, f"it hears {hz} Hz")
     figures: dict[str, Any] = await page.run("call.figures()")

@@ -25,6 +25,7 @@ class MediaCounters:
         late: packets that came too late to be played.
         jitter_ms: interarrival jitter (RFC 3550 A.8).
         buffer_ms: playout delay aimed at, above the fastest packet of the path.
+        packet_ms: media time from one packet of the peer to the next, 0 until known.
         round_trip_ms: None until known.
         level_sent_dbfs: level of the last 200 ms sent, -127 for silence.
         level_received_dbfs: level of the last 200 ms played.
@@ -39,6 +40,7 @@ class MediaCounters:
     late: int = 0
     jitter_ms: float = 0.0
     buffer_ms: float = 0.0
+    packet_ms: float = 0.0
     round_trip_ms: float | None = None
     level_sent_dbfs: float = SILENCE_DBFS
     level_received_dbfs: float = SILENCE_DBFS
@@ -79,6 +81,32 @@ class PeerLeft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportReceived:
+    """The peer's RTCP came: a sender or receiver report (RFC 3550 §6.4); a few in a second are told.
+
+    Attributes:
+        at: monotonic seconds.
+        ssrc: of who reports.
+        about: the stream that it says something about: ours where there is a block about it, else another
+            one, None without any block.
+        ours: our own.
+        sent: RTP packets that it says it has sent, None in a receiver report.
+        highest: extended highest sequence number of ours that it has received, None without a block.
+        lost: packets of ours that it misses, None without a block.
+        fraction_lost: of those since its last report, 0 to 1, None without a block.
+    """
+
+    at: float
+    ssrc: int
+    about: int | None
+    ours: int
+    sent: int | None = None
+    highest: int | None = None
+    lost: int | None = None
+    fraction_lost: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaRefused:
     """A packet was dropped; the first of each reason is told, all are counted in `MediaCounters`."""
 
@@ -103,12 +131,15 @@ class KeyHeard:
         key: 0 to 9, *, #, A to D, or ! for a hook flash.
         duration_ms: for how long.
         way: "rfc4733" for telephone events, "inband" for tones in the audio.
+        pace: seconds of `duration_ms` for each second between the reports of the event: 1 where the peer
+            counts in the clock it named, 0.125 where it counts ms at 8000 Hz. None where it cannot be told.
     """
 
     at: float
     key: str = field(repr=False)
     duration_ms: int
     way: Literal["rfc4733", "inband"]
+    pace: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +172,7 @@ MediaEvent = (
     | StreamChanged
     | SsrcChanged
     | PeerLeft
+    | ReportReceived
     | MediaRefused
     | AudioFailed
     | KeyHeard

@@ -70,6 +70,7 @@ class Meter:
             late=receiver.figures.late,
             jitter_ms=0.0 if active is None else active.jitter_ms,
             buffer_ms=0.0 if active is None else active.buffer.delay.delay * 1000,
+            packet_ms=0.0 if active is None else active.buffer.packet_ms,
             round_trip_ms=round_trip_ms,
             level_sent_dbfs=self.level_sent_dbfs,
             level_received_dbfs=self.level_received_dbfs,

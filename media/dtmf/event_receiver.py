@@ -34,6 +34,9 @@ LEAST_INTERVAL_S, MOST_INTERVAL_S = 0.02, 0.2
 LATE_S: Final = 10.0
 """A timestamp further back than this is no late packet, but another count (RFC 3550 §5.1)."""
 
+_SHORTEST_SPAN_S: Final = 0.03
+"""Reports that come closer together tell nothing of the clock of the sender."""
+
 _REMEMBERED: Final = 64
 _MOST_LOST_SEGMENTS: Final = 8
 
@@ -48,6 +51,12 @@ class _Event:
     former: int
     """Units of the segments before it."""
     reported_at: float
+    first: int
+    """Units that its first report told."""
+    began_at: float
+    """Arrival of that, monotonic seconds."""
+    grown_at: float
+    """Arrival of the last report that told more than all before."""
     interval: float | None = None
     """Seconds between its reports, None before there are two."""
     ended: bool = False
@@ -59,6 +68,13 @@ class _Event:
     def end(self) -> int:
         """Timestamp that it reaches to."""
         return (self.start + self.duration) & TIMESTAMP_MASK
+
+    def pace(self, clock_rate: int) -> float | None:
+        """Seconds of its duration for each second that its reports took; None where they came at once."""
+        seconds = self.grown_at - self.began_at
+        if seconds < _SHORTEST_SPAN_S:
+            return None
+        return (self.former + self.duration - self.first) / clock_rate / seconds
 
 
 class EventReceiver:
@@ -142,7 +158,8 @@ class EventReceiver:
         elif event is not None and self._is_late(start, event.start):
             # All of it came too late, but the one after it is not told yet.
             self._note(report, start, ended=True)
-            heard.append(_told(report.event, report.duration, self._clock_rate))
+            late = _event(report.event, start, report.duration, now)
+            heard.append(_told(late, self._clock_rate))
             self._told = start
             return
         else:
@@ -176,6 +193,8 @@ class EventReceiver:
         if step > 0 and event.duration:
             step = min(max(step, LEAST_INTERVAL_S), MOST_INTERVAL_S)
             event.interval = step if event.interval is None else min(event.interval, step)
+        if step > 0:
+            event.grown_at = now
         event.duration = max(event.duration, report.duration)
         event.reported_at = now
 
@@ -207,7 +226,7 @@ class EventReceiver:
             return ()
         self._past.append(event)
         self._told = event.start
-        return (_told(event.event, event.former + event.duration, self._clock_rate),)
+        return (_told(event, self._clock_rate),)
 
 
 def _is_segment(distance: int) -> bool:
@@ -216,8 +235,22 @@ def _is_segment(distance: int) -> bool:
 
 
 def _event(event: int, start: int, duration: int, now: float) -> _Event:
-    return _Event(event=event, start=start, duration=duration, former=0, reported_at=now)
+    return _Event(
+        event=event,
+        start=start,
+        duration=duration,
+        former=0,
+        reported_at=now,
+        first=duration,
+        began_at=now,
+        grown_at=now,
+    )
 
 
-def _told(event: int, duration: int, clock_rate: int) -> HeardKey:
-    return HeardKey(key=KEYS[event], duration_ms=round(duration * 1000 / clock_rate))
+def _told(event: _Event, clock_rate: int) -> HeardKey:
+    duration = event.former + event.duration
+    return HeardKey(
+        key=KEYS[event.event],
+        duration_ms=round(duration * 1000 / clock_rate),
+        pace=event.pace(clock_rate),
+    )

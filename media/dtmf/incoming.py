@@ -137,4 +137,5 @@ class IncomingKeys:
 
     def _tell(self, keys: Iterable[HeardKey], way: KeyWay, now: float) -> None:
         for key in keys:
-            self._on_event(KeyHeard(at=now, key=key.key, duration_ms=key.duration_ms, way=way))
+            pace = None if key.pace is None else round(key.pace, 3)
+            self._on_event(KeyHeard(at=now, key=key.key, duration_ms=key.duration_ms, way=way, pace=pace))

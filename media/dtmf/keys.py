@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -68,7 +68,10 @@ class HeardKey:
     Attributes:
         key: one of `KEYS`.
         duration_ms: for how long.
+        pace: how much of its duration went by for each second that passed between its reports: 1 where the
+            peer counts in the clock it named. None of a tone, and of events that came in one piece.
     """
 
     key: str
     duration_ms: int
+    pace: float | None = field(default=None, compare=False)

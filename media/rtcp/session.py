@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 from media.config import MediaConfig
 from media.errors import PacketError
-from media.events import MediaEvent, PeerLeft
+from media.events import MediaEvent, PeerLeft, ReportReceived
 from media.path import PacketPath
 from media.rtcp.compound import (
     MAXIMUM_REPORTS,
@@ -40,6 +40,9 @@ HEADERS: Final = 28
 
 _ROUND_TRIPS: Final = 8
 
+_TELL_S: Final = 0.2
+"""Reports that come faster than this are not told one by one."""
+
 _FIRST_SIZE: Final = HEADERS + 28 + 24
 """A sender report without blocks and a CNAME of 16 characters."""
 
@@ -64,7 +67,7 @@ class RtcpSession:
         uniform: random numbers in [0, 1).
         refuse: called with a reason and the time for each packet that is dropped.
         collision: called when a packet carries our own SSRC.
-        on_event: called with `PeerLeft`.
+        on_event: called with `PeerLeft` and `ReportReceived`.
         now: monotonic seconds.
         wall_clock: Unix time at `now`, seconds.
     """
@@ -100,6 +103,7 @@ class RtcpSession:
         self._wall_offset = wall_clock - now
         self._members = Members()
         self._reported_at = now
+        self._told_at = float("-inf")
         self._sent = False
         self._timer = RtcpTimer(
             now,
@@ -239,6 +243,7 @@ class RtcpSession:
 
     def _take_blocks(self, packet: RtcpSrPacket | RtcpRrPacket, now: float) -> None:
         self._guard.heard()
+        self._tell(packet, now)
         for block in packet.reports:
             if block.ssrc != self._sender.ssrc:
                 continue
@@ -251,6 +256,26 @@ class RtcpSession:
                 members=members.count, senders=members.senders + 1, sends=isinstance(packet, RtcpSrPacket)
             )
             self._guard.reported(block, now, round_trip=seconds, interval=interval)
+
+    def _tell(self, packet: RtcpSrPacket | RtcpRrPacket, now: float) -> None:
+        if now - self._told_at < _TELL_S:
+            return
+        self._told_at = now
+        ours = self._sender.ssrc
+        block = next((each for each in packet.reports if each.ssrc == ours), None)
+        others = next((each.ssrc for each in packet.reports), None)
+        self._on_event(
+            ReportReceived(
+                at=now,
+                ssrc=packet.ssrc,
+                about=others if block is None else ours,
+                ours=ours,
+                sent=packet.sender_info.packet_count if isinstance(packet, RtcpSrPacket) else None,
+                highest=None if block is None else block.highest_sequence,
+                lost=None if block is None else block.packets_lost,
+                fraction_lost=None if block is None else block.fraction_lost / 256,
+            )
+        )
 
     def _take_extended(self, packet: XrPacket, now: float) -> None:
         seconds = self._extended.receive(packet, now, ssrc=self._sender.ssrc, ntp=self._ntp(now))

@@ -7,6 +7,7 @@ import pytest
 from media.config import MediaConfig, RtcpBandwidth
 from media.events import (
     PeerLeft,
+    ReportReceived,
 )
 from media.rtcp.compound import (
     RtcpByePacket,
@@ -267,3 +268,34 @@ def test_rtcp_that_is_switched_off_in_the_session_and_on_again() -> None:
     sent = len(bench.rtcp_sent)
     bench.session.stop(bench.now)
     assert len(bench.rtcp_sent) == sent
+
+
+def test_reports_of_the_peer_are_told_but_a_flood_is_not() -> None:
+    bench = Bench()
+    bench.talk(5)
+    ours = bench.session.ssrc
+    bench.report(RtcpRrPacket(ssrc=PEER, reports=[]))
+    for _ in range(1000):
+        bench.report(RtcpRrPacket(ssrc=PEER, reports=[]))
+    bench.run(1)
+    info = RtcpSenderInfo(ntp_timestamp=0, rtp_timestamp=0, packet_count=77, octet_count=0)
+    block = block_about(ours, highest_sequence=70_000, packets_lost=9, fraction_lost=64)
+    bench.report(RtcpSrPacket(ssrc=PEER, sender_info=info, reports=[block_about(5), block]))
+    bench.run(1)
+    bench.report(RtcpRrPacket(ssrc=6, reports=[block_about(5)]))
+    first, second, third = bench.told(ReportReceived)
+    assert isinstance(first, ReportReceived)
+    assert (first.ssrc, first.about, first.ours, first.sent, first.highest) == (PEER, None, ours, None, None)
+    assert isinstance(second, ReportReceived)
+    assert (second.about, second.sent, second.highest, second.lost) == (ours, 77, 70_000, 9)
+    assert second.fraction_lost == 0.25
+    assert isinstance(third, ReportReceived)
+    assert (third.ssrc, third.about, third.lost) == (6, 5, None)
+
+
+def test_counters_tell_the_length_of_the_peers_packets() -> None:
+    bench = Bench()
+    bench.run(0.5)
+    assert bench.counters[-1].packet_ms == 0
+    bench.talk(20)
+    assert bench.counters[-1].packet_ms == 20

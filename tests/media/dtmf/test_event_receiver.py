@@ -194,3 +194,24 @@ def test_nothing_of_a_peer_raises(packets: list[tuple[bytes, int, bool]]) -> Non
         receiver.audio(timestamp)
         receiver.elapse(number * 0.01)
     assert receiver.sounding is None or receiver.sounding in DIGITS + "!"
+
+
+@pytest.mark.parametrize(("counted", "named"), [(1000, 8000), (48_000, 8000), (8000, 8000)])
+def test_the_pace_shows_a_sender_that_counts_in_another_clock(counted: int, named: int) -> None:
+    sent = slots([Press(key=key, duration_ms=200) for key in "12"], clock_rate=counted, ptime_ms=20)
+    told: list[HeardKey] = []
+    receiver = EventReceiver(named)
+    for slot in sent:
+        if slot.packet is not None:
+            # the timestamps are those of the stream, the durations those of another clock
+            timestamp = slot.packet.timestamp * named // counted
+            told += receiver.receive((slot.packet.report,), timestamp, slot.at, marker=slot.packet.marker)
+    assert keys(told) == "12"
+    for key in told:
+        assert key.pace == pytest.approx(counted / named, rel=0.01)
+
+
+def test_what_comes_in_one_piece_has_no_pace() -> None:
+    sent = slots([Press(key="1")])
+    burst = [Slot(at=5.0, timestamp=slot.timestamp, packet=slot.packet) for slot in sent]
+    assert [told.pace for told in heard(burst)] == [None]

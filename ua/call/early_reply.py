@@ -25,7 +25,7 @@ from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.syntax.body import session_of
 
 LITE_SENDS = 4
-"""A lite agent sends no checks, and may get none: so often an unreliable answer is sent (RFC 8839 §7.1.1)."""
+"""So often an unreliable answer is sent where no check will come, e.g. to a lite agent (RFC 8839 §7.1.1)."""
 
 ALERT_AFTER_S = 10.0
 """Seconds after which somebody is alerted though ICE has not ended."""
@@ -66,8 +66,10 @@ class EarlyReply:
         self.told = False
         self._descriptions: Descriptions | None = None
         self._late: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._wanted = around.account.calls.early_answer and (
-            incoming.can_ring_reliably if self._offer is None else has_ice(self._offer)
+        self._wanted = (
+            around.account.calls.early_answer
+            and around.account.ice_enabled
+            and (incoming.can_ring_reliably if self._offer is None else has_ice(self._offer))
         )
         self._task = asyncio.ensure_future(self._run()) if self._wanted else None
 
@@ -97,6 +99,22 @@ class EarlyReply:
         taken, self._descriptions = self._descriptions, None
         return taken
 
+    async def insist(self) -> Descriptions | None:
+        """Tell it also where nobody has asked for it: media is to go out before the answer.
+
+        Gives what was described, to be owned by the caller; None where nothing can be told before the answer.
+        """
+        if self._task is None and (self._offer is not None or self._incoming.can_ring_reliably):
+            self._wanted = True
+            self._task = asyncio.ensure_future(self._run())
+        if self._task is None:
+            return None
+        await asyncio.wait({self._task})
+        if not self.told:
+            return None
+        taken, self._descriptions = self._descriptions, None
+        return taken
+
     async def late_answer(self) -> bytes:
         """The answer to our offer, from the PRACK."""
         return await asyncio.shield(self._late)
@@ -107,8 +125,9 @@ class EarlyReply:
             return
         self._task.cancel()
         await asyncio.wait({self._task})
-        if self._descriptions is not None:
-            await self._descriptions.close()
+        descriptions, self._descriptions = self._descriptions, None
+        if descriptions is not None:
+            await descriptions.close()
 
     async def _answered(self, descriptions: Descriptions) -> None:
         if descriptions.agreed is None:
@@ -142,9 +161,11 @@ class EarlyReply:
         self.body = await descriptions.answer(self._offer)
         if isinstance(self.body, Refusal) or self._incoming.is_answered:
             return
-        sends = LITE_SENDS if around.account.ice.lite else None
+        # Who has no ICE shows by nothing that it has our answer.
+        account = around.account
+        checks = has_ice(self._offer) and account.ice_enabled and not account.ice.lite
         self._stop_with_a_check(binding.session)
-        self._incoming.ring(183, body=self.body, sends=sends)
+        self._incoming.ring(183, body=self.body, sends=None if checks else LITE_SENDS)
         self.told = True
         descriptions.answer_sent()
         self._hear(descriptions)

@@ -42,6 +42,20 @@ def tcp_setup(plan: MediaPlan, account: Account) -> Setup | None:
     return Setup(account.media.setup)
 
 
+def without_ice(plan: MediaPlan, account: Account) -> bool:
+    """True where this account has plain RTP over UDP in all calls.
+
+    Raises:
+        UsageError: the plan asks for something else.
+    """
+    config = plan.ice_config(account.ice)
+    if not account.ice_enabled and (not config.udp or config.relay_only):
+        raise UsageError(
+            f"--path {plan.path} needs ICE, and [ice] enabled is false", hint="leave out one of the two"
+        )
+    return not account.ice_enabled
+
+
 def asked_setup(offer: bytes | None, account: Account) -> Setup | None:
     """The same for a call that we answer, by what the caller offers.
 
@@ -82,7 +96,7 @@ async def gather(
         config: policy of ICE, and which addresses are used.
         offers: our offer comes first.
         setup: media goes over TCP without ICE, and who connects.
-        plain: the caller has told that it has no ICE.
+        plain: there is no ICE, by the other side or by our account.
 
     Raises:
         NoMediaPath: no local address can be used.
@@ -116,7 +130,7 @@ class EarlyGathering:
         config: policy of the account.
         offers: our offer comes first.
         setup: media goes over TCP without ICE, and who connects.
-        plain: the caller has told that it has no ICE.
+        plain: there is no ICE, by the other side or by our account.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from ua import clock
 from ua.call.call import Call
@@ -14,7 +14,7 @@ from ua.call.refusal import Refusal, reject
 from ua.call.state import CallState
 from ua.call.surroundings import CallSurroundings
 from ua.errors import CallRejected, Interrupted, NoMediaPath, UsageError
-from ua.plan import MediaPlan
+from ua.plan import MediaPlan, MediaSource
 from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.reason_header import Identity, completed_elsewhere, told
@@ -58,9 +58,11 @@ class IncomingCall(Call):
             config=around.account.ice,
             offers=offer is None,
             setup=setup,
-            plain=offer is not None and not has_ice(offer),
+            plain=not around.account.ice_enabled or (offer is not None and not has_ice(offer)),
         )
         self._reply: EarlyReply | None = None
+        self._opening = asyncio.Lock()
+        self._early_start: asyncio.Future[None] | None = None
         self._announcing: asyncio.Future[None] | None = None
         self._enter(CallState.RINGING)
         if replaces is None and setup is None:
@@ -92,6 +94,49 @@ class IncomingCall(Call):
         """Answer the call; what becomes of it `established` and `ended` tell."""
         if self._task is None:
             self._begin(self._answer(plan))
+
+    async def play_early(self, source: MediaSource) -> bool:
+        """Be heard before the call is answered: 183 with our description, then `source` (RFC 3960).
+
+        It is heard until `accept`, whose plan follows, or until another one is given here. Nothing of the
+        caller is recorded or echoed before the answer. Gives False where nothing can go out before it: the
+        caller left the offer to us and takes no reliable responses, media goes over TCP without ICE, or there
+        is none, of which `accept` tells why. DTLS needs a caller who shakes hands before the answer.
+
+        Raises:
+            UsageError: the call does not ring any more, or a file cannot be used.
+        """
+        async with self._opening:
+            if self._task is not None or self._replaces is not None:
+                raise UsageError("the call does not ring")
+            media = self._media or await self._early_leg()
+            if media is None:
+                return False
+            media.go_on(MediaPlan(source=source))
+            if self._early_start is None:
+                self._early_start = asyncio.ensure_future(self._start_early(media))
+            self._record("early_media", state="sent")
+            return True
+
+    async def _early_leg(self) -> MediaLeg | None:
+        told = None if self._reply is None else await self._reply.insist()
+        if told is None:
+            return None
+        if self._incoming.is_answered:  # it ended meanwhile
+            await told.close()
+            return None
+        offers = session_of(self._incoming.request) is None
+        return await self._open_media(MediaPlan(), offers=offers, early=self._early, told=told)
+
+    async def _start_early(self, media: MediaLeg) -> None:
+        if media.descriptions.agreed is None and self._reply is not None:
+            await self._reply.late_answer()
+        if media.descriptions.agreed is None:
+            raise NoMediaPath("the answer of the caller leaves no media")
+        await media.start()
+
+    def _start_media(self, media: MediaLeg) -> Awaitable[None]:
+        return self._early_start or super()._start_media(media)
 
     def take_over(self) -> None:
         """Answer at once, with the media plan of the call that it replaces."""
@@ -128,14 +173,8 @@ class IncomingCall(Call):
         offer = session_of(self._incoming.request)
         self._enter(CallState.GATHERING)
         reply = self._reply
-        told = None if reply is None else await reply.take()
-        if told is not None:
-            try:
-                self._check_told(plan)
-            except UsageError:
-                await told.close()
-                raise
-        media = await self._open_media(plan, offers=offer is None, early=self._early, told=told)
+        async with self._opening:
+            media = await self._opened(plan, offers=offer is None)
         if self._incoming.is_answered:
             await self._given_up()
         if self._hung_up.is_set():
@@ -160,6 +199,23 @@ class IncomingCall(Call):
         elif not is_told:
             media.descriptions.answer_sent()
         await self._talk(leg, plan)
+
+    async def _opened(self, plan: MediaPlan, *, offers: bool) -> MediaLeg:
+        """The media, which may be heard or described already."""
+        if self._media is not None:
+            self._check_told(plan)
+            self.plan = plan
+            self._use_keys(self._media, choice=plan.dtmf or self._around.account.media.dtmf)
+            self._media.go_on(plan)
+            return self._media
+        told = None if self._reply is None else await self._reply.take()
+        if told is not None:
+            try:
+                self._check_told(plan)
+            except UsageError:
+                await told.close()
+                raise
+        return await self._open_media(plan, offers=offers, early=self._early, told=told)
 
     def _check_told(self, plan: MediaPlan) -> None:
         """Raise UsageError where the plan asks for what the caller was told otherwise while we rang."""
@@ -199,9 +255,10 @@ class IncomingCall(Call):
         try:
             await super()._end_signalling()
         finally:
-            if self._announcing is not None:
-                self._announcing.cancel()
-                await asyncio.gather(self._announcing, return_exceptions=True)
+            for task in (self._announcing, self._early_start):
+                if task is not None:
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
             if self._reply is not None:
                 await self._reply.close()
             await self._early.close()

@@ -28,7 +28,7 @@ from ua import clock, codec_mapping
 from ua.call.audio import Audio, can_reopen, open_audio, open_source
 from ua.call.descriptions import Descriptions
 from ua.call.early_media import EarlyMedia
-from ua.call.gathering import EarlyGathering, gather, tcp_setup
+from ua.call.gathering import EarlyGathering, gather, tcp_setup, without_ice
 from ua.call.identity import DtlsIdentity
 from ua.call.media_keys import MediaKeys
 from ua.call.media_protection import MediaProtection
@@ -82,7 +82,6 @@ class MediaLeg:
         self._audio = self._open_audio(codec_mapping.codec_of(descriptions.wish.formats[0]).sample_rate)
         self._heard_early = False
         self._aside: Source | None = None
-        self._pathless_hint = plan.pathless_hint
         self.protection = MediaProtection(identity, descriptions.record)
         self.keys = MediaKeys()
         self.sending = SendingWatch(breaker, descriptions.record)
@@ -121,10 +120,11 @@ class MediaLeg:
         if descriptions is None:
             config = plan.ice_config(account.ice)
             setup = tcp_setup(plan, account) if offers else None
+            plain = without_ice(plan, account)
             gathered = (
                 early.take(config)
                 if early
-                else gather(network=network, config=config, offers=offers, setup=setup)
+                else gather(network=network, config=config, offers=offers, setup=setup, plain=plain)
             )
             descriptions = await describe(
                 await gathered,
@@ -196,7 +196,7 @@ class MediaLeg:
         try:
             paths = await self.descriptions.paths()
         except (IceFailed, ConnectionFailed) as error:
-            raise NoMediaPath(f"no media path: {error}", hint=self._pathless_hint) from error
+            raise NoMediaPath(f"no media path: {error}", hint=self._plan.pathless_hint) from error
         # What a later offer has changed meanwhile counts.
         negotiated = self.descriptions.agreed
         over = await self.protection.protect(paths, negotiated.keys)
@@ -256,6 +256,21 @@ class MediaLeg:
                 self.sending.resumed()
             self._session.receiving = negotiated.direction.receives
             follow_reports(self._session, negotiated)
+
+    def go_on(self, plan: MediaPlan) -> None:
+        """Follow another plan from now on; raises UsageError, and follows the one so far, for its files."""
+        before, self._plan = self._plan, plan
+        try:
+            audio, self._audio = self._audio, self._open_audio(self._audio.rate)
+        except UsageError:
+            self._plan = before
+            raise
+        self._spoken.clear()
+        if self._session is not None and self.descriptions.agreed is not None:
+            self._session.source, self._session.sink = self._audio.source, self._audio.sink
+            self.keys.use(self._session, self.descriptions.agreed)
+        audio.source.close()
+        audio.sink.close()
 
     def play(self, music: MediaSource | None) -> None:
         """Send this instead of the source of the plan, which waits meanwhile; None goes on with the source.

@@ -31,13 +31,16 @@ REMEMBERED_S: Final = 3600.0
 """Seconds that it is remembered: the peer may have learnt more."""
 
 
-def forms(ice: IceConfig, *, required: bool) -> tuple[OfferForm, ...]:
+def forms(ice: IceConfig, *, required: bool, enabled: bool = True) -> tuple[OfferForm, ...]:
     """The forms of an offer, the first one first.
 
     Args:
         ice: policy; who offers one of UDP and TCP alone has chosen so.
         required: nobody is talked to without ICE.
+        enabled: false leaves nothing but plain RTP.
     """
+    if not enabled:
+        return (OfferForm.PLAIN,)
     chosen = [OfferForm.ALL]
     if ice.udp and ice.tcp:
         chosen.append(OfferForm.WITHOUT_TCP)

@@ -149,7 +149,7 @@ class OutgoingCall(Call):
         account = self._around.account
         ice = self._plan.ice_config(account.ice)
         without_ice = gathering.tcp_setup(self._plan, account) is not None
-        wanted = offer_policy.forms(ice, required=account.ice_required)
+        wanted = offer_policy.forms(ice, required=account.ice_required, enabled=account.ice_enabled)
         forms = (OfferForm.ALL,) if without_ice else self._invites.forms(wanted)
         for form, less in zip(forms, (*forms[1:], None), strict=True):
             invite = self._invites.send(descriptions, form)

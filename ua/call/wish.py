@@ -12,6 +12,7 @@ def wish_of(account: Account) -> AudioWish:
     return AudioWish(
         formats=codec_mapping.offered(account.media.codecs, dtx=account.media.dtx),
         ptime_ms=account.media.ptime_ms,
+        ice=account.ice_enabled,
         ice_required=account.ice_required,
         extended_reports=account.media.rtcp_xr,
     )

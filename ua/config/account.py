@@ -132,6 +132,7 @@ class Account:
         sip: how signalling goes; where it listens and how a registration is kept up stand beside it.
         calls: which calls we take.
         ice: policy of ICE.
+        ice_enabled: false has plain RTP over UDP in all calls.
         ice_required: calls without ICE are refused.
         media: codecs, and how they go.
     """
@@ -160,6 +161,7 @@ class Account:
     sip: SipSettings = field(default_factory=SipSettings)
     calls: CallsSettings = field(default_factory=CallsSettings)
     ice: IceConfig = field(default_factory=IceConfig)
+    ice_enabled: bool = True
     ice_required: bool = False
     media: MediaSettings = field(default_factory=MediaSettings)
 
@@ -288,6 +290,7 @@ def account_from(
         sip=settings.sip,
         calls=settings.calls,
         ice=ice_config(settings.ice, _turn_password(settings.ice, environ)),
+        ice_enabled=settings.ice.enabled,
         ice_required=settings.ice.required,
         media=settings.media,
     )

@@ -26,6 +26,7 @@ class IceSettings:
     """`[ice]`: which candidates are gathered and how fast they are checked.
 
     Attributes:
+        enabled: false talks plain RTP over UDP with everybody, in offers and answers.
         udp: gather UDP candidates.
         tcp: gather TCP candidates (RFC 6544 §4.1).
         tcp_candidates: what peers are told of them: "auto" tells them beside UDP, offers without them, then
@@ -64,6 +65,7 @@ class IceSettings:
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = STRICT
 
+    enabled: bool = True
     udp: bool = True
     tcp: bool = True
     tcp_candidates: TcpCandidates = "auto"
@@ -109,6 +111,12 @@ def check_ice(ice: IceSettings) -> None:
         raise ConfigurationError(f"ice.silence_ms: {ice.silence_ms} is neither 0 nor between 500 and 30000")
     if not (ice.udp or ice.tcp):
         raise ConfigurationError("ice.tcp: udp and tcp are both off", hint="switch one of them on")
+    needs_it = ice.required or ice.relay_only or ice.lite
+    if not ice.enabled and (needs_it or not ice.udp or ice.tcp_candidates == "only"):
+        raise ConfigurationError(
+            "ice.enabled: without ICE there is UDP alone, and something else is asked for",
+            hint="look at required, relay_only, lite, udp and tcp_candidates",
+        )
     if (ice.tcp_candidates, ice.tcp) == ("only", False) or (ice.tcp_candidates, ice.udp) == ("never", False):
         raise ConfigurationError(
             f"ice.tcp_candidates: {ice.tcp_candidates!r} leaves nothing with udp and tcp as they are set"

@@ -12,7 +12,6 @@ from ice.config import PortMappingChoice
 from ua.cli.live import LiveLine
 from ua.cli.options import (
     checked_tone,
-    is_loopback,
     one_of,
     proxy_uri,
     readable_wav,
@@ -37,7 +36,7 @@ from ua.config.dtmf import DtmfChoice
 from ua.config.ice import TcpCandidates
 from ua.config.media import MediaTransport
 from ua.config.sip import TransferPolicy
-from ua.config.sip_uri import split_sip_uri
+from ua.config.sip_uri import is_loopback, split_sip_uri
 from ua.config.srtp import SrtpChoice
 from ua.errors import CallRejected, ResultCode, UaError, UsageError
 from ua.events import EventLog

@@ -287,13 +287,3 @@ def proxy_uri(text: str) -> str:
     except ValueError as error:
         raise UsageError(f"--proxy: {error}", hint="write it as sip:host:port;transport=tcp") from None
     return uri
-
-
-def is_loopback(host: str) -> bool:
-    """True for an address of the loopback interface and for the name localhost."""
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"

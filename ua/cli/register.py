@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ua.cli.options import is_loopback, proxy_uri
+from ua.cli.options import proxy_uri
 from ua.cli.session import (
     load_accounts,
     need_account,
@@ -19,7 +19,7 @@ from ua.cli.session import (
     with_proxy,
 )
 from ua.cli.trace import trace_log
-from ua.config.sip_uri import split_sip_uri
+from ua.config.sip_uri import is_loopback, split_sip_uri
 from ua.errors import ResultCode, TimedOut, UaError
 from ua.events import EventLog
 from ua.results import SCHEMA

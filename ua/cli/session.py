@@ -55,8 +55,7 @@ def load_account(
     name: str | None = None,
 ) -> Account:
     """An account of the configuration file (the first without a `name`), with the command line on top."""
-    from ua.cli.options import is_loopback
-    from ua.config.sip_uri import split_listen
+    from ua.config.sip_uri import is_loopback, split_listen
 
     settings = chosen(load_settings(find_config(config, os.environ)), name)
     settings = with_servers(settings, stun, turn)

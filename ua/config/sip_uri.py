@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 
@@ -63,3 +64,11 @@ def split_listen(listen: str) -> tuple[str, int]:
     if match is None or int(match["port"] or 0) > 65535:
         raise ValueError(f"{listen!r} is no address to listen on: expected host:port, e.g. 0.0.0.0:5060")
     return match["v6"] or match["host"] or "0.0.0.0", int(match["port"] or 0)  # noqa: S104
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address of the loopback interface and for the name localhost."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"

@@ -23,6 +23,7 @@ from ua.cli.options import (
 )
 from ua.cli.session import with_codecs
 from ua.config.account import Account
+from ua.config.sip_uri import is_loopback
 from ua.errors import UsageError
 
 ALICE = Account(uri="sip:alice@example.com")

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from ua.cli.options import (
     checked_tone,
-    is_loopback,
     one_of,
     parse_duration,
     proxy_uri,

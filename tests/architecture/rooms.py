@@ -171,6 +171,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "pbx.errands",
         "pbx.passed_subscription",
         "pbx.pbx",
+        "pbx.read_back",
         "pbx.switchboard",
         "phone",
         "reception",

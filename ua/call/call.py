@@ -256,7 +256,7 @@ class Call(InCall):
             raise RuntimeError("a call talks once it has media")
         # Between two lite agents ICE is complete only after that (RFC 8445 §8.2).
         await self._tell_selection(leg, media)
-        await self._before_end(leg, media.start())
+        await self._before_end(leg, self._start_media(media))
         self._enter(CallState.ESTABLISHED)
         self._established.set_result(None)
         await self._tell_selection(leg, media)
@@ -264,6 +264,10 @@ class Call(InCall):
             end = leg.ended.result()
             if end.by == "failure":
                 raise TimedOut(f"the other side has lost the call: {end.reason}")
+
+    def _start_media(self, media: MediaLeg) -> Awaitable[None]:
+        """Begin to send and to hear."""
+        return media.start()
 
     async def _tell_selection(self, leg: Leg, media: MediaLeg) -> None:
         if media.descriptions.needs_updated_offer and self._offers is not None:

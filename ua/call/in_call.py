@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from media.dtmf.keys import DEFAULT_MS
@@ -41,11 +42,13 @@ class InCall(abc.ABC):
 
     Attributes:
         digits: keys that the other side has pressed, e.g. "12#".
+        on_digit: called with each of them and the way it came; may be set.
     """
 
     def __init__(self, around: CallSurroundings) -> None:
         self._around = around
         self.digits = ""
+        self.on_digit: Callable[[str, DigitWay], object] = lambda _key, _way: None
         self._keys: Keys | None = None
         self._heard_digits = HeardDigits()
         self._digit_choice: DtmfChoice = "auto"
@@ -191,6 +194,7 @@ class InCall(abc.ABC):
         if self._heard_digits.is_new(key, way, clock.now()):
             self.digits += key
             self._record("digit", key=key, duration_ms=duration_ms, way=way)
+            self.on_digit(key, way)
 
     def _warn_of_digits(self, way: DigitWay) -> None:
         """RFC 4733 §6: who reads the packets reads the digits."""

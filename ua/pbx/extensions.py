@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from ua.conference import Conference
-from ua.plan import Echo, MediaPlan, Silence, Tone
+from ua.plan import Echo, MediaPlan, MediaSource, Silence, Tone
 
 TONE_HZ: Final = 1000.0
 SHORT_S: Final = 5.0
+
+EARLY_HZ: Final = 440.0
+EARLY_S: Final = 3.0
+"""Number 605 is heard so long before it answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +24,25 @@ class Answered:
 
     Attributes:
         plan: its media.
+        reads_back: the keys that are pressed are sent back.
     """
 
+    plan: MediaPlan
+    reads_back: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """The call is heard first, and answered later.
+
+    Attributes:
+        early: what is sent before the answer.
+        early_s: for so long.
+        plan: its media from then on.
+    """
+
+    early: MediaSource
+    early_s: float
     plan: MediaPlan
 
 
@@ -35,12 +56,14 @@ class Unanswered:
     """It rings, and that is all."""
 
 
-Service = Answered | Busy | Unanswered
+Service = Answered | Announced | Busy | Unanswered
 
 NUMBERS: Final[Mapping[str, str]] = {
     "600": "echo",
     "601": "a tone of 1000 Hz",
     "602": "a conference",
+    "603": "sends back the keys that are pressed",
+    "605": "a tone of 440 Hz before the answer, one of 1000 Hz after it",
     "606": "busy",
     "607": "rings, and nobody answers",
     "608": "hangs up after 5 s",
@@ -61,6 +84,12 @@ def service(number: str, conference: Conference, recording: Path | None = None) 
             return Answered(plan=MediaPlan(source=Tone(hz=TONE_HZ)))
         case "602":
             return Answered(plan=MediaPlan(source=conference.source))
+        case "603":
+            # Tones count in any case, and what came as such goes back as such.
+            return Answered(plan=MediaPlan(dtmf="inband"), reads_back=True)
+        case "605":
+            after = MediaPlan(source=Tone(hz=TONE_HZ))
+            return Announced(early=Tone(hz=EARLY_HZ), early_s=EARLY_S, plan=after)
         case "606":
             return Busy()
         case "607":

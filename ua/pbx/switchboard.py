@@ -10,6 +10,7 @@ from typing import assert_never
 from ua import clock
 from ua.call.incoming import IncomingCall
 from ua.call.surroundings import CallSurroundings
+from ua.call.waiting import first
 from ua.conference import Conference
 from ua.errors import UaError
 from ua.pbx.admission import Admission
@@ -19,10 +20,11 @@ from ua.pbx.config import PbxConfig
 from ua.pbx.crossing import Crossing
 from ua.pbx.domain import Domain, user_of
 from ua.pbx.errands import Errands
-from ua.pbx.extensions import Answered, Busy, Service, Unanswered, service
+from ua.pbx.extensions import Announced, Answered, Busy, Service, Unanswered, service
 from ua.pbx.location import LocationService
 from ua.pbx.passed_subscription import answer_with
 from ua.pbx.passing import content_type, crossed, invite_headers, request_headers
+from ua.pbx.read_back import ReadBack
 from ua.plan import MediaPlan
 from ua.sip.endpoint import SipEndpoint
 from ua.sip.errors import SipError, SipParseError, SipTimeout
@@ -241,18 +243,34 @@ class Switchboard:
                 incoming.ring()
                 self._errands.run(self._wait(incoming))
             case Answered():
-                call = IncomingCall(self._around, incoming)
-                self._calls.add(call)
-                call.on_end(lambda _: self._calls.discard(call))
+                call = self._take_call(incoming)
+                if own.reads_back:
+                    ReadBack(call, self._errands)
                 self._errands.run(self._answer(call, own.plan))
+            case Announced():
+                self._errands.run(self._announce(self._take_call(incoming), own))
             case _:
                 assert_never(own)
+
+    def _take_call(self, incoming: IncomingInvite) -> IncomingCall:
+        call = IncomingCall(self._around, incoming)
+        self._calls.add(call)
+        call.on_end(lambda _: self._calls.discard(call))
+        return call
 
     async def _answer(self, call: IncomingCall, plan: MediaPlan) -> None:
         try:
             await call.accept(plan)
         except UaError:
             return  # the log of the call says why
+
+    async def _announce(self, call: IncomingCall, own: Announced) -> None:
+        try:
+            await call.play_early(own.early)
+        except UaError:
+            return  # it is over
+        if await first(asyncio.sleep(own.early_s), call.ended()):
+            await self._answer(call, own.plan)
 
     async def _wait(self, incoming: IncomingInvite) -> None:
         try:

@@ -10,9 +10,11 @@ import pytest
 
 from tests.certificates import Authority
 from tests.tones import share_of_power
+from tests.ua.call.keys import once
 from tests.ua.pbx.line import DOMAIN, USERS, Line, line
 from ua.call.call import Call
 from ua.call.incoming import IncomingCall
+from ua.config.dtmf import DtmfChoice
 from ua.errors import ResultCode
 from ua.pbx.config import PbxConfig
 from ua.phone import Phone
@@ -143,7 +145,7 @@ async def _end(pbx: Line, call: Call) -> None:
 
 
 def size(file: Path) -> int:
-    return file.stat().st_size
+    return file.stat().st_size if file.exists() else 0
 
 
 async def test_all_who_call_602_hear_each_other_and_not_themselves(tmp_path: Path) -> None:
@@ -208,3 +210,51 @@ async def test_a_message_reaches_a_user() -> None:
         text = await asyncio.wait_for(heard, 10)
         assert (text.text, text.sender) == ("hello", f"sip:alice@{DOMAIN}")
         assert (await alice.message(f"sip:carol@{DOMAIN}", "hello")).status == 480
+
+
+@pytest.mark.parametrize("way", ["rfc4733", "info", "inband"])
+async def test_603_sends_back_what_is_pressed_the_way_it_came(way: DtmfChoice) -> None:
+    async with line() as pbx, pbx.phone("alice", dtmf=way) as alice:
+        call = await alice.place(f"sip:603@{DOMAIN}", MediaPlan())
+        await call.established()
+        pressed = ""
+        for keys in ("19*", "#0"):
+            await call.send_dtmf(keys)
+            pressed += keys
+            async with asyncio.timeout(15):
+                while once(call.digits) != pressed:  # noqa: ASYNC110 - as who looks on
+                    await asyncio.sleep(0.02)
+        told = {entry.data["way"] for entry in pbx.log.entries if entry.name in ("digit", "digits_sent")}
+        assert told == {way}
+        await _end(pbx, call)
+
+
+async def test_605_is_heard_before_it_answers(tmp_path: Path) -> None:
+    heard = tmp_path / "heard.wav"
+    async with line() as pbx, pbx.phone("alice") as alice:
+        call = await alice.place(f"sip:605@{DOMAIN}", MediaPlan(record=heard))
+        async with asyncio.timeout(15):
+            while not (size(heard) > 10_000 and tone_in(heard, 440) > 0.8):  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.05)
+        assert call.state == "ringing"
+        await call.established()
+        before = size(heard)
+        async with asyncio.timeout(15):
+            while size(heard) < before + 24_000:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.05)
+        await _end(pbx, call)
+    audio = heard.read_bytes()
+    assert share_of_power(audio[-8000:], 1000, 8000) > 0.8
+    told = [text for text in pbx.messages("alice", "in") if text.startswith("SIP/2.0 183")]
+    assert told, "and has said so"
+
+
+async def test_who_gives_up_before_605_answers_leaves_nothing() -> None:
+    async with line() as pbx, pbx.phone("alice") as alice:
+        call = await alice.place(f"sip:605@{DOMAIN}", STAY)
+        async with asyncio.timeout(15):
+            while call.state != "ringing":  # noqa: ASYNC110 - as who looks on
+                await asyncio.sleep(0.02)
+        call.hang_up()
+        await call.ended()
+        await pbx.idle()

@@ -25,7 +25,7 @@ from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.syntax.body import session_of
 
 LITE_SENDS = 4
-"""So often an unreliable answer is sent where no check will come, e.g. to a lite agent (RFC 8839 §7.1.1)."""
+"""A lite agent sends no checks, and may get none: so often an unreliable answer is sent (RFC 8839 §7.1.1)."""
 
 ALERT_AFTER_S = 10.0
 """Seconds after which somebody is alerted though ICE has not ended."""
@@ -161,11 +161,11 @@ class EarlyReply:
         self.body = await descriptions.answer(self._offer)
         if isinstance(self.body, Refusal) or self._incoming.is_answered:
             return
-        # Who has no ICE shows by nothing that it has our answer.
-        account = around.account
-        checks = has_ice(self._offer) and account.ice_enabled and not account.ice.lite
+        sends: int | None = 1  # without ICE: there are phones that begin their audio anew with each
+        if has_ice(self._offer) and around.account.ice_enabled:
+            sends = LITE_SENDS if around.account.ice.lite else None
         self._stop_with_a_check(binding.session)
-        self._incoming.ring(183, body=self.body, sends=None if checks else LITE_SENDS)
+        self._incoming.ring(183, body=self.body, sends=sends)
         self.told = True
         descriptions.answer_sent()
         self._hear(descriptions)

@@ -10,9 +10,10 @@ from rich.console import Console
 from tests.ua.recorded_call import REASON, at, udp_blocked_log
 from ua.cli.live import METER_CELLS, LiveLine, LiveState, meter
 from ua.cli.output import Output
-from ua.cli.trace import format_entry, trace_log
+from ua.cli.trace import trace_log
 from ua.events import EventLog, LogEntry
 from ua.media_view import MediaView
+from ua.trace_lines import format_entry
 
 
 def fed(until_ms: float, party: str | None = None) -> tuple[LiveState, list[str]]:

@@ -12,11 +12,12 @@ from tests.ua.screen import Screen
 from ua.cli.call import CallRequest, run_call
 from ua.cli.ports import real_phone
 from ua.cli.runner import Stop
-from ua.cli.trace import format_entry, trace_log
+from ua.cli.trace import trace_log
 from ua.errors import ResultCode
 from ua.events import EventLog, LogEntry, Source
 from ua.phone import Phone
 from ua.plan import MediaPlan
+from ua.trace_lines import format_entry
 
 MESSAGE: dict[str, Any] = {
     "direction": "out",

@@ -1,0 +1,146 @@
+"""Scenarios are run for real against the small PBX; made ones show what becomes of each kind of end."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.ua.interop.pbx import small_pbx
+from ua.interop.catalog import select
+from ua.interop.failure import Failure, Unmet
+from ua.interop.need import Need
+from ua.interop.outcome import Outcome, Verdict
+from ua.interop.peer import Limit
+from ua.interop.runner import Runner
+from ua.interop.scenario import Run, Scenario
+from ua.interop.stage import Stage
+
+
+def made(run: Run, *needs: Need, timeout_s: float = 30.0, id: str = "calls.made") -> Scenario:
+    """A scenario of this test."""
+    return Scenario(id=id, title="It works", rfc="", needs=frozenset(needs), run=run, timeout_s=timeout_s)
+
+
+async def works(stage: Stage) -> None:
+    stage.folder.joinpath("mark").touch()
+
+
+async def fails(stage: Stage) -> None:
+    raise Unmet(Failure(cause="silent", expected="a tone is heard", seen="nothing came"))
+
+
+async def test_the_basic_scenarios_pass_with_the_small_pbx(tmp_path: Path) -> None:
+    told: list[str] = []
+    async with small_pbx(tmp_path) as peer:
+        runner = Runner(peer, tmp_path / "run", on_start=lambda each: told.append(each.id))
+        outcomes = await runner.run(select(["basic"]))
+    assert {each.scenario: (each.verdict, each.failure) for each in outcomes} == {
+        each.id: (Verdict.PASSED, None) for each in select(["basic"])
+    }
+    assert sorted(told) == sorted(each.id for each in select(["basic"]))
+    folder = tmp_path / "run" / "calls.echo"
+    assert {"events.jsonl", "sip.txt", "packets.pcap"} <= {each.name for each in folder.iterdir()}
+    assert [each.name for each in folder.glob("*.wav")] != []
+    assert "INVITE sip:600@" in (folder / "sip.txt").read_text(encoding="utf-8")
+
+
+async def run_one(tmp_path: Path, scenario: Scenario, **changes: object) -> Outcome:
+    async with small_pbx(tmp_path, **changes) as peer:
+        (outcome,) = await Runner(peer, tmp_path / "run").run([scenario])
+    return outcome
+
+
+async def test_what_the_peer_does_not_offer_is_skipped_and_the_way_to_say_so_is_told(tmp_path: Path) -> None:
+    outcome = await run_one(tmp_path, made(works, "echo", "sdes"), extensions={})
+    assert outcome.verdict is Verdict.SKIPPED
+    assert "a number that sends back what it hears" in outcome.reason
+    assert "--extension echo=NUMBER" in outcome.reason
+    assert "--offers sdes" in outcome.reason
+    assert not (tmp_path / "run").exists()
+
+
+async def test_a_failure_is_tried_once_more(tmp_path: Path) -> None:
+    outcome = await run_one(tmp_path, made(fails))
+    assert (outcome.verdict, outcome.attempts, outcome.flaky) == (Verdict.FAILED, 2, False)
+    assert outcome.failure is not None
+    assert outcome.failure.cause == "silent"
+
+
+async def test_what_passes_the_second_time_is_flaky(tmp_path: Path) -> None:
+    async def works_later(stage: Stage) -> None:
+        if not (tmp_path / "tried").exists():
+            (tmp_path / "tried").touch()
+            await fails(stage)
+
+    outcome = await run_one(tmp_path, made(works_later))
+    assert (outcome.verdict, outcome.attempts, outcome.flaky) == (Verdict.PASSED, 2, True)
+    assert outcome.folder == "calls.made.2"
+    assert (tmp_path / "run" / "calls.made" / "events.jsonl").exists()
+
+
+async def test_limits_make_failures_expected_and_passes_unexpected(tmp_path: Path) -> None:
+    limits = (Limit(scenarios=("calls.*",), reason="it has no ears", source="its manual"),)
+    failed = await run_one(tmp_path, made(fails), limits=limits)
+    assert (failed.verdict, failed.reason, failed.attempts) == (Verdict.EXPECTED_FAILURE, "it has no ears", 1)
+    assert failed.failure is not None
+    passed = await run_one(tmp_path, made(works), limits=limits)
+    assert (passed.verdict, passed.reason) == (Verdict.UNEXPECTED_PASS, "it has no ears")
+
+
+async def test_a_scenario_that_takes_too_long_says_where_it_stood(tmp_path: Path) -> None:
+    async def waits(stage: Stage) -> None:
+        async with stage.phone(registered=True):
+            await stage.expect.that(lambda: False, "the moon is blue", "it is not", limit_s=60)
+
+    outcome = await run_one(tmp_path, made(waits, timeout_s=2.0))
+    assert outcome.failure is not None
+    assert outcome.failure.cause == "timeout"
+    assert outcome.failure.seen == "it stood at: waiting for: the moon is blue"
+    assert "REGISTER" in outcome.failure.where
+
+
+async def test_a_mistake_of_a_scenario_is_no_failure_of_the_peer(tmp_path: Path) -> None:
+    async def stumbles(stage: Stage) -> None:
+        raise KeyError("nothing")
+
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    outcome = await run_one(tmp_path, made(stumbles))
+    assert (outcome.verdict, outcome.attempts) == (Verdict.ERROR, 1)
+    assert [type(each) for each in reported] == [KeyError]
+
+
+async def test_scenarios_that_register_have_an_account_each(tmp_path: Path) -> None:
+    together: list[set[str]] = []
+    busy: set[str] = set()
+
+    async def registers(stage: Stage) -> None:
+        user = stage.address()
+        assert user not in busy
+        busy.add(user)
+        together.append(set(busy))
+        await asyncio.sleep(0.05)
+        busy.remove(user)
+
+    scenarios = [made(registers, "registrar", id=f"calls.made{number}") for number in range(8)]
+    async with small_pbx(tmp_path) as peer:
+        outcomes = await Runner(peer, tmp_path / "run", at_once=8).run(scenarios)
+    assert {each.verdict for each in outcomes} == {Verdict.PASSED}
+    assert max(map(len, together)) == 4
+
+
+async def test_what_is_there_stays_where_a_run_is_broken_off(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    async def waits(stage: Stage) -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    async with small_pbx(tmp_path) as peer:
+        runner = Runner(peer, tmp_path / "run", at_once=1)
+        running = asyncio.ensure_future(runner.run([made(works), made(waits, id="calls.waits")]))
+        async with asyncio.timeout(20):
+            await begun.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert [(each.scenario, each.verdict) for each in runner.outcomes] == [("calls.made", Verdict.PASSED)]

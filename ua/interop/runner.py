@@ -1,0 +1,201 @@
+"""Runs scenarios against a peer: several at once, each in bounded time, again where one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from ice.net.network import Network
+from ice.net.sockets import HostNetwork
+from media.engine import MediaEngine
+from ua import clock
+from ua.config.account import Account
+from ua.errors import ConfigurationError, UaError
+from ua.events import EventLog
+from ua.interop.evidence import Evidence
+from ua.interop.explained import failure_of
+from ua.interop.failure import Failure, Unmet
+from ua.interop.leases import Leases, wanted
+from ua.interop.outcome import Outcome, Verdict
+from ua.interop.peer import Peer
+from ua.interop.ports import PortRangeNetwork
+from ua.interop.scenario import Scenario
+from ua.interop.stage import Stage
+
+AT_ONCE: Final = 4
+RETRIES: Final = 1
+
+LEAVING_S: Final = 30.0
+"""Seconds that a scenario gets to hang up and to switch off its phones once its time is over."""
+
+
+class Runner:
+    """Runs scenarios.
+
+    Args:
+        peer: what is tested.
+        folder: a folder of its own for each scenario is made in it.
+        base: settings of the user that all phones share.
+        at_once: scenarios at a time.
+        retries: how often one that fails is run again.
+        ports: of our media; any where None. Each scenario of those at a time has its own part.
+        on_start: called with a scenario that begins.
+        on_outcome: called with what became of it.
+
+    Attributes:
+        outcomes: of the scenarios that are over, in the order in which they ended.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        folder: Path,
+        *,
+        base: Account | None = None,
+        at_once: int = AT_ONCE,
+        retries: int = RETRIES,
+        ports: range | None = None,
+        on_start: Callable[[Scenario], None] = lambda _: None,
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
+    ) -> None:
+        self._peer = peer
+        self._folder = folder
+        self._base = Account() if base is None else base
+        self._at_once = at_once
+        self._retries = retries
+        self._networks = [_network(ports, number, at_once) for number in range(at_once)]
+        self._on_start = on_start
+        self._on_outcome = on_outcome
+        self._leases = Leases(len(peer.accounts))
+        self._engine = MediaEngine()
+        self.outcomes: list[Outcome] = []
+
+    async def run(self, scenarios: Sequence[Scenario]) -> tuple[Outcome, ...]:
+        """Run them; gives what became of them, in their order.
+
+        Where this is cancelled `outcomes` has what is there.
+        """
+        waiting = list(reversed(scenarios))
+
+        async def work(network: Network) -> None:
+            while waiting:
+                self._ended(await self._one(waiting.pop(), network))
+
+        workers = [asyncio.ensure_future(work(network)) for network in self._networks]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            await self._engine.close()
+        order = {each.id: number for number, each in enumerate(scenarios)}
+        return tuple(sorted(self.outcomes, key=lambda each: order[each.scenario]))
+
+    def _ended(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self._on_outcome(outcome)
+
+    async def _one(self, scenario: Scenario, network: Network) -> Outcome:
+        lacks = self._peer.lacks(scenario)
+        if lacks:
+            return Outcome(scenario=scenario.id, verdict=Verdict.SKIPPED, reason=lacks)
+        async with self._leases.lend(wanted(scenario)) as users:
+            self._on_start(scenario)
+            limit = self._peer.limit_of(scenario)
+            attempts = 1 if limit is not None else 1 + self._retries
+            outcome = await self._attempt(scenario, network, users, 1)
+            while outcome.verdict is Verdict.FAILED and outcome.attempts < attempts:
+                outcome = await self._attempt(scenario, network, users, outcome.attempts + 1)
+        if limit is not None and outcome.verdict in (Verdict.FAILED, Verdict.PASSED):
+            failed = outcome.verdict is Verdict.FAILED
+            return dataclasses.replace(
+                outcome,
+                verdict=Verdict.EXPECTED_FAILURE if failed else Verdict.UNEXPECTED_PASS,
+                reason=limit.reason,
+            )
+        return outcome
+
+    async def _attempt(
+        self, scenario: Scenario, network: Network, users: tuple[int, ...], attempt: int
+    ) -> Outcome:
+        name = scenario.id if attempt == 1 else f"{scenario.id}.{attempt}"
+        started = clock.now()
+        log = EventLog()
+        with Evidence(self._folder / name, log) as evidence:
+            stage = Stage(
+                self._peer,
+                self._folder / name,
+                base=self._base,
+                log=log,
+                network=evidence.network(network),
+                engine=self._engine,
+                users=users,
+            )
+            verdict, failure = await _verdict(scenario, stage)
+        return Outcome(
+            scenario=scenario.id,
+            verdict=verdict,
+            failure=failure,
+            duration_s=clock.now() - started,
+            attempts=attempt,
+            flaky=verdict is Verdict.PASSED and attempt > 1,
+            folder=name,
+        )
+
+
+async def _verdict(scenario: Scenario, stage: Stage) -> tuple[Verdict, Failure | None]:
+    """Run `scenario` in bounded time: how it ended, and why."""
+    task = asyncio.ensure_future(scenario.run(stage))
+    try:
+        done, _ = await asyncio.wait({task}, timeout=scenario.timeout_s)
+        if not done:
+            failure = Failure(
+                cause="timeout",
+                expected=f"it is over in {scenario.timeout_s:g} s: {scenario.title}",
+                seen=f"it stood at: {stage.standing}",
+                where=stage.last_message(),
+            )
+            await _end(task)
+            return Verdict.FAILED, failure
+    except BaseException:
+        await _end(task)
+        raise
+    error = task.exception()
+    match error:
+        case None:
+            return Verdict.PASSED, None
+        case Unmet():
+            return Verdict.FAILED, error.failure
+        case ConfigurationError():
+            return Verdict.ERROR, failure_of(error, expected=scenario.title)
+        case UaError():
+            return Verdict.FAILED, failure_of(error, expected=scenario.title, where=stage.last_message())
+        case _:
+            context = {"message": f"the scenario {scenario.id} failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+            seen = f"{type(error).__name__}: {error}"
+            advice = "this is a mistake in the scenario or in icephone; please report it"
+            return Verdict.ERROR, Failure(
+                cause="internal", expected=scenario.title, seen=seen, where=stage.standing, advice=advice
+            )
+
+
+async def _end(task: asyncio.Future[None]) -> None:
+    """Cancel a scenario; it may hang up and switch off its phones."""
+    task.cancel()
+    await asyncio.wait({task}, timeout=LEAVING_S)
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=LEAVING_S)
+
+
+def _network(ports: range | None, number: int, of: int) -> Network:
+    """This host, with one part of `ports`."""
+    if ports is None:
+        return HostNetwork()
+    size = len(ports) // of
+    return PortRangeNetwork(HostNetwork(), ports[number * size : (number + 1) * size])

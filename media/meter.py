@@ -11,44 +11,38 @@ from media.rtp.sender import RtpSender
 
 
 class Meter:
-    """Adds up the energy of the frames, and draws the counters from sender and receiver.
+    """Measures the frames of a period together, and draws the counters from sender and receiver.
 
-    A session adds the square of each frame's level to `square_sent` and `square_received`.
+    A session adds each frame to `sent` or `received`; all are of one length.
 
     Args:
         frames: frames in a period.
     """
 
-    __slots__ = (
-        "_frames",
-        "_seen",
-        "level_received_dbfs",
-        "level_sent_dbfs",
-        "square_received",
-        "square_sent",
-    )
+    __slots__ = ("frames", "level_received_dbfs", "level_sent_dbfs", "received", "sent")
 
     def __init__(self, frames: int) -> None:
-        self._frames = max(1, frames)
-        self._seen = 0
-        self.square_sent = 0.0
-        """Squares of the levels (RMS) of the frames sent in this period."""
-        self.square_received = 0.0
-        """The same of the frames played."""
+        self.frames = max(1, frames)
+        """So many played frames are a period."""
+        self.sent: list[bytes] = []
+        """What was sent in this period; less than was played where nothing was."""
+        self.received: list[bytes] = []
+        """What was played."""
         self.level_sent_dbfs = audio.SILENCE_DBFS
         """Of the last whole period."""
         self.level_received_dbfs = audio.SILENCE_DBFS
         """Of the last whole period."""
 
-    def frame(self) -> bool:
-        """A frame is over; true at the end of a period, whose levels are known now."""
-        self._seen += 1
-        if self._seen % self._frames:
-            return False
-        self.level_sent_dbfs = audio.dbfs((self.square_sent / self._frames) ** 0.5)
-        self.level_received_dbfs = audio.dbfs((self.square_received / self._frames) ** 0.5)
-        self.square_sent = self.square_received = 0.0
-        return True
+    def measure(self) -> None:
+        """A period is over: its levels are known now."""
+        self.level_sent_dbfs = self._level(self.sent)
+        self.level_received_dbfs = self._level(self.received)
+        self.sent.clear()
+        self.received.clear()
+
+    def _level(self, frames: list[bytes]) -> float:
+        """What is missing of a period was silence."""
+        return audio.dbfs(audio.rms(b"".join(frames)) * (len(frames) / self.frames) ** 0.5)
 
     def counters(
         self,

@@ -19,6 +19,7 @@ from media.ends import AudioEnds
 from media.errors import MediaError
 from media.events import AudioFailed, MediaCounters, MediaEvent
 from media.figures import gather
+from media.inbox import Inbox
 from media.meter import Meter
 from media.path import PacketPath
 from media.refusals import Refusals
@@ -26,7 +27,6 @@ from media.rtcp.extended import ExtendedReports
 from media.rtcp.session import RtcpSession, new_cname
 from media.rtp.identity import Identity, draw, first_sequence
 from media.rtp.keepalive import Keepalive
-from media.rtp.packet import is_rtcp
 from media.rtp.receiver import RtpReceiver
 from media.rtp.sender import RtpSender
 from media.sending_guard import SendingGuard
@@ -145,6 +145,8 @@ class MediaSession:
             leave=self._leave,
             on_event=self._emit,
         )
+        self.inbox = Inbox(self._receiver)
+        """What has arrived on the RTP path since the last frame."""
         self.keys = OutgoingKeys(self._sender, self.rate)
         """The keys that are pressed in place of our audio."""
         self._receiver.playing = receiving
@@ -182,17 +184,17 @@ class MediaSession:
         )
         self._sender.pause(now)
         if self._rtcp_path is self._rtp:
-            self._rtp.set_receiver(self.receive)
-        else:
-            self._rtp.set_receiver(self.receive_rtp)
-            if self._rtcp_path is not None:
-                self._rtcp_path.set_receiver(self.receive_rtcp)
+            self.inbox.mux(self.receive_rtcp)
+        elif self._rtcp_path is not None:
+            self._rtcp_path.set_receiver(self.receive_rtcp)
+        self._rtp.set_receiver(self.inbox.add)
 
     def stop(self, now: float) -> None:
         """Say BYE (RFC 3550 §6.6), let go of the paths and close source and sink. Does nothing twice."""
         if self._ended:
             return
         self._ended = True
+        self.inbox.settle()
         self.keys.clear()
         self._receiver.keys.finish(now)
         if self._rtcp is not None:
@@ -209,6 +211,8 @@ class MediaSession:
             now: the time this frame stands for, monotonic seconds; evenly spaced, even if the call is late.
         """
         receiver, sender, meter, ends = self._receiver, self._sender, self._meter, self._ends
+        if self.inbox.packets:
+            self.inbox.settle()
         heard = receiver.frame(now)
         if receiver.keys.active:
             heard = receiver.keys.frame(heard, now)
@@ -216,7 +220,7 @@ class MediaSession:
             ends.sink.write(heard)
         except (MediaError, OSError) as error:
             ends.replace_sink(error, now)
-        meter.square_received += audio.rms(heard) ** 2
+        meter.received.append(heard)
         if self.sending and not self.guard.stopped:
             try:
                 spoken = ends.source.read(self._frame_bytes)
@@ -226,15 +230,16 @@ class MediaSession:
                 spoken = self.keys.frame(spoken, now)
             else:
                 sender.frame(spoken, now)
-            meter.square_sent += audio.rms(spoken) ** 2
+            meter.sent.append(spoken)
         else:
             sender.pause(now)
             self.keys.interrupt()
             self._keepalive.frame(now)
         rtcp = self._rtcp
-        if rtcp is not None and now >= rtcp.next_at:
+        if rtcp is not None and now >= rtcp.timer.next_at:
             rtcp.handle_timer(now)
-        if meter.frame():
+        if len(meter.received) >= meter.frames:
+            meter.measure()
             self._count(now)
 
     def skip(self, frames: int, now: float) -> None:
@@ -265,6 +270,7 @@ class MediaSession:
             ValueError: payload type, clock or packet length that cannot be.
         """
         codecs = selection.check(codec, payload_type, receive or {}, self.ptime_ms)
+        self.inbox.settle()
         before, self.codec, self.payload_type = self.codec, codec, payload_type
         if codec.clock_rate != before.clock_rate:
             self._identity.renew(self._sender.frame_at)
@@ -284,17 +290,6 @@ class MediaSession:
         self._keepalive.avoid((events.send, *heard.payload_types, *self._receiver.payload_types))
 
     # --- packets ----------------------------------------------------------------------------------------
-
-    def receive(self, packet: bytes, now: float) -> None:
-        """Take an RTP or RTCP packet from a path that carries both (RFC 5761 §4)."""
-        if is_rtcp(packet):
-            self.receive_rtcp(packet, now)
-        else:
-            self._receiver.receive(packet, now)
-
-    def receive_rtp(self, packet: bytes, now: float) -> None:
-        """Take a packet from the RTP path."""
-        self._receiver.receive(packet, now)
 
     def receive_rtcp(self, packet: bytes, now: float) -> None:
         """Take a packet from the RTCP path."""
@@ -336,6 +331,7 @@ class MediaSession:
 
     @receiving.setter
     def receiving(self, receiving: bool) -> None:
+        self.inbox.settle()
         self._receiver.playing = receiving
 
     @property
@@ -351,6 +347,7 @@ class MediaSession:
     @property
     def first_received_at(self) -> float | None:
         """Arrival of the first accepted RTP packet, monotonic seconds; None before."""
+        self.inbox.settle()
         return self._receiver.first_received_at
 
     @property
@@ -362,6 +359,7 @@ class MediaSession:
     @property
     def statistics(self) -> MediaStatistics:
         """All figures as they are now."""
+        self.inbox.settle()
         return gather(
             sender=self._sender,
             receiver=self._receiver,

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Final
 from weakref import WeakKeyDictionary
 
-Departure = Callable[[bytes], object]
-"""Sends one packet now."""
+from ice.types import TransportAddress
+
+Send = Callable[[bytes, TransportAddress], bool]
+"""Sends one packet to an address now; false where it was refused."""
 
 
 class Departures:
@@ -20,7 +22,7 @@ class Departures:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: list[tuple[Departure, bytes]] = []
+        self._waiting: list[tuple[Send, bytes, TransportAddress, Callable[[], None]]] = []
 
     @staticmethod
     def running() -> Departures:
@@ -31,18 +33,19 @@ class Departures:
             departures = _DEPARTURES[loop] = Departures(loop)
         return departures
 
-    def add(self, send: Departure, packet: bytes) -> None:
-        """Call `send` with `packet` at the end of this turn."""
+    def add(self, send: Send, packet: bytes, remote: TransportAddress, refused: Callable[[], None]) -> None:
+        """Call `send` with `packet` and `remote` at the end of this turn, and `refused` where it fails."""
         waiting = self._waiting
         if not waiting:
             self._loop.call_soon(self.leave)
-        waiting.append((send, packet))
+        waiting.append((send, packet, remote, refused))
 
     def leave(self) -> None:
         """Send now: where a socket is about to be closed, say."""
         waiting, self._waiting = self._waiting, []
-        for send, packet in waiting:
-            send(packet)
+        for send, packet, remote, refused in waiting:
+            if not send(packet, remote):
+                refused()
 
 
 _DEPARTURES: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Departures]] = WeakKeyDictionary()

@@ -12,17 +12,12 @@ import asyncio
 import contextvars
 import select
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
-Turn = Callable[[], "Callable[[], None] | None"]
-"""Reads or writes once what can be had without waiting.
-
-It may return what is to be done with what was read. That happens when all in this round have read: a
-system call costs more than its own time, for what runs after it finds the caches of the processor spoilt.
-"""
-
-_Watch = tuple[contextvars.Context, Turn]
+Turn = Callable[[], None]
+"""Reads or writes once what can be had without waiting, and deals with it."""
 
 DRAIN_LIMIT: Final = 64
 """Turns per wake-up, so that busy sockets do not starve timers and all else of the loop."""
@@ -48,11 +43,11 @@ class Poller:
 
     def watch(self, descriptor: int, readable: Turn) -> None:
         """Call `readable` whenever there is something to read, or the other end has gone."""
-        self._loop.add_reader(descriptor, _at_once, readable)
+        self._loop.add_reader(descriptor, readable)
 
     def watch_writing(self, descriptor: int, writable: Turn) -> None:
         """Call `writable` whenever there is room to write, until `stop_writing`."""
-        self._loop.add_writer(descriptor, _at_once, writable)
+        self._loop.add_writer(descriptor, writable)
 
     def stop_writing(self, descriptor: int) -> None:
         """Room to write is of no interest any more."""
@@ -69,8 +64,8 @@ class _EpollPoller(Poller):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self._readers: dict[int, _Watch] = {}
-        self._writers: dict[int, _Watch] = {}
+        self._readers: dict[int, Turn] = {}
+        self._writers: dict[int, Turn] = {}
         self._epoll: select.epoll | None = None
 
     def watch(self, descriptor: int, readable: Turn) -> None:
@@ -86,13 +81,13 @@ class _EpollPoller(Poller):
         self._change(self._readers, descriptor, None)
         self._change(self._writers, descriptor, None)
 
-    def _change(self, watches: dict[int, _Watch], descriptor: int, turn: Turn | None) -> None:
+    def _change(self, watches: dict[int, Turn], descriptor: int, turn: Turn | None) -> None:
         before = self._events(descriptor)
         if turn is None:
             watches.pop(descriptor, None)
         else:
             # As asyncio does: who watches does so in its own context, not in that of who came first.
-            watches[descriptor] = contextvars.copy_context(), turn
+            watches[descriptor] = partial(contextvars.copy_context().run, turn)
         events = self._events(descriptor)
         if events == before:
             return
@@ -125,41 +120,18 @@ class _EpollPoller(Poller):
             if not ready:
                 return
             turns += len(ready)
-            read: list[tuple[contextvars.Context, Callable[[], None]]] = []
             for descriptor, events in ready:
                 # A turn before may have let go of it.
-                if events & ~select.EPOLLOUT and descriptor in readers:
-                    self._take(*readers[descriptor], read)
-                if events & select.EPOLLOUT and descriptor in writers:
-                    self._take(*writers[descriptor], read)
-            for context, then in read:
+                turn = readers.get(descriptor) if events & ~select.EPOLLOUT else None
                 try:
-                    context.run(then)
-                except Exception as error:
-                    self._tell(error)
-
-    def _take(
-        self,
-        context: contextvars.Context,
-        turn: Turn,
-        read: list[tuple[contextvars.Context, Callable[[], None]]],
-    ) -> None:
-        try:
-            then = context.run(turn)
-        except Exception as error:  # as with asyncio's own: one must not silence the others
-            self._tell(error)
-        else:
-            if then is not None:
-                read.append((context, then))
-
-    def _tell(self, error: Exception) -> None:
-        self._loop.call_exception_handler({"message": "a socket's turn failed", "exception": error})
-
-
-def _at_once(turn: Turn) -> None:
-    then = turn()
-    if then is not None:
-        then()
+                    if turn is not None:
+                        turn()
+                    if events & select.EPOLLOUT and (turn := writers.get(descriptor)) is not None:
+                        turn()
+                except Exception as error:  # as with asyncio's own: one must not silence the others
+                    self._loop.call_exception_handler(
+                        {"message": "a socket's turn failed", "exception": error}
+                    )
 
 
 _POLLERS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Poller]] = WeakKeyDictionary()

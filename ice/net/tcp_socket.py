@@ -8,8 +8,6 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Callable
-from functools import partial
 
 from ice.net.network import CloseReceiver
 from ice.net.poller import Poller
@@ -92,13 +90,18 @@ class TcpSocket(abc.ABC):
         self._poller.unwatch(self._socket.fileno())
         self._on_closed = None
 
-    def _readable(self) -> Callable[[], None] | None:
+    def _readable(self) -> None:
         try:
             data = self._socket.recv(READ_SIZE)
         except OSError as error:
-            return None if would_block(error) else partial(self._end, describe_error(error))
-        # A half-close counts as the end: nobody waits for what cannot be answered.
-        return partial(self._take, data) if data else partial(self._end, self._closed)
+            if not would_block(error):
+                self._end(describe_error(error))
+            return
+        if data:
+            self._take(data)
+        else:
+            # A half-close counts as the end: nobody waits for what cannot be answered.
+            self._end(self._closed)
 
     def _end(self, reason: str) -> None:
         if self._open:

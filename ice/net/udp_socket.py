@@ -8,8 +8,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
-from collections.abc import Callable
-from functools import partial
 
 from ice.net.marking import mark
 from ice.net.network import DatagramReceiver
@@ -124,17 +122,12 @@ class HostUdpSocket:
             self._poller.unwatch(self._socket.fileno())
             self._socket.close()
 
-    def _readable(self) -> Callable[[], None] | None:
+    def _readable(self) -> None:
         try:
             data, name = self._socket.recvfrom(READ_SIZE + 1)
         except OSError as error:
             if error.errno not in _NOTHING_TO_READ:
                 self.receive_errors += 1
-            return None
-        return partial(self._take, data, name)
-
-    def _take(self, data: bytes, name: tuple[str, int]) -> None:
-        if not self._open:
             return
         if len(data) > READ_SIZE:
             self.oversized += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ice.net.demux import PacketKind, classify
-from ice.net.departures import Departures
+from ice.net.departures import Departures, Send
 from ice.net.network import TcpConnection, UdpSocket
 from ice.types import PairView, Transport, TransportAddress
 
@@ -31,6 +31,7 @@ class SelectedPath:
         pair: the pair selected last, None before the first selection and without ICE.
         transport: its transport, None before the first selection.
         remote: its remote address, None before the first selection.
+        receiver: takes what arrives, see `set_receiver`.
         sent_packets: packets that the system or the queue of the connection took.
         received_packets: packets delivered or, without a receiver, discarded.
         unsent_packets: packets that found no path or that the system refused.
@@ -46,11 +47,11 @@ class SelectedPath:
         self.sent_packets = 0
         self.received_packets = 0
         self.unsent_packets = 0
-        self._udp: UdpSocket | None = None
+        self._send_udp: Send | None = None
         self._tcp: TcpConnection | None = None
         self._destination = TransportAddress(host="", port=0)
         self._dropped_before = 0
-        self._receiver: PacketReceiver | None = None
+        self.receiver: PacketReceiver | None = None
         self._early: list[tuple[bytes, float]] = []
 
     @property
@@ -69,11 +70,14 @@ class SelectedPath:
         RTP, RTCP and QUIC, which sends again what was lost, may be dropped on a slow connection
         (`dropped_stale`); anything else (DTLS) waits for it.
         """
-        if self._udp is not None:
+        if self._send_udp is not None:
             if self._departures is not None:
-                self._departures.add(self._depart, packet)
+                self.sent_packets += 1
+                self._departures.add(self._send_udp, packet, self._destination, self._refused)
                 return True
-            return self._depart(packet)
+            if self._send_udp(packet, self._destination):
+                self.sent_packets += 1
+                return True
         if self._tcp is not None:
             dropped = self._tcp.dropped
             if self._tcp.send(packet, droppable=classify(packet) in _DROPPABLE):
@@ -84,13 +88,10 @@ class SelectedPath:
         self.unsent_packets += 1
         return False
 
-    def _depart(self, packet: bytes) -> bool:
-        """Send over UDP, if that is still the way."""
-        if self._udp is not None and self._udp.send(packet, self._destination):
-            self.sent_packets += 1
-            return True
+    def _refused(self) -> None:
+        """The system did not take what was to leave over UDP."""
+        self.sent_packets -= 1
         self.unsent_packets += 1
-        return False
 
     def set_receiver(self, receiver: PacketReceiver | None) -> None:
         """Deliver arriving packets to `receiver` from now on; None discards them.
@@ -98,7 +99,7 @@ class SelectedPath:
         Packets of DTLS that came before there was any receiver have waited for it: the peer may begin its
         handshake before we know who it is (RFC 8842 §5.2).
         """
-        self._receiver = receiver
+        self.receiver = receiver
         early, self._early = self._early, []
         if receiver is not None:
             for packet, at in early:
@@ -109,7 +110,7 @@ class SelectedPath:
     def use_udp(self, socket: UdpSocket, remote: TransportAddress, pair: PairView | None) -> None:
         """Send from `socket` to `remote` from now on."""
         self.stop()
-        self._udp = socket
+        self._send_udp = socket.send
         self._destination = remote
         self.transport, self.remote, self.pair = Transport.UDP, remote, pair
 
@@ -126,12 +127,12 @@ class SelectedPath:
             # What was sent before goes where it was to go.
             self._departures.leave()
         self._dropped_before = self.dropped_stale
-        self._udp = self._tcp = None
+        self._send_udp = self._tcp = None
 
     def deliver(self, packet: bytes, now: float) -> None:
         """Hand an arrived packet to the receiver."""
         self.received_packets += 1
-        if self._receiver is not None:
-            self._receiver(packet, now)
+        if self.receiver is not None:
+            self.receiver(packet, now)
         elif len(self._early) < MOST_EARLY and classify(packet) is PacketKind.DTLS:
             self._early.append((packet, now))

@@ -91,13 +91,13 @@ class Reception:
         if flow in self._plain:
             path, source = self._plain[flow]
             if source.accepts(remote):
-                self._driver.flows.expect_media(flow, remote, path.deliver)
                 path.deliver(packet, now)
+                self._driver.flows.expect_media(flow, remote, path.deliver)
                 return
         elif (component := self._agent.accepts_data(flow, remote)) is not None:
             self._hear(component, 1, now)
-            self._driver.flows.expect_media(flow, remote, self._receiver(component, now))
             self._paths[component].deliver(packet, now)
+            self._driver.flows.expect_media(flow, remote, self._receiver(component, now))
             return
         early = self._early.get(remote.host)
         over_udp = self._driver.flows.connection(flow) is None
@@ -117,16 +117,18 @@ class Reception:
 
     def _receiver(self, component: int, now: float) -> PacketReceiver:
         """Delivers media of a source that was judged; the core hears of it now and then."""
-        deliver = self._paths[component].deliver
-        told_at, untold = now, 0
+        path = self._paths[component]
+        tell_at, told = now + _TELL_S, path.received_packets
 
         def receive(packet: bytes, at: float) -> None:
-            nonlocal told_at, untold
-            untold += 1
-            if at - told_at >= _TELL_S:
-                count, told_at, untold = untold, at, 0
+            nonlocal tell_at, told
+            path.received_packets += 1
+            if at >= tell_at:
+                count, told, tell_at = path.received_packets - told, path.received_packets, at + _TELL_S
                 self._hear(component, count, at)
-            deliver(packet, at)
+            receiver = path.receiver
+            if receiver is not None:
+                receiver(packet, at)
 
         return receive
 

@@ -33,18 +33,14 @@ class IncomingKeys:
         self._on_event = on_event
         self._streams: dict[int, EventReceiver] = {}
         self._detector: ToneDetector | None = None
-        self._sounding: str | None = None
+        self.sounding: str | None = None
+        """The key that is down."""
+        self.active = False
+        """Whether `frame` is to be called."""
         self._turns: deque[tuple[float, str | None]] = deque(maxlen=_MOST_TURNS)
         self._tone: Tone | None = None
         self.payload_types: dict[int, int] = {}
         """Clock rates by payload type of the telephone events that are taken."""
-
-    @property
-    def active(self) -> bool:
-        """Whether `frame` is to be called."""
-        return (
-            self._detector is not None or self._sounding is not None or bool(self._turns) or bool(self._tone)
-        )
 
     @property
     def detecting(self) -> bool:
@@ -55,6 +51,7 @@ class IncomingKeys:
     def detecting(self, detecting: bool) -> None:
         if detecting != self.detecting:
             self._detector = ToneDetector(self._rate) if detecting else None
+            self._settle()
 
     def receive(
         self,
@@ -100,14 +97,9 @@ class IncomingKeys:
             self._tell(stream.audio(timestamp), "rfc4733", now)
             self._turn(now + delay)
 
-    @property
-    def sounding(self) -> bool:
-        """Whether a key is down."""
-        return self._sounding is not None
-
     def frame(self, heard: bytes, now: float) -> bytes:
         """A frame is played: gives what is heard in its place."""
-        if self._sounding is not None:
+        if self.sounding is not None:
             for stream in self._streams.values():
                 self._tell(stream.elapse(now), "rfc4733", now)
             self._turn(now)
@@ -116,6 +108,7 @@ class IncomingKeys:
         while self._turns and self._turns[0][0] <= now:
             _, key = self._turns.popleft()
             self._tone = None if key is None or key not in DIGITS else Tone(key, self._rate)
+        self._settle()
         if self._tone is None:
             return heard
         return self._tone.read(len(heard) // BYTES_PER_SAMPLE)
@@ -126,14 +119,21 @@ class IncomingKeys:
             self._tell(stream.finish(), "rfc4733", now)
         if self._detector is not None:
             self._tell(self._detector.finish(), "inband", now)
-        self._sounding = self._tone = None
+        self.sounding = self._tone = None
         self._turns.clear()
+        self._settle()
+
+    def _settle(self) -> None:
+        self.active = (
+            self._detector is not None or self.sounding is not None or bool(self._turns) or bool(self._tone)
+        )
 
     def _turn(self, at: float) -> None:
         sounding = next((key for stream in self._streams.values() if (key := stream.sounding)), None)
-        if sounding != self._sounding:
-            self._sounding = sounding
+        if sounding != self.sounding:
+            self.sounding = sounding
             self._turns.append((at, sounding))
+            self._settle()
 
     def _tell(self, keys: Iterable[HeardKey], way: KeyWay, now: float) -> None:
         for key in keys:

@@ -50,11 +50,8 @@ class OutgoingKeys:
         """Of telephone events, None where the peer takes none."""
         self.events: frozenset[int] = USUAL_EVENTS
         """What the peer takes."""
-
-    @property
-    def busy(self) -> bool:
+        self.busy = False
         """Whether `frame` is to send in place of `RtpSender.frame`."""
-        return self._events.busy or self._tones.busy
 
     @property
     def room(self) -> int:
@@ -79,9 +76,15 @@ class OutgoingKeys:
         if not self.takes(press.key, way):
             raise ValueError(f"the peer takes no {press.key} by {way}")
         (self._events if way == "rfc4733" else self._tones).press(press, on_sent)
+        self.busy = True
 
     def frame(self, spoken: bytes, now: float) -> bytes:
         """Send what is due in place of `spoken`, or that; gives the audio that was sent, as it is heard."""
+        sent = self._frame(spoken, now)
+        self.busy = self._events.busy or self._tones.busy
+        return sent
+
+    def _frame(self, spoken: bytes, now: float) -> bytes:
         sender, events = self._sender, self._events
         if events.clock_rate != sender.clock_rate:
             events.interrupt()
@@ -106,9 +109,11 @@ class OutgoingKeys:
     def interrupt(self) -> None:
         """Nothing is sent for now: the key that is down is given up, the others wait."""
         self._events.interrupt()
+        self.busy = self._events.busy or self._tones.busy
 
     def clear(self) -> None:
         """The session is over: give up all of them, and take no more."""
         self._over = True
         self._events.clear()
         self._tones.clear()
+        self.busy = False

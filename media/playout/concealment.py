@@ -16,58 +16,54 @@ _JOIN_MS = 5
 class Concealment:
     """Gap filler of one stream, for any codec without its own.
 
-    Call `heard` with each frame that is played as it came, `fill` for each stretch that is missing, and
-    `join` with the first frame after a gap.
+    Call `fill` for each stretch that is missing, and `join` with the first frame after a gap. The frames that
+    are played as they came are told by the attributes, for a packet must not cost a call more than it has to.
+
+    Attributes:
+        last: the frame that was played last, as it came.
+        before: the one before it.
+        filled: samples of this gap so far; 0 outside of gaps.
     """
 
-    __slots__ = ("_before", "_cycle", "_filled", "_last", "_rate")
+    __slots__ = ("_cycle", "_rate", "before", "filled", "last")
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._before = self._last = b""
+        self.before = self.last = b""
         self._cycle = b""
-        self._filled = 0
-
-    @property
-    def active(self) -> bool:
-        """True inside a gap."""
-        return self._filled > 0
-
-    def heard(self, pcm: bytes) -> None:
-        """Remember a frame that was played."""
-        self._before, self._last = self._last, pcm
+        self.filled = 0
 
     def fill(self, samples: int) -> bytes:
         """The next `samples` samples of the gap; silence once the fade is over, or nothing was heard."""
-        if not self._filled:
+        if not self.filled:
             self._cycle = self._period()
         pcm = self._faded(samples)
-        self._filled += samples
+        self.filled += samples
         return pcm
 
     def join(self, pcm: bytes) -> bytes:
         """`pcm` with its first 5 ms blended into the end of the gap."""
         length = min(len(pcm) // BYTES_PER_SAMPLE, self._rate * _JOIN_MS // 1000)
         tail = self._faded(length)
-        self._filled = 0
+        self.filled = 0
         self._cycle = b""
         edge = BYTES_PER_SAMPLE * length
         return crossfade(tail, pcm[:edge]) + pcm[edge:]
 
     def _period(self) -> bytes:
-        history = self._before + self._last
+        history = self.before + self.last
         period = pitch_period(history[-BYTES_PER_SAMPLE * self._rate // 25 :], self._rate)
         return history[-BYTES_PER_SAMPLE * period :] if period else b""
 
     def _faded(self, samples: int) -> bytes:
-        if not self._cycle or self._filled >= self._rate * _FADE_MS // 1000:
+        if not self._cycle or self.filled >= self._rate * _FADE_MS // 1000:
             return bytes(BYTES_PER_SAMPLE * samples)
-        start = BYTES_PER_SAMPLE * self._filled % len(self._cycle)
+        start = BYTES_PER_SAMPLE * self.filled % len(self._cycle)
         turns = (BYTES_PER_SAMPLE * samples + start) // len(self._cycle) + 1
         pcm = (self._cycle * turns)[start : start + BYTES_PER_SAMPLE * samples]
         step = BYTES_PER_SAMPLE * (self._rate * _STEP_MS // 1000)
         return b"".join(
-            audioop.mul(pcm[at : at + step], 2, self._gain(self._filled + at // BYTES_PER_SAMPLE))
+            audioop.mul(pcm[at : at + step], 2, self._gain(self.filled + at // BYTES_PER_SAMPLE))
             for at in range(0, len(pcm), step)
         )
 

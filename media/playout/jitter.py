@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import math
 from array import array
-from typing import Final, NamedTuple
+from typing import Final
 
 from media.audio.pcm import BYTES_PER_SAMPLE, lengthen, shorten
 from media.codecs.codec import Codec
@@ -71,12 +71,8 @@ class PlayoutFigures:
         """Times that the buffer ran dry because packets were late (silence of the peer is none)."""
 
 
-class _Packet(NamedTuple):
-    timestamp: int
-    payload: bytes
-    codec: Codec
-    arrival: float
-    duration: int
+_Packet = tuple[int, bytes, Codec, float, int]
+"""Timestamp, payload, codec, arrival in monotonic seconds, duration in timestamp units."""
 
 
 class JitterBuffer:
@@ -105,6 +101,7 @@ class JitterBuffer:
         self._sample_rate = sample_rate
         self._frame_samples = frame_samples
         self._frame_bytes = BYTES_PER_SAMPLE * frame_samples
+        self._frame_units = frame_samples * clock_rate // sample_rate
         self._half_frame_s = frame_samples / sample_rate / 2
         self._capacity = capacity
         self.delay = delay
@@ -147,11 +144,24 @@ class JitterBuffer:
         self._end, self._end_sequence = timestamp + duration, sequence
         self._duration = duration
         packets = self._packets
-        packets[sequence] = _Packet(timestamp, payload, codec, now, duration)
+        packets[sequence] = timestamp, payload, codec, now, duration
         if len(packets) > self._capacity:
             del packets[min(packets)]
             self.figures.skipped += 1
         return Put.KEPT
+
+    def follow(self, sequence: int, timestamp: int, payload: bytes, codec: Codec, now: float) -> None:
+        """Take a packet that is like the one put last, and follows it at once: what `put` asks is known."""
+        self.delay.observe(now - timestamp / self._clock_rate, now)
+        if timestamp < self._play_at and self._started:
+            self.figures.late += 1
+            return
+        self._end, self._end_sequence = timestamp + self._duration, sequence
+        packets = self._packets
+        packets[sequence] = timestamp, payload, codec, now, self._duration
+        if len(packets) > self._capacity:
+            del packets[min(packets)]
+            self.figures.skipped += 1
 
     def pass_over(self, sequence: int) -> None:
         """A packet that came with this number holds no audio: it is not missing between two that do."""
@@ -167,6 +177,16 @@ class JitterBuffer:
 
     def frame(self, now: float) -> bytes:
         """The next frame of audio; silence or concealment where there is none. Call once a frame length."""
+        packet = self._packets.get(self._next)
+        if packet is not None and packet[0] == self._play_at and packet[4] == self._frame_units:
+            # Nearly every frame: the packet that is due, of the length of our frames, and the delay is right.
+            transit = now - packet[0] / self._clock_rate
+            delay = self.delay
+            if delay.least <= transit <= delay.most and not (self._waiting or self._residue):
+                pcm = self._play(packet, now)
+                if len(pcm) == self._frame_bytes:
+                    return pcm
+                self._residue = pcm
         if not self._residue:
             pcm = self._take(now)
             if len(pcm) == self._frame_bytes:
@@ -214,7 +234,7 @@ class JitterBuffer:
 
     def _take(self, now: float) -> bytes:
         packet = None if self._waiting else self._packets.get(self._next)
-        if packet is None or packet.timestamp != self._play_at:
+        if packet is None or packet[0] != self._play_at:
             packet = self._find(now)
             if packet is None:
                 return self._fill()
@@ -228,7 +248,7 @@ class JitterBuffer:
         while self._packets:
             sequence = min(self._packets)
             packet = self._packets[sequence]
-            gap = packet.timestamp - self._play_at
+            gap = packet[0] - self._play_at
             if self._waiting:
                 if not self._is_due(packet, now):
                     return None
@@ -249,26 +269,26 @@ class JitterBuffer:
         return None
 
     def _is_due(self, packet: _Packet, now: float) -> bool:
-        transit = now - packet.timestamp / self._clock_rate
-        samples = packet.duration * self._sample_rate // self._clock_rate
+        timestamp, *_, duration = packet
+        transit = now - timestamp / self._clock_rate
+        samples = duration * self._sample_rate // self._clock_rate
         # packets that do not fill our frames are taken earlier than they are heard
         early = (self._frame_samples - math.gcd(self._frame_samples, samples)) / self._sample_rate
         if transit >= max(self.delay.target - self._half_frame_s, self.delay.least + early):
             return True
         # a gap that has had its length needs no further wait, unless the delay must grow anyway
-        return (
-            self._started and self._waited >= packet.timestamp - self._play_at and transit >= self.delay.least
-        )
+        return self._started and self._waited >= timestamp - self._play_at and transit >= self.delay.least
 
     def _resume(self, sequence: int, packet: _Packet, now: float) -> None:
+        timestamp, arrival = packet[0], packet[3]
         if self._started and self._waited:
             if sequence != self._next:
                 self.figures.concealed += self._waited * self._sample_rate // self._clock_rate
-            elif packet.timestamp == self._play_at:
+            elif timestamp == self._play_at:
                 # what was due came late; a timestamp further on would mean silence of the peer
                 self.figures.waits += 1
                 self.figures.concealed += self._waited * self._sample_rate // self._clock_rate
-                self.delay.late(packet.arrival - packet.timestamp / self._clock_rate, now)
+                self.delay.late(arrival - timestamp / self._clock_rate, now)
         if self._started:
             self._go_to(sequence)
         else:
@@ -277,7 +297,7 @@ class JitterBuffer:
         self._started = self._begun = True
         self._waiting = False
         self._waited = 0
-        self._play_at = packet.timestamp
+        self._play_at = timestamp
 
     def _fill(self) -> bytes:
         samples, voice = self._frame_samples, self._voice
@@ -287,16 +307,16 @@ class JitterBuffer:
             self._waited += samples * self._clock_rate // self._sample_rate
             return voice.fill(samples)
         first = min(self._packets)
-        packet = self._packets[first]
-        gap = packet.timestamp - self._play_at
+        timestamp, _, codec, _, duration = packet = self._packets[first]
+        gap = timestamp - self._play_at
         lost = first != self._next
-        if lost and packet.codec is self._codec:
+        if lost and codec is self._codec:
             pcm = self._recover(voice, packet, gap)
             if pcm is not None:
                 return pcm
-            if packet.duration < gap:
+            if duration < gap:
                 # the last stretch is left for the copy that the packet may hold
-                gap -= packet.duration
+                gap -= duration
         samples = min(samples, max(1, gap * self._sample_rate // self._clock_rate))
         self._play_at += min(gap, max(1, samples * self._clock_rate // self._sample_rate))
         if lost:
@@ -305,35 +325,38 @@ class JitterBuffer:
 
     def _recover(self, voice: Voice, packet: _Packet, gap: int) -> bytes | None:
         """The gap before `packet`, from the copy of the packet before it that it may hold."""
-        if gap > packet.duration:
+        timestamp, payload, _, _, duration = packet
+        if gap > duration:
             return None
         samples = gap * self._sample_rate // self._clock_rate
-        pcm = voice.recover(packet.payload, samples)
+        pcm = voice.recover(payload, samples)
         if pcm is not None:
-            self._play_at = packet.timestamp
+            self._play_at = timestamp
             self._recovered = min(self._packets) - 1
             self.figures.recovered += samples
         return pcm
 
     def _play(self, packet: _Packet, now: float) -> bytes:
+        timestamp, payload, codec, arrival, duration = packet
         del self._packets[self._next]
         self._next += 1
         if self._silent:
             self._step_over()
-        self.figures.played += 1
-        held = int((now - packet.arrival) * 1000)
+        figures = self.figures
+        figures.played += 1
+        held = int((now - arrival) * 1000)
         if self._residue:
             held += len(self._residue) * 1000 // (BYTES_PER_SAMPLE * self._sample_rate)
-        self.figures.delays[held if 0 <= held < _DELAY_SLOTS else 0 if held < 0 else _DELAY_SLOTS] += 1
+        figures.delays[held if 0 <= held < _DELAY_SLOTS else 0 if held < 0 else _DELAY_SLOTS] += 1
         voice = self._voice
-        if voice is None or packet.codec is not self._codec:
-            voice = self._use(packet.codec)
-        pcm = voice.decode(packet.payload)
-        self._play_at = packet.timestamp + packet.duration
+        if voice is None or codec is not self._codec:
+            voice = self._use(codec)
+        pcm = voice.decode(payload)
+        self._play_at = timestamp + duration
         concealment = voice.concealment
-        if concealment.active:
+        if concealment.filled:
             pcm = concealment.join(pcm)
-        concealment.heard(pcm)
+        concealment.before, concealment.last = concealment.last, pcm
         return pcm if voice.convert is None else voice.convert(pcm)
 
     def _use(self, codec: Codec) -> Voice:
@@ -367,11 +390,11 @@ class JitterBuffer:
     def _skip(self, packet: _Packet, now: float) -> bytes:
         """Drop what is too old, as far as newer packets are there."""
         sequence = self._next
-        while len(self._packets) > 1 and now - packet.timestamp / self._clock_rate > self.delay.target:
+        while len(self._packets) > 1 and now - packet[0] / self._clock_rate > self.delay.target:
             del self._packets[sequence]
             self.figures.skipped += 1
             sequence = min(self._packets)
             packet = self._packets[sequence]
         self._go_to(sequence)
-        self._play_at = packet.timestamp
+        self._play_at = packet[0]
         return self._play(packet, now)

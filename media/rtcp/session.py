@@ -105,22 +105,18 @@ class RtcpSession:
         self._reported_at = now
         self._told_at = float("-inf")
         self._sent = False
-        self._timer = RtcpTimer(
+        self.timer = RtcpTimer(
             now,
             bandwidth=config.rtcp_bandwidth,
             minimum=config.rtcp_minimum_s,
             first_size=_FIRST_SIZE,
             uniform=uniform,
         )
+        """Its `next_at` says when `handle_timer` is due."""
         self._round_trips: deque[float] = deque(maxlen=_ROUND_TRIPS)
         self.peer_report: RtcpReceiverInfo | None = None
         """What the peer last said about our stream."""
         self.peer_cname: str | None = None
-
-    @property
-    def next_at(self) -> float:
-        """When `handle_timer` is due, monotonic seconds; infinite where RTCP is off."""
-        return self._timer.next_at
 
     @property
     def round_trip(self) -> float | None:
@@ -137,7 +133,7 @@ class RtcpSession:
 
     def handle_timer(self, now: float) -> None:
         """Send a report if it is time (RFC 3550 §6.3.6), and look after the member table (§6.3.5)."""
-        timer = self._timer
+        timer = self.timer
         self._refresh_members(now)
         we_sent = now - self._sender.last_sent_at <= 2 * timer.interval
         members = self._members.count
@@ -150,7 +146,7 @@ class RtcpSession:
     def bye(self, now: float) -> None:
         """Leave: report, SDES and BYE at once; nothing where we never sent anything (RFC 3550 §6.3.7)."""
         if self._sent or self._sender.packets:
-            we_sent = now - self._sender.last_sent_at <= 2 * self._timer.interval
+            we_sent = now - self._sender.last_sent_at <= 2 * self.timer.interval
             reports = self._reports(now, we_sent=we_sent)
             self._send([*reports, RtcpByePacket(sources=[self._sender.ssrc])], now)
 
@@ -196,7 +192,7 @@ class RtcpSession:
         for ssrc, stream in self._receiver.streams.items():
             if stream.sequence.validated:
                 members.heard(ssrc, stream.heard_at, rtp=True)
-        timer = self._timer
+        timer = self.timer
         timeout = timer.member_timeout(members=members.count, senders=members.senders)
         for ssrc in members.expire(now, timeout=timeout, sender_timeout=2 * timer.interval):
             self._receiver.forget(ssrc)
@@ -211,7 +207,7 @@ class RtcpSession:
         except PacketError:
             self._refuse("malformed RTCP packet", now)
             return
-        self._timer.received(len(packet) + HEADERS)
+        self.timer.received(len(packet) + HEADERS)
         for item in items:
             match item:
                 case RtcpSrPacket():
@@ -252,7 +248,7 @@ class RtcpSession:
             if seconds is not None:
                 self._round_trips.append(seconds)
             members = self._members
-            interval = self._timer.interval_of_peer(
+            interval = self.timer.interval_of_peer(
                 members=members.count, senders=members.senders + 1, sends=isinstance(packet, RtcpSrPacket)
             )
             self._guard.reported(block, now, round_trip=seconds, interval=interval)
@@ -292,5 +288,5 @@ class RtcpSession:
     def _take_bye(self, packet: RtcpByePacket, now: float) -> None:
         for ssrc in packet.sources:
             if self._members.left(ssrc, now):
-                self._timer.members_left(now, self._members.count)
+                self.timer.members_left(now, self._members.count)
                 self._on_event(PeerLeft(at=now, ssrc=ssrc))

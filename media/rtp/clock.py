@@ -44,20 +44,21 @@ def timestamp_difference(later: int, earlier: int) -> int:
 class InterarrivalJitter:
     """Interarrival jitter in timestamp units, in the order of arrival (RFC 3550 §6.4.1, A.8)."""
 
-    __slots__ = ("_transit", "jitter")
+    __slots__ = ("jitter", "transit")
 
     def __init__(self) -> None:
-        self._transit: float | None = None
+        self.transit: float | None = None
+        """Of the last packet, timestamp units; None before the first."""
         self.jitter = 0.0
         """The estimate in timestamp units; reports carry its integer part."""
 
     def update(self, transit: float) -> None:
         """Take one packet's transit (arrival less timestamp, in timestamp units) into account."""
-        if self._transit is not None:
-            self.jitter += (abs(transit - self._transit) - self.jitter) / 16
-        self._transit = transit
+        if self.transit is not None:
+            self.jitter += (abs(transit - self.transit) - self.jitter) / 16
+        self.transit = transit
 
     def rescale(self, factor: float) -> None:
         """The clock that timestamps count runs `factor` times as fast from now on (RFC 7160 §4)."""
         self.jitter *= factor
-        self._transit = None
+        self.transit = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from media.codecs.codec import Codec
@@ -74,6 +74,24 @@ class RtpReceiver:
         self.keys = IncomingKeys(rate, on_event)
         """The keys that the peer presses."""
 
+    def take(self, packets: Iterable[tuple[bytes, float]], otherwise: Callable[[bytes, float], None]) -> None:
+        """Take packets, each with its arrival, in the order in which they came.
+
+        What does not simply follow the packet before it goes to `otherwise`, which may be `receive`.
+        """
+        plain = self._playing and self.keys.sounding is None
+        for packet, now in packets:
+            stream = self.active
+            if (
+                plain
+                and stream is not None
+                and packet[:HEADER_LENGTH] == stream.next_header
+                and stream.follow(packet, now)
+            ):
+                continue
+            otherwise(packet, now)
+            plain = self._playing and self.keys.sounding is None
+
     def receive(self, packet: bytes, now: float) -> None:
         """Take one packet from the path; never raises for what a peer sends."""
         if len(packet) >= HEADER_LENGTH and packet[0] == PLAIN:
@@ -105,16 +123,20 @@ class RtpReceiver:
             if stream is None:
                 return
         if stream is self.active:
-            reason = stream.receive(sequence, timestamp, payload, codec, now, play=self._playing)
+            reason = stream.receive(
+                sequence, timestamp, payload, codec, now, play=self._playing, payload_type=payload_type
+            )
         else:
             was_valid = stream.sequence.validated
             play = self._playing and not was_valid
-            reason = stream.receive(sequence, timestamp, payload, codec, now, play=play)
+            reason = stream.receive(
+                sequence, timestamp, payload, codec, now, play=play, payload_type=payload_type
+            )
             if reason is None:
                 self._consider(stream, now, was_valid=was_valid)
         if reason is not None:
             self._refuse(reason, now)
-        if self.keys.sounding:
+        if self.keys.sounding is not None:
             self.keys.audio(ssrc, timestamp, now, delay=self._delay)
 
     def _receive_event(
@@ -175,6 +197,8 @@ class RtpReceiver:
             number: old if (old := self._codecs.get(number)) == codec else codec
             for number, codec in codecs.items()
         }
+        for stream in self.streams.values():
+            stream.next_header = b""
 
     @property
     def payload_types(self) -> frozenset[int]:

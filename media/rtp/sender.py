@@ -105,28 +105,31 @@ class RtpSender:
         )
         self.sequence = (sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + self._step) & TIMESTAMP_MASK
-        self.frame_at = now
+        size = len(payload)
         self.packets += 1
-        self.bytes += len(payload)
+        self.bytes += size
         self.report_packets += 1
-        self.report_bytes += len(payload)
-        self.last_sent_at = now
+        self.report_bytes += size
+        self.frame_at = self.last_sent_at = now
         if not self.path.send(packet):
             self.dropped += 1
 
     def event(self, payload_type: int, payload: bytes, now: float, *, marker: bool, timestamp: int) -> None:
         """Send this in place of a frame, as of `timestamp`; that of audio goes on (RFC 4733 §2.1)."""
         second = payload_type | (0x80 if marker else 0)
-        packet = HEADER.pack(PLAIN, second, self.sequence, timestamp, self.ssrc) + payload
-        self.sequence = (self.sequence + 1) & 0xFFFF
+        self._put(HEADER.pack(PLAIN, second, self.sequence, timestamp, self.ssrc), payload, now)
         self._timestamp = (self._timestamp + self._step) & TIMESTAMP_MASK
         self.frame_at = now
+
+    def _put(self, header: bytes, payload: bytes, now: float) -> None:
+        """What `frame` does in place, for packets that are rare."""
+        self.sequence = (self.sequence + 1) & 0xFFFF
         self.packets += 1
         self.bytes += len(payload)
         self.report_packets += 1
         self.report_bytes += len(payload)
         self.last_sent_at = now
-        if not self.path.send(packet):
+        if not self.path.send(header + payload):
             self.dropped += 1
 
     @property
@@ -162,15 +165,8 @@ class RtpSender:
     def _send_noise(self, payload: bytes | None, now: float) -> None:
         """RFC 3389 §4: the timestamp is where the noise begins, the marker stays for the next speech."""
         if payload is not None:
-            packet = HEADER.pack(PLAIN, self._noise_type, self.sequence, self._timestamp, self.ssrc)
-            self.sequence = (self.sequence + 1) & 0xFFFF
-            self.packets += 1
-            self.bytes += len(payload)
-            self.report_packets += 1
-            self.report_bytes += len(payload)
-            self.last_sent_at = now
-            if not self.path.send(packet + payload):
-                self.dropped += 1
+            header = HEADER.pack(PLAIN, self._noise_type, self.sequence, self._timestamp, self.ssrc)
+            self._put(header, payload, now)
         self.pause(now)
 
     def keepalive(self, payload_type: int, now: float) -> None:

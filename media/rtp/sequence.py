@@ -66,15 +66,6 @@ class SequenceTracker:
         difference = (sequence - self.highest) & 0xFFFF
         return self.highest + (difference if difference < 0x8000 else difference - SEQUENCE_MODULUS)
 
-    def follows(self, sequence: int) -> bool:
-        """Take one packet's number into account if it is the next one of a valid source; false else."""
-        following = self.highest + 1
-        if self._probation or sequence != following & 0xFFFF:
-            return False
-        self.highest = following
-        self.received += 1
-        return True
-
     def update(self, sequence: int) -> Verdict:
         """Take one packet's number (0 to 65535) into account."""
         if self._probation:

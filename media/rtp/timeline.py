@@ -26,7 +26,7 @@ class SourceClock:
         timestamp: the first one seen.
     """
 
-    __slots__ = ("_extended", "_last", "offset", "rate", "scale")
+    __slots__ = ("extended", "last", "offset", "rate", "scale")
 
     def __init__(self, rate: int, timestamp: int) -> None:
         self.rate = rate
@@ -34,15 +34,18 @@ class SourceClock:
         """Units of media time in one of its own."""
         self.offset = 0
         """Media time of extended timestamp 0."""
-        self._extended = self._last = timestamp
+        self.extended = timestamp
+        """The last one seen, extended."""
+        self.last = timestamp
+        """The last one seen, 32 bits."""
 
     def extend(self, timestamp: int) -> int:
         """The extended timestamp nearest to the last one; may be negative."""
-        step = timestamp - self._last
+        step = timestamp - self.last
         # Nearly always a little later.
-        self._extended += step if 0 <= step < _HALF else timestamp_difference(timestamp, self._last)
-        self._last = timestamp
-        return self._extended
+        self.extended += step if 0 <= step < _HALF else timestamp_difference(timestamp, self.last)
+        self.last = timestamp
+        return self.extended
 
 
 class Timeline:

@@ -69,6 +69,7 @@ class Bench:
             on_event=self.events.append,
             on_counters=self.counters.append,
         )
+        self.rtp.settle = self.rtcp.settle = self.session.inbox.settle
         self.clock = Clock(self.wire, WALL_CLOCK)
         self.clock.start(self.session)
         self._sequence = 100

@@ -46,6 +46,8 @@ class End:
     receiver: PacketReceiver | None = None
     sent: list[bytes] = field(default_factory=list)
     accept: bool = True
+    settle: Callable[[], None] = lambda: None
+    """Called after each packet that `deliver` has handed over."""
 
     def send(self, packet: bytes) -> bool:
         self.sent.append(packet)
@@ -62,6 +64,7 @@ class End:
     def deliver(self, packet: bytes, now: float) -> None:
         if self.receiver is not None:
             self.receiver(packet, now)
+            self.settle()
 
 
 def pair(

@@ -223,10 +223,10 @@ def test_reports_of_the_peer_count_for_the_average_size() -> None:
     bench = Bench()
     rtcp = bench.session._rtcp
     assert rtcp is not None
-    before = rtcp._timer.average_size
+    before = rtcp.timer.average_size
     packet = build([RtcpRrPacket(ssrc=PEER), source_description(PEER, "n" * 200)])
     bench.rtp.deliver(packet, 0.0)
-    assert rtcp._timer.average_size == pytest.approx(before + (len(packet) + 28 - before) / 16)
+    assert rtcp.timer.average_size == pytest.approx(before + (len(packet) + 28 - before) / 16)
 
 
 @pytest.mark.req("RTP-6", "RTP-27")

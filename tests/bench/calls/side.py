@@ -36,7 +36,7 @@ class WatchedEngine(MediaEngine):
     def add(self, session: MediaSession) -> None:
         """Start a session, and watch what comes for it."""
         super().add(session)
-        note, receive = self._arrivals.call(), session.receive
+        note, receive = self._arrivals.call(), session.inbox.add
 
         def watched(packet: bytes, now: float) -> None:
             if not is_rtcp(packet):

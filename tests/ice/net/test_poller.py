@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -151,9 +151,9 @@ async def test_who_watches_does_so_in_its_own_context(pair: tuple[socket.socket,
     async def watch(sock: socket.socket, name: str) -> None:
         WHO.set(name)
 
-        def readable() -> Callable[[], None]:
+        def readable() -> None:
             sock.recv(10)
-            return lambda: seen.append(WHO.get())
+            seen.append(WHO.get())
 
         Poller.running().watch(sock.fileno(), readable)
 
@@ -164,27 +164,3 @@ async def test_who_watches_does_so_in_its_own_context(pair: tuple[socket.socket,
     assert sorted(seen) == ["alice", "bob"]
     Poller.running().unwatch(left.fileno())
     Poller.running().unwatch(right.fileno())
-
-
-async def test_what_was_read_is_handled_when_all_have_read() -> None:
-    pairs = [socket.socketpair() for _ in range(3)]
-    told: list[str] = []
-
-    def watch(number: int, sock: socket.socket) -> None:
-        def readable() -> Callable[[], None]:
-            sock.recv(10)
-            told.append(f"read {number}")
-            return lambda: told.append(f"taken {number}")
-
-        Poller.running().watch(sock.fileno(), readable)
-
-    for number, (left, right) in enumerate(pairs):
-        right.send(b"x")
-        watch(number, left)
-    await until(lambda: len(told) == 6)
-    assert {each.partition(" ")[0] for each in told[:3]} == {"read"}
-    assert {each.partition(" ")[0] for each in told[3:]} == {"taken"}
-    for left, right in pairs:
-        Poller.running().unwatch(left.fileno())
-        left.close()
-        right.close()

@@ -101,7 +101,7 @@ async def test_a_peer_that_sends_each_digit_twice_presses_once() -> None:
             peer.ask(dialog, "INFO", key.encode(), ("Content-Type", "application/dtmf"))
             await peer.receive_response(200)
             for copy in range(3):
-                session.receive_rtp(
+                session.inbox.add(
                     rtp.build(
                         payload_type=next(iter(number)), marker=not copy, sequence=100 + 3 * count + copy,
                         timestamp=1600 * count, ssrc=1,

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -58,12 +59,11 @@ class LogEntry:
 
 def plain(value: object) -> Any:
     """The JSON form of a frozen dataclass, enum, mapping or sequence; passwords are left out."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            f.name: plain(getattr(value, f.name))
-            for f in dataclasses.fields(value)
-            if f.repr and f.name != "at"
-        }
+    if value is None or type(value) in _PLAIN:
+        return value
+    names = _shown(type(value))
+    if names is not None:
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -75,6 +75,18 @@ def plain(value: object) -> Any:
     return value
 
 
+_PLAIN: Final = frozenset({str, int, float, bool})
+
+
+@functools.cache
+def _shown(kind: type) -> tuple[str, ...] | None:
+    """Which fields of a dataclass are shown; None for what is none."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(field.name for field in dataclasses.fields(kind) if field.repr and field.name != "at")
+
+
+@functools.cache
 def snake_case(name: str) -> str:
     """`PathSelected` becomes `path_selected`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -122,10 +122,11 @@ class ToneSource(PcmSource):
 
 @lru_cache(maxsize=8)
 def _second_of_tone(hz: int, rate: int, level_dbfs: float) -> bytes:
-    """One second of a sine: many calls play the same one, and each would take some ms of its own."""
+    """One second of a sine, which repeats as often as the rate and its frequency have it."""
     step = 2 * math.pi * hz / rate
     peak = 32767 * 10 ** (level_dbfs / 20)
-    return array("h", (round(peak * math.sin(step * i)) for i in range(rate))).tobytes()
+    times = math.gcd(hz, rate)
+    return array("h", (round(peak * math.sin(step * i)) for i in range(rate // times))).tobytes() * times
 
 
 class EchoSource:

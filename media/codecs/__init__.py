@@ -83,12 +83,14 @@ def for_format(
 
 
 def check_available(name: str) -> None:
-    """See whether what a codec needs is installed.
+    """See whether what a codec needs is installed, and import it: not when a call waits for it.
 
     Raises:
         CodecError: it is not, and how to get it.
     """
     if name.upper() == "OPUS":
-        from media.codecs import libopus
+        from media.codecs import libopus, opus  # noqa: F401
 
         libopus.library()
+    elif name.upper() == "G722":
+        from media.codecs import g722  # noqa: F401

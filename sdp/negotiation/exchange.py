@@ -105,7 +105,9 @@ class MediaExchange:
 
     def fork(self) -> MediaExchange:
         """The same state for another peer that answers our open offer (RFC 3261 §13.2.1)."""
-        return copy.deepcopy(self)
+        twin = copy.copy(self)  # all but this one are values
+        twin._numbers = dict(self._numbers)
+        return twin
 
     # --- our offers ---------------------------------------------------------------------------------------
 

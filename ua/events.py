@@ -59,9 +59,10 @@ class LogEntry:
 
 def plain(value: object) -> Any:
     """The JSON form of a frozen dataclass, enum, mapping or sequence; passwords are left out."""
-    if value is None or type(value) in _PLAIN:
+    kind: Any = type(value)
+    if value is None or kind in _PLAIN:
         return value
-    names = _shown(type(value))
+    names = _shown(kind)
     if names is not None:
         return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, enum.Enum):

@@ -7,7 +7,7 @@ payload types in use.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from ice.types import Credentials, Description
@@ -46,7 +46,7 @@ class MediaExchange:
         self._remote: SessionDescription | None = None
         self._negotiated: NegotiatedMedia | None = None
         self._index = 0
-        self._numbers: dict[int, tuple[str, int, int]] = {}
+        self._numbers: Mapping[int, tuple[str, int, int]] = {}
         self._keying: LocalKeying | None = None
 
     @property
@@ -105,9 +105,7 @@ class MediaExchange:
 
     def fork(self) -> MediaExchange:
         """The same state for another peer that answers our open offer (RFC 3261 §13.2.1)."""
-        twin = copy.copy(self)  # all but this one are values
-        twin._numbers = dict(self._numbers)
-        return twin
+        return copy.copy(self)  # all that it holds are values
 
     # --- our offers ---------------------------------------------------------------------------------------
 
@@ -308,7 +306,8 @@ class MediaExchange:
         for description in (ours, theirs):
             for audio in rtp_attr.formats(description.media[negotiated.index])[0]:
                 # The first meaning of a number stays (RFC 3264 §8.3.2).
-                self._numbers.setdefault(audio.payload_type, audio.key)
+                number = audio.payload_type
+                self._numbers = {**self._numbers, number: self._numbers.get(number, audio.key)}
 
     def _versioned(self, built: SessionDescription) -> SessionDescription:
         last = self._local

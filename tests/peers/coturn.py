@@ -34,8 +34,11 @@ class Coturn:
         host: address that it listens on and relays from.
         port: port for UDP and TCP.
         tls_port: port for TLS.
-        certificate: what a client must trust; it names REALM.
+        certificate: what a client must trust.
         program: its process.
+        user: its one user.
+        secret: the password of that one.
+        name: what its certificate names.
     """
 
     host: str
@@ -43,17 +46,20 @@ class Coturn:
     tls_port: int
     certificate: Path
     program: Program
+    user: str = USER
+    secret: str = PASSWORD
+    name: str = REALM
 
-    def server(self, transport: ServerTransport = "udp", *, password: str = PASSWORD) -> TurnServer:
+    def server(self, transport: ServerTransport = "udp", *, password: str | None = None) -> TurnServer:
         """How a client reaches it."""
         tls = transport == "tls"
         return TurnServer(
             host=self.host,
             port=self.tls_port if tls else self.port,
             transport=transport,
-            username=USER,
-            password=password,
-            server_name=REALM if tls else None,
+            username=self.user,
+            password=self.secret if password is None else password,
+            server_name=self.name if tls else None,
             ca_file=self.certificate if tls else None,
         )
 
@@ -149,14 +155,20 @@ async def coturn(
             cwd=folder,
         )
         server = Coturn(host=host, port=port, tls_port=tls_port, certificate=certificate, program=program)
-
-        async def listens() -> bool:
-            if program.exit_code is not None:
-                raise PeerError(f"coturn ended with {program.exit_code}: {program.text()[-2000:]}")
-            return await place.accepts(server.port) and await place.accepts(server.tls_port)
-
         try:
-            await until(listens, "coturn listens")
+            await ready(server, place)
             yield server
         finally:
             await program.stop()
+
+
+async def ready(server: Coturn, place: Namespace = LOOPBACK) -> None:
+    """Wait until it listens; raises PeerError where it has ended."""
+    program = server.program
+
+    async def listens() -> bool:
+        if program.exit_code is not None:
+            raise PeerError(f"coturn ended with {program.exit_code}: {program.text()[-2000:]}")
+        return await place.accepts(server.port) and await place.accepts(server.tls_port)
+
+    await until(listens, "coturn listens")

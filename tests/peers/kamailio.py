@@ -148,24 +148,33 @@ async def kamailio(
             text = text.replace(f"@{key}@", value)
         config = folder / "kamailio.cfg"
         config.write_text(text, encoding="utf-8")
-        command = [find_program("kamailio") or "kamailio", "-DD", "-E", "-m", "64", "-M", "8"]
-        program = await programs.start(
-            "kamailio",
-            [*place.prefix, *command, "-f", str(config), "-Y", name, "-P", str(folder / "pid")],
-            cwd=folder,
-        )
+        program = await start(programs, config, place)
         proxy = Kamailio(host=place.host, port=chosen, program=program, control=control, ports=ports)
-
-        async def answers() -> bool:
-            if program.exit_code is not None:
-                raise PeerError(f"Kamailio ended with {program.exit_code}: {program.text()[-2000:]}")
-            try:
-                return bool(await proxy.ask("core.version"))
-            except (OSError, TimeoutError):
-                return False
-
         try:
-            await until(answers, "Kamailio answers")
+            await ready(proxy)
             yield proxy
         finally:
             await program.stop()
+
+
+async def start(programs: Programs, config: Path, place: Namespace = LOOPBACK) -> Program:
+    """Run one with this configuration; its sockets and process numbers are in the same folder."""
+    folder = config.parent
+    command = [find_program("kamailio") or "kamailio", "-DD", "-E", "-m", "64", "-M", "8"]
+    options = ["-f", str(config), "-Y", str(folder), "-P", str(folder / "pid")]
+    return await programs.start("kamailio", [*place.prefix, *command, *options], cwd=folder)
+
+
+async def ready(proxy: Kamailio) -> None:
+    """Wait until it answers; raises PeerError where it has ended."""
+    program = proxy.program
+
+    async def answers() -> bool:
+        if program.exit_code is not None:
+            raise PeerError(f"Kamailio ended with {program.exit_code}: {program.text()[-2000:]}")
+        try:
+            return bool(await proxy.ask("core.version"))
+        except (OSError, TimeoutError):
+            return False
+
+    await until(answers, "Kamailio answers")

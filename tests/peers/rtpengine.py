@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -39,24 +39,36 @@ async def rtpengine(programs: Programs, *, place: Namespace = LOOPBACK) -> Async
         programs: of the test.
         place: where it runs, and what it relays at.
     """
-    host = place.host
     with place.entered():
-        (port,) = free_ports(1, host)
-    first = 20000 + secrets.randbelow(60) * _MEDIA_PORTS
-    command = [
-        find_program("rtpengine") or "rtpengine",
+        (port,) = free_ports(1, place.host)
+    first, last = media_ports()
+    options = [
         "--config-file=none",
         "--table=-1",
-        f"--interface={host}",
-        f"--listen-ng={host}:{port}",
+        f"--interface={place.host}",
+        f"--listen-ng={place.host}:{port}",
         f"--port-min={first}",
-        f"--port-max={first + _MEDIA_PORTS - 1}",
-        "--foreground",
-        "--log-stderr",
-        "--log-level=6",
+        f"--port-max={last}",
         "--no-redis-required",
-        "--num-threads=2",
     ]
+    async with running(programs, options, port, place) as relay:
+        yield relay
+
+
+def media_ports() -> tuple[int, int]:
+    """The first and the last port that one may relay at."""
+    first = 20000 + secrets.randbelow(60) * _MEDIA_PORTS
+    return first, first + _MEDIA_PORTS - 1
+
+
+@asynccontextmanager
+async def running(
+    programs: Programs, options: Sequence[str], port: int, place: Namespace = LOOPBACK
+) -> AsyncIterator[RtpEngine]:
+    """Run one with these options; `port` is that of its control protocol."""
+    host = place.host
+    command = [find_program("rtpengine") or "rtpengine", *options, "--foreground", "--log-stderr"]
+    command += ["--log-level=6", "--num-threads=2"]
     program = await programs.start("rtpengine", [*place.prefix, *command])
     with place.entered():
         control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -19,6 +19,7 @@ from ua.call.info import TRICKLE_ICE
 from ua.call.outgoing import OutgoingCall, refused_credentials
 from ua.call.surroundings import CallSurroundings
 from ua.call.transferred import TransferRequest
+from ua.capabilities import Capabilities
 from ua.config.account import ANONYMOUS_URI, Account
 from ua.config.sip_uri import split_sip_uri
 from ua.errors import ConfigurationError, UsageError
@@ -42,6 +43,7 @@ from ua.sip.log import SipLogEntry
 from ua.sip.requests.series import RequestSeries
 from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.security import is_sips
+from ua.sip.syntax.body import SDP
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
@@ -277,6 +279,15 @@ class Phone:
         if response.status in (401, 407):
             raise refused_credentials(response, done.auth_problem, wanted=not self._credentials)
         return MessageOutcome.of(response)
+
+    async def options(self, uri: str) -> Capabilities:
+        """Ask what `uri` can do; gives the answer, whatever its status.
+
+        Raises UsageError where the URI is none, SipError where no answer came.
+        """
+        series = self._sip.series(target=_target(uri), from_=self._shown, credentials=self._credentials)
+        headers = self._privacy.with_added(("Accept", SDP))
+        return Capabilities.of((await series.request("OPTIONS", headers=headers)).response)
 
     def messages(self) -> AsyncIterator[TextMessage]:
         """The short messages that arrive. Until this is iterated, senders hear that nobody is here."""

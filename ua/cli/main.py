@@ -13,6 +13,7 @@ import typer
 from ua.cli.configuration import config_app
 from ua.cli.devices import devices
 from ua.cli.ice import ice_app
+from ua.cli.interop import test_app
 from ua.cli.options import (
     AcceptTransfers,
     AccountName,
@@ -65,6 +66,7 @@ app = typer.Typer(
 )
 app.add_typer(config_app, name="config")
 app.add_typer(ice_app, name="ice")
+app.add_typer(test_app, name="test")
 app.command()(devices)
 
 

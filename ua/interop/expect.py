@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from ua.call.state import CallState
+from ua.call.waiting import first, pause
 from ua.errors import ResultCode, UaError
 from ua.interop.expect_media import MediaExpectations
 from ua.interop.explained import failure_of, failure_of_result
@@ -42,20 +45,22 @@ class Expect(MediaExpectations):
     async def status(self, call: Call, *codes: int, limit_s: float = 20.0) -> CallResult:
         """The call is refused with one of these codes."""
         expected = f"the call is refused with {' or '.join(map(str, codes))}"
-        result = await self._end(call, expected, limit_s)
+        with self._stage.step(f"waiting for: {expected}"):
+            # Whoever answers has not refused, and may talk for long.
+            answered = not await first(call.ended(), call.established(), pause(limit_s))
+        if answered and call.state is CallState.ESTABLISHED:
+            where = self.last_of(call)
+            raise Unmet(
+                Failure(cause="answered", expected=expected, seen="the call was answered", where=where)
+            )
+        result = await self._end(call, expected, 0.0)
         if result.sip_code not in codes and not (
             result.result is ResultCode.AUTHENTICATION and self._final(call) in codes
         ):
-            answered = result.result is ResultCode.OK
-            seen = "the call was answered" if answered else result.error or result.result.value
-            raise Unmet(
-                Failure(
-                    cause="answered" if answered else "wrong_status",
-                    expected=expected,
-                    seen=seen,
-                    where=self.last_of(call),
-                )
-            )
+            failure = failure_of_result(result, expected=expected, where=self.last_of(call))
+            if result.result is ResultCode.REJECTED:
+                failure = replace(failure, cause="wrong_status")
+            raise Unmet(failure)
         return result
 
     async def ended_by(self, call: Call, who: Literal["peer", "us"], *, limit_s: float = 20.0) -> CallResult:

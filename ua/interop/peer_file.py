@@ -91,26 +91,31 @@ def _files() -> list[metadata.PackagePath]:
         return []
 
 
-def find_peer(name: str, environ: Mapping[str, str]) -> Peer:
+def find_peer(name: str, environ: Mapping[str, str], *, with_accounts: bool = True) -> Peer:
     """The peer of this name, of this file, or at this address.
 
     Args:
         name: of a file that comes with icephone, "asterisk"; a path of one's own; or a URI: then it is
             GENERIC with that address.
         environ: holds passwords.
+        with_accounts: read those of the file, too; without it no password has to be there.
 
     Raises:
         UsageError: there is none.
         ConfigurationError: the file is wrong.
     """
     known = shipped()
+
+    def load(path: Path) -> Peer:
+        return load_peer(path, environ, with_accounts=with_accounts)
+
     if name.lower().startswith(("sip:", "sips:")):
-        return at_address(load_peer(known[GENERIC], environ), name)
+        return at_address(load(known[GENERIC]), name)
     if name in known:
-        return load_peer(known[name], environ)
+        return load(known[name])
     path = Path(name).expanduser()
     if path.is_file():
-        return load_peer(path, environ)
+        return load(path)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     meant = f"did you mean {', '.join(near)}? " if near else ""
     raise UsageError(
@@ -133,7 +138,7 @@ def at_address(peer: Peer, uri: str) -> Peer:
     if named:
         transports = tuple(each for each in ("udp", "tcp", "tls", "ws", "wss") if each == named)
         if not transports:
-            raise UsageError(f"{uri!r}: there is no transport {named!r}")
+            raise UsageError(f"{uri!r}: there is no transport {named!r}", hint="udp, tcp, tls, ws or wss")
     host = f"[{parts.host}]" if ":" in parts.host else parts.host
     place = host if parts.port is None else f"{host}:{parts.port}"
     name = parts.host if peer.name == GENERIC else peer.name
@@ -142,14 +147,25 @@ def at_address(peer: Peer, uri: str) -> Peer:
     )
 
 
-def load_peer(path: Path, environ: Mapping[str, str]) -> Peer:
-    """The peer of a file; its name is that of the file. Raises ConfigurationError."""
+def load_peer(path: Path, environ: Mapping[str, str], *, with_accounts: bool = True) -> Peer:
+    """The peer of a file, whose name it has; see `find_peer`. Raises ConfigurationError."""
+    settings = load_settings(path)
+    if not with_accounts:
+        settings = dataclasses.replace(settings, accounts=())
+    try:
+        return _peer(path, settings, environ)
+    except ConfigurationError as error:
+        raise ConfigurationError(error.what, seen=error.seen or f"in {path}", hint=error.hint) from error
+
+
+def load_settings(path: Path) -> PeerSettings:
+    """What a file says. Raises ConfigurationError."""
     try:
         with path.open("rb") as file:
             raw = file.read(_MAX_BYTES + 1)
         if len(raw) > _MAX_BYTES:
             raise ConfigurationError(f"the file is larger than {_MAX_BYTES} bytes")
-        return _peer(path, _settings(raw), environ)
+        return _settings(raw)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
     except ConfigurationError as error:

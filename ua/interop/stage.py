@@ -149,7 +149,7 @@ class Stage:
         phone = Phone(account, self.log, network=inner, party=name, engine=self._engine)
         self._phones[phone] = name
         with self.step(f"switching on the phone of {name}"):
-            await phone.__aenter__()
+            await _switched_on(phone)
         try:
             if registered:
                 with self.step(f"registering {account.uri}"):
@@ -320,6 +320,18 @@ class Stage:
         """A call of which the scenario has said nothing else ended well."""
         if result.result not in (ResultCode.OK, ResultCode.INTERRUPTED):
             raise Unmet(self.expect.failed_call(call, result))
+
+
+async def _switched_on(phone: Phone) -> None:
+    """Enter `phone`; where that is broken off, its sockets do not stay open."""
+    entering = asyncio.ensure_future(phone.__aenter__())
+    try:
+        await asyncio.shield(entering)
+    except asyncio.CancelledError:
+        await asyncio.wait({entering})
+        if entering.exception() is None:
+            await _patiently(phone.__aexit__(None, None, None))
+        raise
 
 
 async def _patiently(leaving: Awaitable[None]) -> None:

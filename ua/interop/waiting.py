@@ -99,4 +99,6 @@ class Waiting:
         return self._place(self.messages_of(call))
 
     def _place(self, messages: list[WireMessage]) -> str:
-        return messages[-1].place(self._stage.started) if messages else ""
+        """The last one that came, or that we sent where none did."""
+        came = [each for each in messages if not each.sent] or messages
+        return came[-1].place(self._stage.started) if came else ""

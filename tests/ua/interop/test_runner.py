@@ -16,9 +16,11 @@ from ua.interop.scenario import Run, Scenario
 from ua.interop.stage import Stage
 
 
-def made(run: Run, *needs: Need, timeout_s: float = 30.0, id: str = "calls.made") -> Scenario:
+def made(run: Run, *needs: Need, timeout_s: float = 30.0, name: str = "made") -> Scenario:
     """A scenario of this test."""
-    return Scenario(id=id, title="It works", rfc="", needs=frozenset(needs), run=run, timeout_s=timeout_s)
+    return Scenario(
+        id=f"calls.{name}", title="It works", rfc="", needs=frozenset(needs), run=run, timeout_s=timeout_s
+    )
 
 
 async def works(stage: Stage) -> None:
@@ -122,7 +124,7 @@ async def test_scenarios_that_register_have_an_account_each(tmp_path: Path) -> N
         await asyncio.sleep(0.05)
         busy.remove(user)
 
-    scenarios = [made(registers, "registrar", id=f"calls.made{number}") for number in range(8)]
+    scenarios = [made(registers, "registrar", name=f"made{number}") for number in range(8)]
     async with small_pbx(tmp_path) as peer:
         outcomes = await Runner(peer, tmp_path / "run", at_once=8).run(scenarios)
     assert {each.verdict for each in outcomes} == {Verdict.PASSED}
@@ -138,7 +140,7 @@ async def test_what_is_there_stays_where_a_run_is_broken_off(tmp_path: Path) -> 
 
     async with small_pbx(tmp_path) as peer:
         runner = Runner(peer, tmp_path / "run", at_once=1)
-        running = asyncio.ensure_future(runner.run([made(works), made(waits, id="calls.waits")]))
+        running = asyncio.ensure_future(runner.run([made(works), made(waits, name="waits")]))
         async with asyncio.timeout(20):
             await begun.wait()
         running.cancel()

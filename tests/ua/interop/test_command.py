@@ -1,0 +1,212 @@
+"""`icephone test`: which peer is meant, what is shown, what is written, how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.ua.interop.pbx import PASSWORD, small_pbx
+from tests.ua.screen import Screen, objects
+from ua.cli.interop_list import show_peers, show_scenarios
+from ua.cli.interop_peer import PeerRequest, chosen_peer
+from ua.cli.interop_run import RunRequest, run_scenarios
+from ua.cli.runner import Stop
+from ua.errors import ConfigurationError, ResultCode, UsageError
+from ua.interop.catalog import all_scenarios
+from ua.interop.peer import Peer
+from ua.interop.results import read_results
+
+SERVER = "sip:pbx.example"
+
+
+@pytest.fixture(autouse=True)
+def nobody_elses_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    for name in ("ICEPHONE_CONFIG", "ICEPHONE_PASSWORD", "ICEPHONE_PASSWORD_2"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def known(request: PeerRequest, **environ: str) -> Peer:
+    return chosen_peer(request, {"XDG_CONFIG_HOME": "/nowhere", "HOME": "/nowhere", **environ})[0]
+
+
+# --- which peer -----------------------------------------------------------------------------------------
+
+
+def test_an_address_and_an_account_are_enough() -> None:
+    peer = known(PeerRequest(peer="sip:pbx.example:5070", users=("1001",)), ICEPHONE_PASSWORD="secret")
+    assert (peer.name, peer.uri, peer.address("600")) == (
+        "pbx.example",
+        "sip:pbx.example:5070",
+        "sip:600@pbx.example:5070",
+    )
+    assert [(each.user, each.auth_user, each.password) for each in peer.accounts] == [
+        ("1001", "1001", "secret")
+    ]
+    assert {"account", "registrar", "udp", "tcp"} <= peer.offers
+    assert not {"echo", "second_account"} & peer.offers
+
+
+def test_passwords_come_from_files_variables_and_people(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("first\n", encoding="utf-8")
+    two.write_text("second\n", encoding="utf-8")
+
+    def passwords(*files: Path, **environ: str) -> list[str | None]:
+        request = PeerRequest(peer=SERVER, users=("1", "2", "3"), password_files=files)
+        peer, _ = chosen_peer(
+            request, {"HOME": str(tmp_path), **environ}, ask=lambda user: f"said for {user}"
+        )
+        return [each.password for each in peer.accounts]
+
+    assert passwords(one, two) == ["first", "second", "second"]
+    assert passwords(ICEPHONE_PASSWORD="a", ICEPHONE_PASSWORD_2="b") == ["a", "b", "b"]
+    assert passwords() == ["said for 1"] * 3
+
+
+def test_a_user_may_name_the_domain() -> None:
+    peer = known(PeerRequest(peer="sip:192.0.2.1", users=("1001@example.com",)))
+    assert peer.address("1001") == "sip:1001@example.com"
+
+
+def test_extensions_abilities_and_transports_are_named() -> None:
+    peer = known(
+        PeerRequest(
+            peer="sip:pbx.example;transport=tls",
+            extensions=("echo=600", "busy=sip:606@other.example"),
+            offers=("sdes,dtls", "message"),
+        )
+    )
+    assert peer.extension("echo") == "sip:600@pbx.example"
+    assert peer.extension("busy") == "sip:606@other.example"
+    assert peer.transports == ("tls",)
+    assert {"echo", "busy", "sdes", "dtls", "message", "tls"} <= peer.offers
+
+
+@pytest.mark.parametrize(
+    ("request_", "what"),
+    [
+        (PeerRequest(), "where"),
+        (PeerRequest(peer="asterix"), "asterix"),
+        (PeerRequest(peer="sip:"), "SIP URI"),
+        (PeerRequest(peer=SERVER, extensions=("echo",)), "echo"),
+        (PeerRequest(peer=SERVER, extensions=("ecco=600",)), "ecco"),
+        (PeerRequest(peer=SERVER, offers=("sdez",)), "sdez"),
+        (PeerRequest(peer=SERVER, transports=("sctp",)), "sctp"),
+        (PeerRequest(peer="sip:pbx.example;transport=sctp"), "sctp"),
+        (PeerRequest(peer=SERVER, users=("1", "1")), "twice"),
+        (PeerRequest(peer=SERVER, users=("1@a.example", "2@b.example")), "domains"),
+    ],
+)
+def test_what_means_no_peer(request_: PeerRequest, what: str) -> None:
+    with pytest.raises(UsageError, match=what) as caught:
+        known(request_)
+    assert caught.value.hint
+
+
+def test_a_configuration_file_names_server_and_accounts(tmp_path: Path) -> None:
+    config = tmp_path / "phone.toml"
+    config.write_text(
+        '[account]\nuri = "sip:alice@example.com"\nproxy = "sip:192.0.2.1:5070"\ntransport = "tcp"\n'
+        '[accounts.second]\nuri = "sip:bob@example.com"\n[ice]\nturn = ["turn:192.0.2.9?transport=tcp"]\n'
+        '[sip]\nlisten = "127.0.0.1:5060"\n',
+        encoding="utf-8",
+    )
+    peer, base = chosen_peer(PeerRequest(config=config), {"HOME": str(tmp_path)})
+    assert (peer.uri, peer.domain, peer.transports) == ("sip:192.0.2.1:5070", "example.com", ("tcp",))
+    assert [each.user for each in peer.accounts] == ["alice", "bob"]
+    assert {"turn", "turn_tcp", "second_account"} <= peer.offers
+    assert (base.listen_host, base.listen_port) == ("127.0.0.1", 0), "several phones share the machine"
+
+
+def test_a_file_of_ones_own(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('title = "mine"\nuri = "sip:pbx.example"\n[extensions]\necho = "*43"\n', encoding="utf-8")
+    peer = known(PeerRequest(peer=str(file), users=("1001",)))
+    assert (peer.name, peer.title, peer.extension("echo")) == ("mine", "mine", "sip:*43@pbx.example")
+    file.write_text('title = "mine"\n[extensions]\nechoo = "1"\n', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="echoo"):
+        known(PeerRequest(peer=str(file)))
+
+
+# --- the commands ---------------------------------------------------------------------------------------
+
+
+def test_the_list_has_what_scripts_need(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show_scenarios([], Screen()) is ResultCode.OK
+    (told,) = objects(capsys)
+    assert [each["id"] for each in told["scenarios"]] == [each.id for each in all_scenarios()]
+    assert {"id", "suite", "title", "rfc"} <= told["scenarios"][0].keys()
+
+
+def test_the_peers_that_come_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen(json_results=False)
+    assert show_peers(screen) is ResultCode.OK
+    assert "generic" in screen.out.getvalue()
+
+
+async def run(
+    tmp_path: Path, *words: str, json_results: bool = False, stop: Stop | None = None, **numbers: str
+) -> tuple[ResultCode, Screen]:
+    """Run against a small PBX, as somebody who has an address, an account and numbers."""
+    secret = tmp_path / "password"
+    secret.write_text(PASSWORD, encoding="utf-8")
+    screen = Screen(json_results=json_results)
+    async with small_pbx(tmp_path) as peer:
+        request = RunRequest(
+            words=words,
+            peer=PeerRequest(
+                peer=peer.uri,
+                users=("1001", "1002"),
+                password_files=(secret,),
+                extensions=tuple(f"{what}={number}" for what, number in numbers.items()),
+            ),
+            retries=0,
+            output=tmp_path / "out",
+            junit=tmp_path / "junit.xml",
+        )
+        return await run_scenarios(request, screen, stop or Stop()), screen
+
+
+async def test_without_a_peer_file_the_table_is_useful(tmp_path: Path) -> None:
+    code, screen = await run(tmp_path, "basic")
+    told = screen.out.getvalue()
+    assert code is ResultCode.OK, told
+    assert "registration.plain" in told
+    assert "--extension echo=NUMBER" in told
+    results, _ = read_results(tmp_path / "out")
+    assert results.counts["passed"] >= 2  # type: ignore[index]
+    assert (tmp_path / "junit.xml").read_text(encoding="utf-8").startswith("<?xml")
+
+
+async def test_a_failure_says_what_was_seen_and_the_command_ends_with_9(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, screen = await run(tmp_path, "calls.busy", busy="600", json_results=True)
+    assert (code, code.exit_code) == (ResultCode.QUALITY, 9)
+    progress = screen.err.getvalue()
+    assert "expected: the call is refused with 486 or 600" in progress
+    assert "seen:     the call was answered [answered]" in progress
+    first, last = objects(capsys)
+    assert (first["event"], first["verdict"], first["failure"]["cause"]) == ("outcome", "failed", "answered")
+    assert last["summary"] == "0 passed, 1 failed"
+    assert json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8")) == last
+
+
+async def test_what_is_there_is_written_where_a_signal_comes(tmp_path: Path) -> None:
+    stop = Stop()
+    stop.request()
+    code, screen = await run(tmp_path, "basic", stop=stop)
+    assert code is ResultCode.INTERRUPTED
+    results, _ = read_results(tmp_path / "out")
+    assert results.interrupted
+    assert "stopped before its end" in screen.out.getvalue()
+
+
+@pytest.mark.parametrize("ports", ["20000", "20000-20009", "80-2000", "60000-70000", "30000-20000", "a-b"])
+def test_ports_that_are_none_or_too_few(ports: str) -> None:
+    with pytest.raises(UsageError, match="--ports"):
+        _ = RunRequest(ports=ports).port_range
+    assert RunRequest(ports="20000-20063").port_range == range(20000, 20064)

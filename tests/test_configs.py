@@ -1,0 +1,58 @@
+"""The files of `configs`, as far as they can be looked at without the programs that they are for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from ua.config.account import account_from
+from ua.config.file import load_settings
+from ua.pbx.extensions import NUMBERS
+
+FOLDER = Path(__file__).parents[1] / "configs"
+ACCOUNTS = sorted([*FOLDER.glob("*.toml"), *FOLDER.glob("accounts/*.toml")])
+XML = sorted(FOLDER.glob("pbx/freeswitch/*/*.xml"))
+USERS = ("1001", "1002", "1003")
+
+
+def read(*path: str) -> str:
+    return FOLDER.joinpath("pbx", *path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", ACCOUNTS, ids=lambda file: file.name)
+def test_accounts_can_be_used_as_they_stand(file: Path, tmp_path: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    copy = tmp_path / file.name
+    copy.write_text(text, encoding="utf-8")
+    for name in re.findall(r'^password_file = "(.+?)"', text, re.MULTILINE):
+        (tmp_path / name).write_text("secret\n", encoding="utf-8")
+    secrets = dict.fromkeys(re.findall(r'^password_env = "(\w+)"', text, re.MULTILINE), "secret")
+    assert account_from(load_settings(copy), environ=secrets).uri.startswith("sip")
+
+
+@pytest.mark.parametrize("file", XML, ids=lambda file: file.name)
+def test_freeswitch_can_read_its_files(file: Path) -> None:
+    ElementTree.parse(file)
+
+
+def test_every_pbx_has_the_same_numbers_and_users() -> None:
+    asterisk = read("asterisk", "extensions.conf"), read("asterisk", "pjsip.conf")
+    freeswitch = read("freeswitch", "dialplan", "default.xml"), read("freeswitch", "directory", "default.xml")
+    assert set(re.findall(r"^exten => (\d+),1,", asterisk[0], re.MULTILINE)) == set(NUMBERS)
+    assert set(re.findall(r'expression="\^(\d+)\$"', freeswitch[0])) == set(NUMBERS)
+    kamailio = read("kamailio", "kamailio.cfg")
+    assert '$rU =~ "^60[0-9]$"' in kamailio
+    for user in USERS:
+        assert f"change-me-{user}" in asterisk[1]
+        assert f'<user id="{user}">' in freeswitch[1]
+        assert f'$sht(users=>{user}) = "change-me-{user}";' in kamailio
+    told = re.findall(r"^\| (6\d\d) \|", read("README.md"), re.MULTILINE)
+    assert told == sorted(NUMBERS)
+
+
+def test_what_was_not_run_says_so() -> None:
+    for file in (*FOLDER.glob("pbx/asterisk/*"), *XML):
+        assert "NOT RUN BY ICEPHONE'S TESTS" in file.read_text(encoding="utf-8"), file

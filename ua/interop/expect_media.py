@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from media.audio.correlation import correlate
 from media.audio.wav import read_audio
+from ua import clock
+from ua.interop.law import RATE, true_law
 from ua.interop.recordings import QUIET_DBFS, TONE_SHARE, Heard, heard, size_of
 from ua.interop.waiting import LIMIT_S, Waiting
 
@@ -236,8 +238,25 @@ class MediaExpectations(Waiting):
             return "no RTP packet came"
         if not audio.pcm:
             return f"{packets} RTP packets came, and nothing was played since"
+        self._note(call, audio, tone)
         said = f"{packets} RTP packets came; the last {audio.seconds:.1f} s have {audio.level_dbfs:.0f} dBFS"
         return said if tone is None else f"{said}, {audio.share_of(tone) * 100:.0f} % of it at {tone:g} Hz"
+
+    def _note(self, call: Call, audio: Heard, tone: float | None) -> None:
+        """Write down what was heard in place of what was expected: a diagnosis has nothing but the log."""
+        party, _ = self._stage.side_of(call)
+        codec = str(self._agreed(call).get("codec"))
+        self._stage.log.record(
+            clock.now(),
+            party,
+            "call",
+            "audio_heard",
+            seconds=round(audio.seconds, 3),
+            level_dbfs=round(audio.level_dbfs, 1),
+            tone_hz=tone,
+            tone_share=None if tone is None else round(audio.share_of(tone), 3),
+            law=true_law(audio.pcm, codec, tone) if audio.rate == RATE else "",
+        )
 
     def _received(self, call: Call) -> str:
         """The RTP that came, as a place."""

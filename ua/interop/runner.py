@@ -15,6 +15,7 @@ from ua import clock
 from ua.config.account import Account
 from ua.errors import ConfigurationError, UaError
 from ua.events import EventLog
+from ua.interop.diagnosis import diagnose
 from ua.interop.evidence import Evidence
 from ua.interop.explained import failure_of
 from ua.interop.failure import Failure, Unmet
@@ -136,6 +137,8 @@ class Runner:
                 users=users,
             )
             verdict, failure = await _verdict(scenario, stage)
+        if failure is not None:
+            failure = diagnose(log.entries, failure, stage.results)
         return Outcome(
             scenario=scenario.id,
             verdict=verdict,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from media.path import PacketReceiver
-from media.rtp.packet import is_rtcp
+from media.rtp.packet import HEADER_LENGTH, is_rtcp
 from media.rtp.receiver import RtpReceiver
 
 _MOST_WAITING: Final = 500
@@ -18,6 +18,8 @@ _MOST_WAITING: Final = 500
 
 class Inbox:
     """Takes packets when they come, and gives them to the receiver when it is asked to.
+
+    One that follows the packet before it goes to its stream at once (`ReceivedStream.follow`).
 
     Args:
         receiver: takes RTP.
@@ -42,12 +44,19 @@ class Inbox:
             self.settle()
 
     def settle(self) -> None:
-        """Give away all that wait."""
+        """Give away all that wait, in the order in which they came."""
         packets, self.packets = self.packets, []
-        self._receiver.take(packets, self._receiver.receive if self._rtcp is None else self._sort)
-
-    def _sort(self, packet: bytes, now: float) -> None:
-        if self._rtcp is not None and is_rtcp(packet):
-            self._rtcp(packet, now)
-        else:
-            self._receiver.receive(packet, now)
+        receiver = self._receiver
+        stream = receiver.followed
+        for packet, now in packets:
+            if (
+                stream is not None
+                and packet[:HEADER_LENGTH] == stream.next_header
+                and stream.follow(packet, now)
+            ):
+                continue
+            if self._rtcp is not None and is_rtcp(packet):
+                self._rtcp(packet, now)
+            else:
+                receiver.receive(packet, now)
+            stream = receiver.followed

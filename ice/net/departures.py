@@ -22,7 +22,8 @@ class Departures:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: list[tuple[Send, bytes, TransportAddress, Callable[[], None]]] = []
+        self.waiting: list[tuple[Send, bytes, TransportAddress, Callable[[], None]]] = []
+        """What sends, the packet, where it goes, and what to call where it is refused. `expect` fills it."""
 
     @staticmethod
     def running() -> Departures:
@@ -33,16 +34,13 @@ class Departures:
             departures = _DEPARTURES[loop] = Departures(loop)
         return departures
 
-    def add(self, send: Send, packet: bytes, remote: TransportAddress, refused: Callable[[], None]) -> None:
-        """Call `send` with `packet` and `remote` at the end of this turn, and `refused` where it fails."""
-        waiting = self._waiting
-        if not waiting:
-            self._loop.call_soon(self.leave)
-        waiting.append((send, packet, remote, refused))
+    def expect(self) -> None:
+        """What is about to be put into the empty `waiting`, and all that follows, leaves with this turn."""
+        self._loop.call_soon(self.leave)
 
     def leave(self) -> None:
         """Send now: where a socket is about to be closed, say."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         for send, packet, remote, refused in waiting:
             if not send(packet, remote):
                 refused()

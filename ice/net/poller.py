@@ -19,8 +19,10 @@ from weakref import WeakKeyDictionary
 Turn = Callable[[], None]
 """Reads or writes once what can be had without waiting, and deals with it."""
 
-DRAIN_LIMIT: Final = 64
-"""Turns per wake-up, so that busy sockets do not starve timers and all else of the loop."""
+ROUNDS: Final = 8
+"""Turns of each socket per wake-up, so that one that is flooded does not starve timers and all else."""
+
+_MOST_READY: Final = 256
 
 
 class Poller:
@@ -114,12 +116,10 @@ class _EpollPoller(Poller):
 
     def _wake(self) -> None:
         readers, writers = self._readers, self._writers
-        turns = 0
-        while turns < DRAIN_LIMIT and self._epoll is not None:
-            ready = self._epoll.poll(0, DRAIN_LIMIT)
+        for _ in range(ROUNDS):
+            ready = () if self._epoll is None else self._epoll.poll(0, _MOST_READY)
             if not ready:
                 return
-            turns += len(ready)
             for descriptor, events in ready:
                 # A turn before may have let go of it.
                 turn = readers.get(descriptor) if events & ~select.EPOLLOUT else None

@@ -71,9 +71,13 @@ class SelectedPath:
         (`dropped_stale`); anything else (DTLS) waits for it.
         """
         if self._send_udp is not None:
-            if self._departures is not None:
+            departures = self._departures
+            if departures is not None:
+                # In place of a call, which each packet of each call would cost.
+                if not departures.waiting:
+                    departures.expect()
+                departures.waiting.append((self._send_udp, packet, self._destination, self._refused))
                 self.sent_packets += 1
-                self._departures.add(self._send_udp, packet, self._destination, self._refused)
                 return True
             if self._send_udp(packet, self._destination):
                 self.sent_packets += 1

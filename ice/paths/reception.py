@@ -14,7 +14,7 @@ from ice.types import FlowId, TransportAddress
 StrangerReceiver = Callable[[TransportAddress, bytes, float], bool]
 """Takes source, packet and arrival time in monotonic seconds; True where the packet is used."""
 
-_TELL_S = 0.1
+_TELL_S = 0.2
 """The core watches for silence of seconds: it need not hear of every packet."""
 
 _MAX_TOLD_SOURCES = 64

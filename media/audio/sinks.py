@@ -82,25 +82,33 @@ class TeeSink:
 
     def write(self, pcm: bytes, /) -> None:
         """Pass the frame on."""
-        self._each(lambda sink: sink.write(pcm))
-
-    def close(self) -> None:
-        """Close all of them."""
-        self._each(lambda sink: sink.close())
-        self._sinks = ()
-
-    def _each(self, do: Callable[[Sink], None]) -> None:
         raised: Exception | None = None
         for sink in self._sinks:
             try:
-                do(sink)
+                sink.write(pcm)
             except (MediaError, OSError) as error:
-                if self._on_failed is None:
-                    raised = raised or error
-                    continue
-                self.remove(sink)
-                self._on_failed(error)
-                with contextlib.suppress(MediaError, OSError):
-                    sink.close()
+                raised = self._failed(sink, error) or raised
         if raised is not None:
             raise raised
+
+    def close(self) -> None:
+        """Close all of them."""
+        raised: Exception | None = None
+        for sink in self._sinks:
+            try:
+                sink.close()
+            except (MediaError, OSError) as error:
+                raised = self._failed(sink, error) or raised
+        self._sinks = ()
+        if raised is not None:
+            raise raised
+
+    def _failed(self, sink: Sink, error: Exception) -> Exception | None:
+        """What is to be raised for it once the others have had their turn."""
+        if self._on_failed is None:
+            return error
+        self.remove(sink)
+        self._on_failed(error)
+        with contextlib.suppress(MediaError, OSError):
+            sink.close()
+        return None

@@ -111,6 +111,7 @@ class JitterBuffer:
         self._voice: Voice | None = None
         self._end = self._end_sequence = -1
         self._residue = b""
+        self._residue_s = 0.0
         self._bursts = Bursts()
         self._begun = False
         self._recovered = -1
@@ -182,20 +183,16 @@ class JitterBuffer:
             # Nearly every frame: the packet that is due, of the length of our frames, and the delay is right.
             transit = now - packet[0] / self._clock_rate
             delay = self.delay
-            if delay.least <= transit <= delay.most and not (self._waiting or self._residue):
+            if delay.least <= transit <= delay.most - self._residue_s and not self._waiting:
                 pcm = self._play(packet, now)
-                if len(pcm) == self._frame_bytes:
+                if len(pcm) == self._frame_bytes and not self._residue:
                     return pcm
-                self._residue = pcm
-        if not self._residue:
-            pcm = self._take(now)
-            if len(pcm) == self._frame_bytes:
-                return pcm
-            self._residue = pcm
+                self._residue += pcm
         while len(self._residue) < self._frame_bytes:
             self._residue += self._take(now)
         pcm = self._residue[: self._frame_bytes]
         self._residue = self._residue[self._frame_bytes :]
+        self._residue_s = len(self._residue) / (BYTES_PER_SAMPLE * self._sample_rate)
         return pcm
 
     def _step_over(self) -> None:
@@ -225,6 +222,7 @@ class JitterBuffer:
         self._packets.clear()
         self._silent.clear()
         self._residue = b""
+        self._residue_s = 0.0
         self._started = False
         self._waiting = True
         self._waited = 0
@@ -380,7 +378,7 @@ class JitterBuffer:
             return lengthen(self._play(packet, now), self._sample_rate)
         if transit > delay.ceiling:
             return self._skip(packet, now)
-        heard = transit + len(self._residue) / (BYTES_PER_SAMPLE * self._sample_rate)
+        heard = transit + self._residue_s
         if heard <= delay.most or now - self._shortened_at < _SHORTEN_EVERY_S:
             return self._play(packet, now)
         self._shortened_at = now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from media.codecs.codec import Codec
@@ -74,23 +74,10 @@ class RtpReceiver:
         self.keys = IncomingKeys(rate, on_event)
         """The keys that the peer presses."""
 
-    def take(self, packets: Iterable[tuple[bytes, float]], otherwise: Callable[[bytes, float], None]) -> None:
-        """Take packets, each with its arrival, in the order in which they came.
-
-        What does not simply follow the packet before it goes to `otherwise`, which may be `receive`.
-        """
-        plain = self._playing and self.keys.sounding is None
-        for packet, now in packets:
-            stream = self.active
-            if (
-                plain
-                and stream is not None
-                and packet[:HEADER_LENGTH] == stream.next_header
-                and stream.follow(packet, now)
-            ):
-                continue
-            otherwise(packet, now)
-            plain = self._playing and self.keys.sounding is None
+    @property
+    def followed(self) -> ReceivedStream | None:
+        """The stream whose packets may take the short way; None where each of them is to be looked at."""
+        return self.active if self._playing and self.keys.sounding is None else None
 
     def receive(self, packet: bytes, now: float) -> None:
         """Take one packet from the path; never raises for what a peer sends."""

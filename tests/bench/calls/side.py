@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ice.config import IceConfig
 from media.engine import MediaEngine
-from media.rtp.packet import is_rtcp
+from media.rtp.packet import FIRST_RTCP_TYPE
 from media.session import MediaSession
 from tests.bench.calls.arrivals import Arrivals
 from tests.bench.calls.stage import Stage, options, tell
@@ -39,7 +39,7 @@ class WatchedEngine(MediaEngine):
         note, receive = self._arrivals.call(), session.inbox.add
 
         def watched(packet: bytes, now: float) -> None:
-            if not is_rtcp(packet):
+            if packet[1] < FIRST_RTCP_TYPE:
                 note(packet[2] << 8 | packet[3])
             receive(packet, now)
 

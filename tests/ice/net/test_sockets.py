@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ice.net.poller import DRAIN_LIMIT
+from ice.net.poller import ROUNDS
 from ice.net.sockets import HostNetwork
 from ice.net.udp_socket import READ_SIZE, HostUdpSocket
 from ice.types import TransportAddress
@@ -41,12 +41,12 @@ async def test_a_burst_is_drained_in_order_and_shared_with_others() -> None:
     received: list[bytes] = []
     sock = HostUdpSocket.bind(HOST, 0, lambda data, _remote: received.append(data))
     other = HostUdpSocket.bind(HOST, 0, ignore_datagram)
-    sent = [number.to_bytes(2, "big") for number in range(DRAIN_LIMIT + 10)]
+    sent = [number.to_bytes(2, "big") for number in range(ROUNDS + 10)]
     for data in sent:
         assert other.send(data, sock.local)
     while not received:  # noqa: ASYNC110  the turn of the loop that reads is what counts
         await asyncio.sleep(0)
-    assert len(received) == DRAIN_LIMIT
+    assert len(received) == ROUNDS
     await until(lambda: len(received) == len(sent))
     assert received == sent
     sock.close()

@@ -1,0 +1,1 @@
+"""Time from the INVITE to voice both ways; `python -m tests.bench.setup`."""

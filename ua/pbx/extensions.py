@@ -47,6 +47,17 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """302 to another number.
+
+    Attributes:
+        number: that one.
+    """
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Busy:
     """486."""
 
@@ -56,13 +67,14 @@ class Unanswered:
     """It rings, and that is all."""
 
 
-Service = Answered | Announced | Busy | Unanswered
+Service = Answered | Announced | Moved | Busy | Unanswered
 
 NUMBERS: Final[Mapping[str, str]] = {
     "600": "echo",
     "601": "a tone of 1000 Hz",
     "602": "a conference",
     "603": "sends back the keys that are pressed",
+    "604": "redirects to 600",
     "605": "a tone of 440 Hz before the answer, one of 1000 Hz after it",
     "606": "busy",
     "607": "rings, and nobody answers",
@@ -87,6 +99,8 @@ def service(number: str, conference: Conference, recording: Path | None = None) 
         case "603":
             # Tones count in any case, and what came as such goes back as such.
             return Answered(plan=MediaPlan(dtmf="inband"), reads_back=True)
+        case "604":
+            return Moved(number="600")
         case "605":
             after = MediaPlan(source=Tone(hz=TONE_HZ))
             return Announced(early=Tone(hz=EARLY_HZ), early_s=EARLY_S, plan=after)

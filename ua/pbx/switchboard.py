@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import assert_never
@@ -20,7 +21,7 @@ from ua.pbx.config import PbxConfig
 from ua.pbx.crossing import Crossing
 from ua.pbx.domain import Domain, user_of
 from ua.pbx.errands import Errands
-from ua.pbx.extensions import Announced, Answered, Busy, Service, Unanswered, service
+from ua.pbx.extensions import Announced, Answered, Busy, Moved, Service, Unanswered, service
 from ua.pbx.location import LocationService
 from ua.pbx.passed_subscription import answer_with
 from ua.pbx.passing import content_type, crossed, invite_headers, request_headers
@@ -237,6 +238,9 @@ class Switchboard:
     def _serve(self, incoming: IncomingInvite, own: Service) -> None:
         self._number += 1
         match own:
+            case Moved(number=number):
+                there = dataclasses.replace(incoming.request.uri, user=number)
+                incoming.reject(302, headers=Headers.of(("Contact", NameAddr(uri=there))))
             case Busy():
                 incoming.reject(486)
             case Unanswered():

@@ -20,6 +20,7 @@ TransportNeed = Literal["udp", "tcp", "tls", "ws", "wss"]
 Ability = Literal[
     "registrar",
     "wrong_password",
+    "calls_ourselves",
     "options",
     "message",
     "message_waiting",
@@ -77,6 +78,7 @@ DESCRIPTIONS: Final[Mapping[Need, str]] = {
     "wss": "SIP over WebSocket with TLS",
     "registrar": "a registrar",
     "wrong_password": "that a wrong password is refused",
+    "calls_ourselves": "that a user may call its own number",
     "options": "answers to OPTIONS",
     "message": "short messages",
     "message_waiting": "notifications of waiting messages",

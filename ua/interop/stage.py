@@ -260,6 +260,30 @@ class Stage:
         self._check(call, await call.ended())
 
     @asynccontextmanager
+    async def arriving(
+        self,
+        caller: Phone,
+        callee: Phone,
+        media: MediaPlan | MediaSource = Silence(),  # noqa: B008
+        *,
+        to: int = 1,
+    ) -> AsyncIterator[tuple[OutgoingCall, IncomingCall]]:
+        """One phone of ours calls the other, which has registered account `to`; that one rings."""
+        coming = asyncio.ensure_future(self.rings(callee))
+        try:
+            await asyncio.sleep(0)  # the phone takes calls from now on
+            async with self.ringing(self.address(to), media, phone=caller) as call:
+                with self.step("waiting for the call to arrive"):
+                    if not await first(asyncio.shield(coming), call.ended()):
+                        await self.expect.answer(call)
+                called = await coming
+                async with self._followed(called):
+                    yield call, called
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+
+    @asynccontextmanager
     async def between(
         self,
         caller: Phone,
@@ -269,20 +293,14 @@ class Stage:
         *,
         to: int = 1,
     ) -> AsyncIterator[tuple[OutgoingCall, IncomingCall]]:
-        """One phone of ours calls the other one, which is registered with account `to`, through the peer."""
-        ringing = asyncio.ensure_future(self.rings(callee))
-        try:
-            await asyncio.sleep(0)  # the phone takes calls from now on
-            async with self.ringing(self.address(to), media, phone=caller) as call:
-                with self.step("waiting for the call to arrive"):
-                    if not await first(asyncio.shield(ringing), call.ended()):
-                        await self.expect.answer(call)
-                async with self.answered(await ringing, answer) as called:
-                    await self.expect.answer(call)
-                    yield call, called
-        finally:
-            ringing.cancel()
-            await asyncio.gather(ringing, return_exceptions=True)
+        """The same, and the call is answered: media may flow between the two phones."""
+        async with (
+            self.arriving(caller, callee, media, to=to) as (call, called),
+            self.answered(called, answer),
+        ):
+            await self.expect.answer(call)
+            yield call, called
+        self._check(call, await call.ended())
 
     # --- for the runner -----------------------------------------------------------------------------------
 

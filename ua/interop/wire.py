@@ -74,9 +74,8 @@ class WireMessage:
             return self.status is None and self.method == what
         if method and method != self.method:
             return False
-        return (
-            self.status is not None and re.fullmatch(what.replace("x", r"\d"), str(self.status)) is not None
-        )
+        pattern = what.replace("x", "[0-9]")
+        return self.status is not None and re.fullmatch(pattern, str(self.status)) is not None
 
     def place(self, origin: float) -> str:
         """Which message this is, for people: "486 Busy Here (CSeq 2 INVITE) at 132 ms" after `origin`."""

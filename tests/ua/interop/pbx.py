@@ -48,7 +48,9 @@ def peer_at(uri: str, **changes: Any) -> Peer:
         "transports": ("udp", "tcp"),
         "accounts": tuple(PeerAccount(user=user, auth_user=user, password=PASSWORD) for user in USERS),
         "extensions": NUMBERS,
-        "abilities": frozenset({"registrar", "wrong_password", "options", "message", "transfer", "ice"}),
+        "abilities": frozenset(
+            {"registrar", "wrong_password", "options", "calls_ourselves", "message", "transfer", "ice"}
+        ),
         "phone": {"listen_host": "127.0.0.1", "codecs": ("PCMU", "PCMA")},
     }
     return Peer(**(known | changes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,11 +11,14 @@ import pytest
 
 from ua.config.account import account_from
 from ua.config.file import load_settings
+from ua.interop.catalog import all_scenarios
+from ua.interop.peer_file import load_peer
 from ua.pbx.extensions import NUMBERS
 
 FOLDER = Path(__file__).parents[1] / "configs"
 ACCOUNTS = sorted([*FOLDER.glob("*.toml"), *FOLDER.glob("accounts/*.toml")])
 XML = sorted(FOLDER.glob("pbx/freeswitch/*/*.xml"))
+PEERS = sorted(FOLDER.glob("peers/*.toml"))
 USERS = ("1001", "1002", "1003")
 
 
@@ -56,3 +60,21 @@ def test_every_pbx_has_the_same_numbers_and_users() -> None:
 def test_what_was_not_run_says_so() -> None:
     for file in (*FOLDER.glob("pbx/asterisk/*"), *XML):
         assert "NOT RUN BY ICEPHONE'S TESTS" in file.read_text(encoding="utf-8"), file
+
+
+@pytest.mark.parametrize("file", PEERS, ids=lambda file: file.stem)
+def test_peers_can_be_read_and_their_limits_are_about_something(file: Path) -> None:
+    peer = load_peer(file, {})
+    ids = [each.id for each in all_scenarios()]
+    for limit in peer.limits:
+        for pattern in limit.scenarios:
+            assert fnmatch.filter(ids, pattern), f"no scenario is called {pattern}"
+        assert limit.reason.endswith("."), "a sentence"
+        assert re.search(r"https?://|^measured with ", limit.source), limit.source
+
+
+def test_peers_with_numbers_have_those_of_the_pbx_configurations() -> None:
+    for name in ("icephone", "asterisk", "freeswitch", "kamailio", "kamailio-rtpengine"):
+        extensions = dict(load_peer(FOLDER / "peers" / f"{name}.toml", {}).extensions)
+        assert extensions.pop("no_such_number") not in NUMBERS
+        assert sorted(extensions.values()) == sorted(NUMBERS)

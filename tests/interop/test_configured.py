@@ -90,7 +90,7 @@ async def hear(phone: Phone, number: str, heard: Path, hz: float, *, whole: floa
     await call.ended()
 
 
-@pytest.mark.peer("kamailio")
+@pytest.mark.peer("kamailio", "kamailio-tls")
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls", "ws", "wss"])
 async def test_users_register_and_call_each_other(
     programs: Programs, authority: Authority, transport: str
@@ -113,7 +113,7 @@ async def test_users_register_and_call_each_other(
     assert [each.result for each in results] == [ResultCode.OK, ResultCode.OK]
 
 
-@pytest.mark.peer("kamailio")
+@pytest.mark.peer("kamailio", "kamailio-tls")
 async def test_who_is_let_in(programs: Programs, authority: Authority) -> None:
     async with world(programs, authority) as here:
         for user, secret in (("1001", "wrong"), ("1009", "<null>"), ("1009", "")):
@@ -134,7 +134,7 @@ async def test_who_is_let_in(programs: Programs, authority: Authority) -> None:
         assert await status("1001", "sip:y@elsewhere.example", **stranger) == 403, "it relays for nobody"
 
 
-@pytest.mark.peer("kamailio")
+@pytest.mark.peer("kamailio", "kamailio-tls")
 async def test_the_numbers(programs: Programs, authority: Authority, tmp_path: Path) -> None:
     async with world(programs, authority) as here, here.phone("1001") as phone:
         await asyncio.gather(
@@ -162,7 +162,7 @@ async def test_the_numbers(programs: Programs, authority: Authority, tmp_path: P
         assert (result.duration_ms or 0) > 4500
 
 
-@pytest.mark.peer("kamailio", "rtpengine")
+@pytest.mark.peer("kamailio", "kamailio-tls", "rtpengine")
 async def test_media_through_the_relay(programs: Programs, authority: Authority, tmp_path: Path) -> None:
     async with (
         world(programs, authority, relayed=True) as here,

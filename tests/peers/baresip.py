@@ -130,7 +130,7 @@ async def baresip(
     programs: Programs,
     user: str,
     *,
-    source: Path,
+    source: Path | None,
     proxy: Registrar | None = None,
     transport: str = "udp",
     answers: bool = True,
@@ -147,7 +147,7 @@ async def baresip(
     Args:
         programs: of the test.
         user: its name; a new one for each phone.
-        source: WAV file (8 kHz, mono) that it plays in a call.
+        source: WAV file (8 kHz, mono) that it plays in a call; None answers and sends back what it hears.
         proxy: where it registers; None: it takes direct calls only.
         transport: of its SIP, "udp", "tcp" or "tls".
         answers: True to answer calls by itself.
@@ -169,7 +169,8 @@ async def baresip(
     values = {
         "HOST": host,
         "SIP_PORT": str(sip_port),
-        "SOURCE": str(source),
+        "SOURCE": "aubridge,echo" if source is None else f"aufile,{source}",
+        "ECHO": "module_app echo.so\n" if source is None else "",
         "RTP_PORT": str(rtp_port),
         "RTP_LAST": str(rtp_port + _RTP_PORTS - 1),
         "MODULES": str(_modules()),
@@ -188,7 +189,7 @@ async def baresip(
         f"<sip:{address};transport={transport}>",
         f"auth_user={user}",
         f"auth_pass={password}",
-        f"answermode={'auto' if answers else 'manual'}",
+        f"answermode={'auto' if answers and source is not None else 'manual'}",
         f"regint={300 if proxy else 0}",
         f"audio_codecs={','.join(name for module in codecs for name in _CODECS[module])}",
         *([] if stun is None else ["medianat=ice", f"stunserver={stun}"]),

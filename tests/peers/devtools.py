@@ -74,6 +74,11 @@ class Tab:
         """Press a button."""
         await self.run(f"document.querySelector({json.dumps(selector)}).click()")
 
+    async def prefer(self, scheme: str) -> None:
+        """Show pages "dark" or "light", as a person may have set."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        await self._ask("Emulation.setEmulatedMedia", features=features)
+
     async def _ask(self, method: str, **values: object) -> dict[str, Any]:
         number = next(self._numbers)
         request: dict[str, object] = {"id": number, "method": method, "params": values}

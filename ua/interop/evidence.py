@@ -20,21 +20,12 @@ from ua.events import EventLog, LogEntry
 from ua.events_view import is_message, is_sent
 from ua.interop.capture import KEEP_BYTES as KEEP_PACKET_BYTES
 from ua.interop.capture import Capture, CapturingNetwork
-from ua.interop.event_lines import entry_line, first_line, read_entries
+from ua.interop.event_lines import entry_line, first_line
+from ua.interop.folder import EVENTS, MAX_EVENT_BYTES, PACKETS, TRACE
 from ua.trace_lines import format_entry
 
-EVENTS: Final = "events.jsonl"
-"""The event log: a line of JSON for each entry."""
-
-TRACE: Final = "sip.txt"
-"""Every SIP message, for people."""
-
-PACKETS: Final = "packets.pcap"
-"""What the sockets of the scenario sent and received, and the SIP messages."""
-
-KEEP_EVENT_BYTES: Final = 24 << 20
 KEEP_TRACE_BYTES: Final = 8 << 20
-"""Bytes of one file, at most."""
+"""Bytes of one trace, at most."""
 
 _LENGTH = re.compile(rb"(?im)^(content-length|l)([ \t]*:[ \t]*)\d+")
 
@@ -120,7 +111,7 @@ class Evidence:
         folder: Path,
         log: EventLog,
         *,
-        keep_event_bytes: int = KEEP_EVENT_BYTES,
+        keep_event_bytes: int = MAX_EVENT_BYTES,
         keep_trace_bytes: int = KEEP_TRACE_BYTES,
         keep_packet_bytes: int = KEEP_PACKET_BYTES,
     ) -> None:
@@ -230,12 +221,3 @@ def whole(text: str) -> bytes:
     content = body.encode("utf-8", "backslashreplace")
     lines = _LENGTH.sub(rb"\g<1>\g<2>%d" % len(content), head.encode("utf-8", "backslashreplace"), count=1)
     return lines + gap.encode() + content
-
-
-def read_events(folder: Path) -> tuple[LogEntry, ...]:
-    """The event log that is kept in a folder; empty where there is none."""
-    try:
-        with (folder / EVENTS).open(encoding="utf-8", errors="replace") as file:
-            return read_entries(file)
-    except OSError:
-        return ()

@@ -20,7 +20,7 @@ FOOTER_HEIGHT = 66.0
 LABEL_CHARACTERS = 46
 OUTCOME_CHARACTERS = 36
 
-_STYLE = """
+STYLE = """
 .tl text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,Ubuntu,"Helvetica Neue",sans-serif;
 font-size:13px;fill:var(--ink)}
 .tl .mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:10.5px}
@@ -42,10 +42,17 @@ font-size:13px;fill:var(--ink)}
 .tl .star{fill:var(--star);stroke:var(--star-edge);stroke-width:1}
 .tl .cut{fill:var(--bg);stroke:var(--muted);stroke-width:1.2}
 """
+"""How the picture looks, with the colours of `PALETTE`."""
 
 
-def timeline_svg(timeline: Timeline, *, title: str = "Candidate pairs over time") -> str:
-    """The picture as one SVG element with its own style, light and dark; also valid as a file."""
+def timeline_svg(timeline: Timeline, *, title: str = "Candidate pairs over time", styled: bool = True) -> str:
+    """The picture as one SVG element, light and dark.
+
+    Args:
+        timeline: what it shows.
+        title: its name.
+        styled: it brings its own style, so that it is also valid as a file; without, the page has it.
+    """
     rows_height = sum(
         PARTY_HEIGHT
         + ROW_HEIGHT * sum(1 for row in timeline.rows if row.party == party)
@@ -58,7 +65,7 @@ def timeline_svg(timeline: Timeline, *, title: str = "Candidate pairs over time"
     parts = [
         element("title", title),
         element("desc", describe(timeline)),
-        element("style", fixed(PALETTE + _STYLE)),
+        element("style", fixed(PALETTE + STYLE)) if styled else join(),
         element("rect", class_="bg", x=0, y=0, width=WIDTH, height=height, rx=10),
         _legend(),
     ]

@@ -89,7 +89,7 @@ GOOD = dataclasses.replace(
 )
 
 
-def with_outcome(run: RunResults, scenario: str, **changes: object) -> RunResults:
+def with_outcome(run: RunResults, scenario: str, /, **changes: object) -> RunResults:
     """`run` in which one scenario ended otherwise."""
     return dataclasses.replace(
         run,

@@ -20,7 +20,8 @@ from tests.ua.phones import account
 from tests.ua.recorded_call import OFFER, request, udp_blocked_log
 from ua.errors import UsageError
 from ua.events import EventLog
-from ua.interop.evidence import EVENTS, PACKETS, TRACE, Evidence, address_of, read_events, whole
+from ua.interop.evidence import Evidence, address_of, whole
+from ua.interop.folder import EVENTS, PACKETS, TRACE, read_events
 from ua.phone import Phone
 from ua.plan import Echo, MediaPlan, PathChoice, Tone
 
@@ -41,7 +42,8 @@ async def test_the_log_of_a_folder_comes_back(tmp_path: Path) -> None:
     with Evidence(tmp_path / "calls.one", log) as evidence:
         log.record(2000.0, "alice", "call", "state", state="ended", reason="")
     log.record(2001.0, "alice", "call", "state", state="late", reason="")
-    read = read_events(tmp_path / "calls.one")
+    read, cut = read_events(tmp_path / "calls.one")
+    assert not cut
     assert read[: len(early)] == early
     assert len(read) == len(early) + 1
     assert evidence.problems == ()
@@ -50,7 +52,7 @@ async def test_the_log_of_a_folder_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_log_has_no_entries(tmp_path: Path) -> None:
-    assert read_events(tmp_path) == ()
+    assert read_events(tmp_path) == ((), False)
 
 
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
@@ -78,7 +80,8 @@ async def test_every_file_is_bounded_and_says_so(tmp_path: Path) -> None:
     assert all("at its limit" in problem for problem in evidence.problems)
     assert (tmp_path / TRACE).read_text(encoding="utf-8").endswith("at its limit of bytes.\n")
     assert json.loads((tmp_path / EVENTS).read_text(encoding="utf-8").splitlines()[-1])["ends"]
-    assert 0 < len(read_events(tmp_path)) < 40
+    assert 0 < len(read_events(tmp_path)[0]) < 40
+    assert read_events(tmp_path, most=2000)[1]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
@@ -124,7 +127,7 @@ async def test_nothing_is_lost_where_the_process_is_killed(tmp_path: Path) -> No
     finally:
         os.kill(process.pid, signal.SIGKILL)
         assert await process.wait() == -signal.SIGKILL
-    entries = read_events(tmp_path / "run")
+    entries, _ = read_events(tmp_path / "run")
     assert [entry.data["text"] for entry in entries] == [f"entry {number:03}" for number in range(500)]
     assert "entry 499" in (tmp_path / "run" / TRACE).read_text(encoding="utf-8")
     packets = (tmp_path / "run" / PACKETS).read_bytes()

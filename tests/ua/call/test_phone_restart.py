@@ -47,6 +47,9 @@ async def test_udp_that_dies_in_the_call_is_followed_by_tcp() -> None:
     alice, bob = account("alice", ice=IMPATIENT), account("bob", ice=IMPATIENT)
     async with pair(alice=alice, bob=bob, network=network) as phones:
         ours, theirs = await talking(phones)
+        sources = [
+            call._media and call._media._session and call._media._session.ssrc for call in (ours, theirs)
+        ]
         policy.udp = "blocked"
         restarted = 0
         async with asyncio.timeout(15):
@@ -56,6 +59,11 @@ async def test_udp_that_dies_in_the_call_is_followed_by_tcp() -> None:
                 restarted = sum(name == "path_selected" for name in names) // 2
         await hears_again(ours)
         await hears_again(theirs)
+        # The streams are those of before: nothing begins anew that could be heard.
+        assert sources == [
+            call._media and call._media._session and call._media._session.ssrc for call in (ours, theirs)
+        ]
+        assert sum(entry.name == "media_started" for entry in phones.log.entries) == 2
         ours.hang_up()
         result, other = await asyncio.gather(ours.ended(), theirs.ended())
     assert (result.result, other.result) == (ResultCode.OK, ResultCode.OK)

@@ -156,6 +156,11 @@ class Driver:
             await self.flows.close()
 
     def _ring(self, now: float) -> None:
+        due = self.forks.next_timer()
+        if due is None or due > now:
+            # Media that was heard meanwhile has put off the question whether anything is.
+            self._timer.arm(due)
+            return
         self.forks.handle_timer(now)
         self.pump()
 

@@ -3,7 +3,8 @@
 Without a command: what the media of so many calls at once costs. Two processes, a phone each; real G.711 of
 an audio file, RTCP, and ICE with its consent checks, over UDP or framed TCP. CPU ms for each second of each
 call, gaps between packets, delay above the fastest packet of a call, memory of a call. ``--peer aiosipua``
-and ``--peer aiortc`` measure those too, in environments of their own.
+and ``--peer aiortc`` measure those too, in environments of their own, and ``--peer bare`` what sockets,
+G.711 and a header cost without any of it.
 
 ``leaks [--registrations 200] [--calls 1000]``: phones of one process register, and call each other one after
 the other, with media over UDP and TCP; what is left of it, and the memory as it goes.

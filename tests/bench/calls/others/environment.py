@@ -22,7 +22,7 @@ class Other:
 
     Attributes:
         name: of the project.
-        packages: that pip is to install.
+        packages: that pip is to install; none where the standard library is enough.
         module: runs one side.
         note: what its figures hold, for people.
     """
@@ -38,7 +38,8 @@ class Other:
         Raises:
             PeerError: the environment cannot be made; the text says why.
         """
-        return Kind(name=self.name, python=str(await self._environment()), module=self.module)
+        python = str(await self._environment()) if self.packages else sys.executable
+        return Kind(name=self.name, python=python, module=self.module)
 
     async def _environment(self) -> Path:
         folder = cache_folder() / f"{self.name}-{sys.version_info.major}.{sys.version_info.minor}"
@@ -92,6 +93,12 @@ OTHERS: Final = {
             packages=("aiortc",),
             module="tests.bench.calls.others.aiortc_side",
             note="UDP with ICE and DTLS-SRTP, which it cannot do without",
+        ),
+        Other(
+            name="bare",
+            packages=(),
+            module="tests.bench.calls.others.bare_side",
+            note="no project: sockets, G.711 and a header, the least that a call costs in Python",
         ),
     )
 }

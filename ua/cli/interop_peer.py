@@ -40,6 +40,13 @@ class PeerRequest:
     transports: tuple[str, ...] = ()
     config: Path | None = None
 
+    @property
+    def leaves_transport_open(self) -> bool:
+        """True where nobody has said how an address takes SIP."""
+        place = (self.server or self.peer).lower()
+        is_address = self.peer == GENERIC or self.peer.lower().startswith(("sip:", "sips:"))
+        return is_address and not self.transports and "transport=" not in place and place[:5] != "sips:"
+
 
 def chosen_peer(
     request: PeerRequest, environ: Mapping[str, str], ask: AskPassword | None = None

@@ -23,6 +23,7 @@ from ua.errors import ResultCode, UsageError
 from ua.interop.catalog import all_scenarios, select
 from ua.interop.junit import write_junit
 from ua.interop.outcome import Outcome, Verdict
+from ua.interop.reach import reached
 from ua.interop.results import FILE, WORDS, RunResults, write_results
 from ua.interop.runner import AT_ONCE, RETRIES, Runner
 from ua.text import printable
@@ -87,6 +88,10 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
         if path is not None:
             writable(path, option)
     peer, base = chosen_peer(request.peer, os.environ, person())
+    output.note(f"{len(scenarios)} scenario{'s' * (len(scenarios) != 1)} against {peer.title} at {peer.uri}")
+    peer, notes = await reached(peer, base, keep_all=not request.peer.leaves_transport_open)
+    for note in notes:
+        output.note(note)
     folder = _folder(request.output or FOLDER / peer.name)
     runner = Runner(
         peer,
@@ -98,7 +103,6 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
         on_outcome=lambda outcome: _tell(outcome, output),
     )
     started, begun = datetime.fromtimestamp(clock.unix(), UTC), clock.now()
-    output.note(f"{len(scenarios)} scenarios against {peer.title} at {peer.uri}")
     running = asyncio.ensure_future(runner.run(scenarios))
     try:
         finished = await stop.first(running)

@@ -44,7 +44,8 @@ class Expect(MediaExpectations):
 
     async def status(self, call: Call, *codes: int, limit_s: float = 20.0) -> CallResult:
         """The call is refused with one of these codes."""
-        expected = f"the call is refused with {' or '.join(map(str, codes))}"
+        others = f"{', '.join(map(str, codes[:-1]))} or " if len(codes) > 1 else ""
+        expected = f"the call is refused with {others}{codes[-1]}"
         with self._stage.step(f"waiting for: {expected}"):
             # Whoever answers has not refused, and may talk for long.
             answered = not await first(call.ended(), call.established(), pause(limit_s))

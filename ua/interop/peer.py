@@ -6,12 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ua.config.sip_uri import split_sip_uri
 from ua.interop.need import DESCRIPTIONS, EXTENSIONS, Extension, Need, remedy
-from ua.interop.scenario import Scenario
 from ua.sip.transport.hop import SipTransport
+
+
+class Demanding(Protocol):
+    """What a peer is told of a scenario (`ua.interop.scenario.Scenario`)."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the peer must offer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +97,7 @@ class Peer:
         users: tuple[Need, ...] = ("account", "second_account", "third_account")
         return self.abilities | {*self.extensions, *self.transports, *users[: len(self.accounts)]}
 
-    def lacks(self, scenario: Scenario) -> str:
+    def lacks(self, scenario: Demanding) -> str:
         """Why `scenario` is skipped, and what the user can do about it; empty where it can be run."""
         missing = sorted(scenario.needs - self.offers)
         if not missing:
@@ -94,7 +105,7 @@ class Peer:
         what = " and ".join(DESCRIPTIONS[need] for need in missing)
         return f"needs {what}: {' '.join(dict.fromkeys(remedy(need) for need in missing))}"
 
-    def limit_of(self, scenario: Scenario) -> Limit | None:
+    def limit_of(self, scenario: Demanding) -> Limit | None:
         """The first limit that `scenario` runs into."""
         return next((each for each in self.limits if each.holds_for(scenario.id)), None)
 

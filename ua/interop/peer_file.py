@@ -78,13 +78,21 @@ class PeerSettings:
 
 def shipped() -> Mapping[str, Path]:
     """The files that come with icephone, by name."""
-    installed = [Path(str(file.locate())) for file in _files() if _FOLDER in str(file).replace("\\", "/")]
-    sources = (Path(__file__).parents[2] / "configs" / "peers").glob("*.toml")
+    root = Path(__file__).parents[2]
+    installed = [
+        # where the distribution says, for --user and environments
+        *(Path(str(file.locate())) for file in _installed() if _FOLDER in str(file).replace("\\", "/")),
+        # beside the packages, for --target
+        *(root / _FOLDER).glob("*.toml"),
+    ]
+    sources = (root / "configs" / "peers").glob("*.toml")
     # Where icephone runs from its sources, those are what is meant.
-    return {path.stem: path for path in sorted(installed + list(sources)) if path.is_file()}
+    found = {path.stem: path.resolve() for path in (*installed, *sources) if path.is_file()}
+    return dict(sorted(found.items()))
 
 
-def _files() -> list[metadata.PackagePath]:
+def _installed() -> list[metadata.PackagePath]:
+    """The files of the installed distribution; none where icephone runs from its sources."""
     try:
         return metadata.files("icephone") or []
     except metadata.PackageNotFoundError:

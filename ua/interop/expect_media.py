@@ -12,7 +12,7 @@ from media.audio.correlation import correlate
 from media.audio.wav import read_audio
 from ua import clock
 from ua.interop.law import RATE, true_law
-from ua.interop.recordings import QUIET_DBFS, TONE_SHARE, Heard, heard, size_of
+from ua.interop.recordings import QUIET_DBFS, SOUNDING, TONE_SHARE, Heard, heard, size_of
 from ua.interop.waiting import LIMIT_S, Waiting
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class MediaExpectations(Waiting):
             await self.that(
                 lambda: (
                     long_enough(now := last())
-                    and now.level_dbfs > QUIET_DBFS
+                    and now.sounding >= SOUNDING
                     and now.share_of(tone) >= TONE_SHARE
                 ),
                 f"a tone of {tone:g} Hz is heard for {seconds:g} s",
@@ -240,6 +240,8 @@ class MediaExpectations(Waiting):
             return f"{packets} RTP packets came, and nothing was played since"
         self._note(call, audio, tone)
         said = f"{packets} RTP packets came; the last {audio.seconds:.1f} s have {audio.level_dbfs:.0f} dBFS"
+        if audio.sounding < SOUNDING:
+            said += f" and are silent for {1 - audio.sounding:.0%} of it"
         return said if tone is None else f"{said}, {audio.share_of(tone) * 100:.0f} % of it at {tone:g} Hz"
 
     def _note(self, call: Call, audio: Heard, tone: float | None) -> None:

@@ -15,6 +15,11 @@ HEADER: Final = 44
 QUIET_DBFS: Final = -50.0
 """Below this nobody hears anything."""
 
+SOUNDING: Final = 0.8
+"""A tone is heard this part of the time: a machine that stands still tears holes into it."""
+
+_STRETCH_S: Final = 0.1
+
 TONE_SHARE: Final = 0.9
 """A tone is this much of the power of what is heard while it plays."""
 
@@ -40,6 +45,14 @@ class Heard:
     def level_dbfs(self) -> float:
         """Its level; -127 is silence."""
         return dbfs(rms(self.pcm)) if self.pcm else SILENCE_DBFS
+
+    @property
+    def sounding(self) -> float:
+        """Part (0 to 1) of its stretches of 100 ms in which somebody hears something; 0 without any."""
+        size = BYTES_PER_SAMPLE * int(_STRETCH_S * self.rate)
+        stretches = [self.pcm[at : at + size] for at in range(0, len(self.pcm) - size + 1, size)]
+        loud = sum(dbfs(rms(each)) > QUIET_DBFS for each in stretches)
+        return loud / len(stretches) if stretches else 0.0
 
     def last(self, seconds: float) -> Heard:
         """The last `seconds` of it."""

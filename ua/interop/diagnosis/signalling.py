@@ -206,7 +206,9 @@ def cancel_unanswered(story: Story) -> Finding | None:
 
 def never_bye(story: Story) -> Finding | None:
     """The other side was to hang up, and did not."""
-    if not story.stood or any(each.method == "BYE" and not each.sent for each in story.dialog):
+    if not story.stood or any(
+        each.method == "BYE" and each.is_request and not each.sent for each in story.dialog
+    ):
         return None
     answer = next(iter(_successes(story)), None)
     waited = story.end - (story.zero if answer is None else answer.at)

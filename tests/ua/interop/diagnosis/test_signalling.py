@@ -149,6 +149,7 @@ def test_a_cancel_that_ends_nothing() -> None:
 
 def test_who_should_hang_up_and_does_not() -> None:
     log = Log().established().counters(8)
+    log.message("out", "BYE sip:600@198.51.100.7 SIP/2.0", "2 BYE").message("in", "SIP/2.0 200 OK", "2 BYE")
     assert log.cause("no_end", "the call is ended by us") == ""
     found = log.diagnose("no_end", "the call is ended by peer")
     assert found.cause == "never_bye"

@@ -55,6 +55,15 @@ class Linphone:
         """Type a line, e.g. "call sip:bob@192.0.2.1"; a single digit presses that key in a call."""
         self.program.write(line.encode() + b"\n")
 
+    async def enable(self, codec: str) -> None:
+        """Offer and take a codec that it has, e.g. "G722", beside those that it offers without being asked."""
+        self.command("codec list")
+        listed = rf"(\d+): {re.escape(codec)} \("
+        await self.tells(listed)
+        for number in dict.fromkeys(re.findall(listed, self.program.text())):
+            self.command(f"codec enable {number}")
+            await self.tells(rf"\b{number}: {re.escape(codec)} \(\d+\) enabled")
+
     async def tells(self, pattern: str, times: int = 1, timeout_s: float = 10.0) -> None:
         """Wait until it has told so often something that matches `pattern`."""
 

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Mapping
 
 from media.codecs.codec import Codec
-from media.playout.jitter import PlayoutFigures
+from media.playout.figures import PlayoutFigures
 from media.quality import mos, r_factor
 from media.rtcp.session import RtcpSession
 from media.rtp.receiver import RtpReceiver

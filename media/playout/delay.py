@@ -23,6 +23,9 @@ _ABOVE_S: Final = 0.03
 _BELOW_S: Final = 0.012
 """Dead zone around the target: half a frame comes from the phase of the two clocks alone."""
 
+_PERIOD_S: Final = 0.015
+"""About as much as one shortening takes away at most."""
+
 _IN_TIME: Final = 0.98
 """Share of packets to wait for."""
 
@@ -47,6 +50,7 @@ class PlayoutDelay:
         "_reliable",
         "_round_trip",
         "_since",
+        "_slack",
         "_transits",
         "base",
         "least",
@@ -62,7 +66,7 @@ class PlayoutDelay:
         self._since = 0
         self._beyond_since: float | None = None
         self._late, self._late_until = 0.0, float("-inf")
-        self._floor = self._maximum = 0.0
+        self._floor = self._maximum = self._slack = 0.0
         self.base = 0.0
         """Least transit of the window: the path without queues."""
         self.target = 0.0
@@ -81,7 +85,22 @@ class PlayoutDelay:
     @property
     def ceiling(self) -> float:
         """The transit above which audio is too old to be played."""
-        return self.base + self._maximum
+        return max(self.base + self._maximum, self.most)
+
+    def describe_packets(self, *, frame: float, packet: float, early: float) -> None:
+        """Tell how the audio is cut, all in seconds.
+
+        Delay can be had in whole frames and given back in single pitch periods, after which packets no
+        longer begin where frames do: they must be there by nearly a packet's length earlier. So no less than
+        that may lie between what is too little and what is too much.
+
+        Args:
+            frame: length of what is played at a time.
+            packet: length of the peer's packets.
+            early: how much earlier than it is heard the last packet of a frame must be there.
+        """
+        self._slack = early + max(frame, packet) + _PERIOD_S
+        self.most = max(self.target + _ABOVE_S, self.least + self._slack)
 
     def describe_path(self, *, reliable: bool, round_trip: float | None) -> None:
         """Tell what is known of the path now: whether it is reliable, and its round trip in seconds."""
@@ -161,9 +180,9 @@ class PlayoutDelay:
         if len(ordered) < _UPDATE_EVERY:
             floor = max(floor, self._config.start_ms / 1000)
         self.target = base + min(max(wanted, floor), self._maximum)
-        self.most = self.target + _ABOVE_S
         # the floor of a reliable path is a precaution that must hold; that of the others is mere comfort
         needed = usual + _GUARD_S
         if self._reliable:
             needed = max(needed, self._floor - _BELOW_S)
         self.least = base + min(needed, self._maximum - _BELOW_S)
+        self.most = max(self.target + _ABOVE_S, self.least + self._slack)

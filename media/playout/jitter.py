@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import enum
 import math
-from array import array
 from typing import Final
 
 from media.audio.pcm import BYTES_PER_SAMPLE, lengthen, shorten
 from media.codecs.codec import Codec
 from media.playout.bursts import BurstFigures, Bursts
 from media.playout.delay import PlayoutDelay
+from media.playout.figures import DELAY_SLOTS, PlayoutFigures
 from media.playout.voice import Voice
 
 _SHORTEN_EVERY_S: Final = 0.2
 _LONGEST_GAP_S: Final = 1.0
-_DELAY_SLOTS: Final = 2000
 
 
 class Put(enum.Enum):
@@ -33,42 +32,6 @@ class Put(enum.Enum):
     LATE = enum.auto()
     MALFORMED = enum.auto()
     """No audio of the codec."""
-
-
-class PlayoutFigures:
-    """Counts of all buffers of a session together."""
-
-    __slots__ = (
-        "concealed",
-        "delays",
-        "duplicates",
-        "late",
-        "played",
-        "recovered",
-        "skipped",
-        "stretched",
-        "waits",
-    )
-
-    def __init__(self) -> None:
-        self.delays: array[int] = array("L", bytes(array("L").itemsize * (_DELAY_SLOTS + 1)))
-        """Packets played by the ms that they had lain in the buffer; the last slot holds the longer ones."""
-        self.played = 0
-        """Packets decoded and played."""
-        self.late = 0
-        """Packets that came after their time had passed."""
-        self.skipped = 0
-        """Packets dropped unplayed because they were too old, or too many."""
-        self.duplicates = 0
-        """Packets that were in the buffer already."""
-        self.concealed = 0
-        """Samples made up for lost or late packets."""
-        self.recovered = 0
-        """Samples of lost packets that the next packet held a copy of (in-band FEC)."""
-        self.stretched = 0
-        """Times that a pitch period was left out or repeated."""
-        self.waits = 0
-        """Times that the buffer ran dry because packets were late (silence of the peer is none)."""
 
 
 _Packet = tuple[int, bytes, Codec, float, int]
@@ -143,7 +106,12 @@ class JitterBuffer:
             return Put.MALFORMED
         duration *= self._clock_rate // codec.clock_rate
         self._end, self._end_sequence = timestamp + duration, sequence
-        self._duration = duration
+        if duration != self._duration:
+            self._duration = duration
+            frame = self._frame_samples / self._sample_rate
+            self.delay.describe_packets(
+                frame=frame, packet=duration / self._clock_rate, early=self._early(duration)
+            )
         packets = self._packets
         packets[sequence] = timestamp, payload, codec, now, duration
         if len(packets) > self._capacity:
@@ -269,13 +237,16 @@ class JitterBuffer:
     def _is_due(self, packet: _Packet, now: float) -> bool:
         timestamp, *_, duration = packet
         transit = now - timestamp / self._clock_rate
-        samples = duration * self._sample_rate // self._clock_rate
-        # packets that do not fill our frames are taken earlier than they are heard
-        early = (self._frame_samples - math.gcd(self._frame_samples, samples)) / self._sample_rate
-        if transit >= max(self.delay.target - self._half_frame_s, self.delay.least + early):
+        least = self.delay.least + self._early(duration)
+        if transit >= max(self.delay.target - self._half_frame_s, least):
             return True
         # a gap that has had its length needs no further wait, unless the delay must grow anyway
         return self._started and self._waited >= timestamp - self._play_at and transit >= self.delay.least
+
+    def _early(self, duration: int) -> float:
+        """Packets that do not fill our frames are taken earlier than they are heard: by so many seconds."""
+        samples = duration * self._sample_rate // self._clock_rate
+        return (self._frame_samples - math.gcd(self._frame_samples, samples)) / self._sample_rate
 
     def _resume(self, sequence: int, packet: _Packet, now: float) -> None:
         timestamp, arrival = packet[0], packet[3]
@@ -345,7 +316,7 @@ class JitterBuffer:
         held = int((now - arrival) * 1000)
         if self._residue:
             held += len(self._residue) * 1000 // (BYTES_PER_SAMPLE * self._sample_rate)
-        figures.delays[held if 0 <= held < _DELAY_SLOTS else 0 if held < 0 else _DELAY_SLOTS] += 1
+        figures.delays[held if 0 <= held < DELAY_SLOTS else 0 if held < 0 else DELAY_SLOTS] += 1
         voice = self._voice
         if voice is None or codec is not self._codec:
             voice = self._use(codec)

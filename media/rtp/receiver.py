@@ -11,7 +11,8 @@ from media.dtmf.incoming import IncomingKeys
 from media.errors import PacketError
 from media.events import MediaEvent, MediaStarted, StreamChanged
 from media.playout.delay import PlayoutDelay
-from media.playout.jitter import JitterBuffer, PlayoutFigures
+from media.playout.figures import PlayoutFigures
+from media.playout.jitter import JitterBuffer
 from media.rtp.packet import HEADER, HEADER_LENGTH, MARKER, PLAIN, parse
 from media.rtp.stream import ReceivedStream
 from media.rtp.timeline import MEDIA_CLOCK

@@ -30,7 +30,8 @@ from media.codecs import PCMU
 from media.config import JitterConfig
 from media.path import PacketReceiver
 from media.playout.delay import PlayoutDelay
-from media.playout.jitter import JitterBuffer, PlayoutFigures
+from media.playout.figures import PlayoutFigures
+from media.playout.jitter import JitterBuffer
 from media.rtp import packet as rtp
 from media.session import MediaSession
 

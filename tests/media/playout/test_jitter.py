@@ -17,7 +17,8 @@ from media.codecs import PCMA, PCMU, Codec
 from media.codecs.g711 import G711
 from media.config import JitterConfig
 from media.playout.delay import PlayoutDelay
-from media.playout.jitter import JitterBuffer, PlayoutFigures, Put
+from media.playout.figures import PlayoutFigures
+from media.playout.jitter import JitterBuffer, Put
 from media.quality import G711 as G711_IMPAIRMENT
 
 CONFIG = JitterConfig()

@@ -146,6 +146,8 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "cli.interop",
         "cli.interop_list",
         "cli.interop_peer",
+        "cli.interop_progress",
+        "cli.interop_results",
         "cli.interop_run",
         "cli.live",
         "cli.main",

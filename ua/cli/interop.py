@@ -137,3 +137,36 @@ def test_run(
         html=html,
     )
     run(output, lambda stop: run_scenarios(request, output, stop))
+
+
+@test_app.command("diff")
+def test_diff(
+    before: Annotated[Path, typer.Argument(help="Folder of a run, or its results.json.", metavar="A")],
+    after: Annotated[Path, typer.Argument(help="The same of another run.", metavar="B")],
+    json: Json = False,
+) -> NoReturn:
+    """Show what changed from one run to another. Exit code 9 where something newly failed."""
+    from ua.cli.interop_results import show_difference
+    from ua.cli.output import Output
+    from ua.cli.runner import guarded
+
+    output = Output(json_results=json)
+    guarded(output, lambda: show_difference(before, after, output))
+
+
+@test_app.command("report")
+def test_report(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of runs, or their results.json.", metavar="RUN...")
+    ],
+    html: Annotated[Path, typer.Option(help="Where the report goes.", metavar="FILE")] = Path("report.html"),
+    json: Json = False,
+    quiet: Quiet = False,
+) -> NoReturn:
+    """Write one report of several runs: which scenario works with which peer."""
+    from ua.cli.interop_results import report_runs
+    from ua.cli.output import Output
+    from ua.cli.runner import guarded
+
+    output = Output(json_results=json, quiet=quiet)
+    guarded(output, lambda: report_runs(runs, html, output))

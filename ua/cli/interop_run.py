@@ -12,40 +12,28 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
-
 from ua import clock
 from ua.cli.interop_peer import PeerRequest, chosen_peer, person
+from ua.cli.interop_progress import Progress
+from ua.cli.interop_results import show_table
 from ua.cli.options import writable
 from ua.errors import ResultCode, UsageError
 from ua.interop.catalog import all_scenarios, select
 from ua.interop.junit import write_junit
-from ua.interop.outcome import Outcome, Verdict
+from ua.interop.outcome import Outcome
 from ua.interop.reach import reached
-from ua.interop.results import FILE, WORDS, RunResults, write_results
+from ua.interop.report import Run, write
+from ua.interop.results import FILE, RunResults, write_results
 from ua.interop.runner import AT_ONCE, RETRIES, Runner
-from ua.text import printable
 
 if TYPE_CHECKING:
     from ua.cli.output import Output
     from ua.cli.runner import Stop
-    from ua.interop.peer import Peer
 
 FOLDER: Final = Path("icephone-test")
 """Where results go by default, a folder for each peer in it."""
 
 REPORT: Final = "report.html"
-
-_STYLES: Final = {
-    Verdict.PASSED: "green",
-    Verdict.FAILED: "bold red",
-    Verdict.ERROR: "bold red",
-    Verdict.UNEXPECTED_PASS: "bold yellow",
-    Verdict.EXPECTED_FAILURE: "yellow",
-    Verdict.SKIPPED: "dim",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +81,7 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
     for note in notes:
         output.note(note)
     folder = _folder(request.output or FOLDER / peer.name)
+    progress = Progress(len(scenarios), folder, output)
     runner = Runner(
         peer,
         folder,
@@ -100,15 +89,17 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
         at_once=request.at_once,
         retries=request.retries,
         ports=ports,
-        on_outcome=lambda outcome: _tell(outcome, output),
+        on_start=progress.started,
+        on_outcome=progress.ended,
     )
     started, begun = datetime.fromtimestamp(clock.unix(), UTC), clock.now()
     running = asyncio.ensure_future(runner.run(scenarios))
-    try:
-        finished = await stop.first(running)
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+    with progress:
+        try:
+            finished = await stop.first(running)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
     results = RunResults.of(
         peer=peer.name,
         peer_title=peer.title,
@@ -120,7 +111,8 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
         interrupted=not finished,
     )
     _write(results, request, folder, output)
-    _show(results, peer, output)
+    show_table(results, scenarios, peer, output)
+    output.object(results.to_json())
     return results.result
 
 
@@ -144,53 +136,11 @@ def _in_order(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return sorted(outcomes, key=lambda each: order.get(each.scenario, len(order)))
 
 
-def _tell(outcome: Outcome, output: Output) -> None:
-    """A line for a scenario that is over; what was expected and seen where it failed."""
-    output.object({"event": "outcome", **outcome.to_json()})
-    if outcome.verdict is Verdict.SKIPPED:
-        return  # said together, at the end
-    words = WORDS[outcome.verdict] + (", flaky" if outcome.flaky else "")
-    output.note(f"{words:<16}  {outcome.scenario:<32}  {outcome.duration_s:5.1f} s", _STYLES[outcome.verdict])
-    failure = outcome.failure
-    if failure is not None and outcome.verdict.unexpected:
-        output.note(f"    expected: {failure.expected}")
-        output.note(f"    seen:     {failure.seen} [{failure.cause}]")
-        if failure.where:
-            output.note(f"    in:       {failure.where}")
-        if failure.advice:
-            output.note(f"    try:      {failure.advice}")
-
-
 def _write(results: RunResults, request: RunRequest, folder: Path, output: Output) -> None:
+    """Write results.json first: what comes then can be made of it again."""
     write_results(folder / FILE, results)
     if request.junit is not None:
         write_junit(request.junit, [results])
-    output.note(f"results: {folder / FILE}")
-
-
-def _show(results: RunResults, peer: Peer, output: Output) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("scenario", no_wrap=True)
-    table.add_column("result", no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
-    for row, outcome in zip(results.rows(), results.outcomes, strict=True):
-        if outcome.verdict is not Verdict.SKIPPED:
-            style = _STYLES[outcome.verdict]
-            table.add_row(
-                row.scenario, Text(row.verdict, style=style), row.seconds, Text(printable(row.note))
-            )
-    output.text(table)
-    for line in skipped_lines(results.outcomes):
-        output.text(Text(line))
-    output.text(Text(f"{printable(peer.title)}: {results.summary}", style="bold"))
-    output.object(results.to_json())
-
-
-def skipped_lines(outcomes: Sequence[Outcome]) -> list[str]:
-    """Which scenarios were skipped and why, those of one reason together."""
-    reasons: dict[str, list[str]] = {}
-    for each in outcomes:
-        if each.verdict is Verdict.SKIPPED:
-            reasons.setdefault(each.reason, []).append(each.scenario)
-    return [f"skipped {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+    report = request.html or folder / REPORT
+    write([Run(results=results, folder=folder)], report)
+    output.note(f"results: {folder / FILE}, report: {report}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +21,7 @@ from ua.interop.diagnosis import diagnose
 from ua.interop.evidence import Evidence
 from ua.interop.explained import failure_of
 from ua.interop.failure import Failure, Unmet
+from ua.interop.folder import EVENTS
 from ua.interop.leases import Leases, wanted
 from ua.interop.outcome import Outcome, Verdict
 from ua.interop.peer import Peer
@@ -106,6 +109,7 @@ class Runner:
             return Outcome(scenario=scenario.id, verdict=Verdict.SKIPPED, reason=lacks)
         async with self._leases.lend(wanted(scenario)) as users:
             self._on_start(scenario)
+            self._forget(scenario)
             limit = self._peer.limit_of(scenario)
             attempts = 1 if limit is not None else 1 + self._retries
             outcome = await self._attempt(scenario, network, users, 1)
@@ -119,6 +123,13 @@ class Runner:
                 reason=limit.reason,
             )
         return outcome
+
+    def _forget(self, scenario: Scenario) -> None:
+        """Remove what a run before has left of a scenario, and nothing else."""
+        for folder in self._folder.glob(f"{scenario.id}*"):
+            attempt = folder.name.removeprefix(scenario.id)
+            if re.fullmatch(r"(\.[0-9]+)?", attempt) and (folder / EVENTS).is_file():
+                shutil.rmtree(folder, ignore_errors=True)
 
     async def _attempt(
         self, scenario: Scenario, network: Network, users: tuple[int, ...], attempt: int

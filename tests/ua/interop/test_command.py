@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tests.ua.interop.pbx import PASSWORD, small_pbx
 from tests.ua.screen import Screen, objects
 from ua.cli.interop_list import show_peers, show_scenarios
 from ua.cli.interop_peer import PeerRequest, chosen_peer
+from ua.cli.interop_progress import Progress, outcome_lines
+from ua.cli.interop_results import report_runs, show_difference
 from ua.cli.interop_run import RunRequest, run_scenarios
 from ua.cli.runner import Stop
 from ua.errors import ConfigurationError, ResultCode, UsageError
 from ua.interop.catalog import all_scenarios
+from ua.interop.failure import Failure
+from ua.interop.outcome import Outcome, Verdict
 from ua.interop.peer import Peer
 from ua.interop.results import read_results
 
@@ -203,6 +209,60 @@ async def test_what_is_there_is_written_where_a_signal_comes(tmp_path: Path) -> 
     results, _ = read_results(tmp_path / "out")
     assert results.interrupted
     assert "stopped before its end" in screen.out.getvalue()
+
+
+async def test_runs_are_compared_and_reported_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await run(tmp_path, "calls.busy", busy="606")
+    good = (tmp_path / "out").rename(tmp_path / "good")
+    await run(tmp_path, "calls.busy", busy="600")
+    bad = (tmp_path / "out").rename(tmp_path / "bad")
+    screen = Screen(json_results=False)
+    assert show_difference(good, bad, screen).exit_code == 9
+    assert "calls.busy: passed -> failed (answered)" in screen.out.getvalue()
+    assert show_difference(bad, good, Screen()).exit_code == 0
+    capsys.readouterr()
+    both = tmp_path / "both.html"
+    assert report_runs([good, bad], both, Screen()) is ResultCode.OK
+    (told,) = objects(capsys)
+    assert [each["summary"] for each in told["runs"]] == ["1 passed", "0 passed, 1 failed"]
+    page = both.read_text(encoding="utf-8")
+    assert "the call was answered" in page
+    assert 'http-equiv="Content-Security-Policy"' in page
+    with pytest.raises(UsageError):
+        report_runs([tmp_path / "none"], both, Screen())
+
+
+def test_what_is_shown_of_an_outcome(tmp_path: Path) -> None:
+    failure = Failure(cause="silent", expected="a tone", seen="\x1b[2Jnothing", where="RTP", advice="listen")
+    failed = Outcome(scenario="calls.echo", verdict=Verdict.FAILED, failure=failure, folder="calls.echo.2")
+    head, *rest = (text for text, _ in outcome_lines(failed, tmp_path))
+    assert head.startswith("failed            calls.echo")
+    assert rest == [
+        "    expected: a tone",
+        "    seen:     \\x1b[2Jnothing [silent]",
+        "    in:       RTP",
+        "    try:      listen",
+        f"    kept:     {tmp_path}/calls.echo.2",
+    ]
+    limit = Outcome(scenario="calls.echo", verdict=Verdict.UNEXPECTED_PASS, reason="no ears")
+    assert "should fail: no ears" in outcome_lines(limit, tmp_path)[1][0]
+    known = Outcome(scenario="calls.echo", verdict=Verdict.EXPECTED_FAILURE, failure=failure)
+    assert len(outcome_lines(known, tmp_path)) == 1
+    assert outcome_lines(Outcome(scenario="calls.echo", verdict=Verdict.SKIPPED), tmp_path) == []
+
+
+def test_on_a_terminal_what_runs_is_shown(tmp_path: Path) -> None:
+    screen = Screen(json_results=False)
+    shown = io.StringIO()
+    screen.stderr = Console(file=shown, force_terminal=True, width=100, color_system=None)
+    echo = next(each for each in all_scenarios() if each.id == "calls.echo")
+    with Progress(7, tmp_path, screen) as progress:
+        progress.started(echo)
+        assert "0 of 7  running calls.echo" in shown.getvalue()
+        progress.ended(Outcome(scenario="calls.echo", verdict=Verdict.PASSED, duration_s=1.0))
+        assert shown.getvalue().rstrip().endswith("1 of 7")
 
 
 @pytest.mark.parametrize("ports", ["20000", "20000-20009", "80-2000", "60000-70000", "30000-20000", "a-b"])

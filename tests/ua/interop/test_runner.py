@@ -146,3 +146,18 @@ async def test_what_is_there_stays_where_a_run_is_broken_off(tmp_path: Path) -> 
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert [(each.scenario, each.verdict) for each in runner.outcomes] == [("calls.made", Verdict.PASSED)]
+
+
+async def test_what_a_run_before_has_left_is_gone_and_nothing_else(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    for name in ("calls.made", "calls.made.2", "calls.made.other", "calls.made2"):
+        (run / name).mkdir(parents=True)
+        (run / name / "events.jsonl").touch()
+        (run / name / "old.wav").touch()
+    (run / "calls.made.3").mkdir()
+    await run_one(tmp_path, made(works))
+    assert sorted(each.name for each in run.iterdir()) == [
+        "calls.made", "calls.made.3", "calls.made.other", "calls.made2",
+    ]  # fmt: skip
+    assert not (run / "calls.made" / "old.wav").exists()
+    assert (run / "calls.made2" / "old.wav").exists()

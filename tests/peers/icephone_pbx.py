@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from tests.certificates import Issued
 from tests.peers.icephone import Icephone, icephone
 from tests.peers.kamailio import PASSWORD
+from tests.peers.namespace import LOOPBACK, Namespace
 from tests.peers.process import Programs, until
+
+_NAMES = {("sip", ""): "udp", ("sips", ""): "tls", ("sips", "ws"): "wss"}
+"""Transports by the scheme and the parameter of the addresses that it tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +24,13 @@ class IcephonePbx:
     Attributes:
         host: its address.
         port: its port for UDP and TCP.
+        ports: those of each transport.
         process: its process.
     """
 
     host: str
     port: int
+    ports: Mapping[str, int]
     process: Icephone
 
     def uri(self, user: str) -> str:
@@ -41,19 +49,50 @@ class IcephonePbx:
 
 
 @asynccontextmanager
-async def icephone_pbx(programs: Programs, *users: str) -> AsyncIterator[IcephonePbx]:
-    """Run one for these users, on loopback."""
-    host = "127.0.0.1"
+async def icephone_pbx(
+    programs: Programs,
+    *users: str,
+    place: Namespace = LOOPBACK,
+    algorithms: str = '["MD5"]',
+    certificate: Issued | None = None,
+    websocket: bool = False,
+) -> AsyncIterator[IcephonePbx]:
+    """Run one for these users.
+
+    Args:
+        programs: of the test.
+        users: who may register; all with the same password.
+        place: where it runs.
+        algorithms: how they prove it. baresip 1.0 gives up where another one than MD5 is offered, whatever
+            comes after it.
+        certificate: its own; with it TLS, WebSockets and both together are there too.
+        websocket: WebSockets are there without one.
+    """
+    host = place.host
     secrets = programs.folder / "pbx.users"
     secrets.write_text("".join(f"{user}:{PASSWORD}\n" for user in users), encoding="utf-8")
     config = programs.folder / "pbx.toml"
-    # baresip 1.0 gives up where it is offered another algorithm, whatever comes after it
-    config.write_text(
-        f'[pbx]\ndomain = "{host}"\nusers_file = "{secrets}"\nalgorithms = ["MD5"]\n', encoding="utf-8"
+    recordings = programs.folder / "recordings"
+    recordings.mkdir(exist_ok=True)
+    files = f'users_file = "{secrets}"\nrecordings = "{recordings}"\n'
+    own = f'domain = "{host}"\nalgorithms = {algorithms}\n{files}'
+    more = "[websocket]\nlisten_port = 0\n" if websocket or certificate is not None else ""
+    more += "" if certificate is None else _secure(certificate)
+    config.write_text(f"[pbx]\n{own}{more}", encoding="utf-8")
+    process = await icephone(
+        programs, "answer", "--pbx", "--listen", f"{host}:0", config=config, prefix=place.prefix
     )
-    process = await icephone(programs, "answer", "--pbx", "--listen", f"{host}:0", config=config)
-    place = await process.noted("listening on sip:")
-    await process.program.wrote("a PBX for")
-    yield IcephonePbx(host=host, port=int(place.partition(":")[2].partition(";")[0]), process=process)
+    await process.program.wrote("a PBX for", 30)
+    told = re.findall(
+        r"^listening on (sips?):[^:\s]+:(\d+)(?:;transport=(\w+))?", process.program.text(), re.MULTILINE
+    )
+    ports = {_NAMES.get((scheme, named), named): int(port) for scheme, port, named in told}
+    yield IcephonePbx(host=host, port=ports["udp"], ports=ports, process=process)
     assert await process.interrupt() == 130
     assert "Traceback" not in process.program.text()
+
+
+def _secure(certificate: Issued) -> str:
+    """Lines of its configuration, after those of WebSockets."""
+    files = f'certificate = "{certificate.certificate}"\nkey = "{certificate.key}"\n'
+    return f"secure_listen_port = 0\n[tls]\n{files}"

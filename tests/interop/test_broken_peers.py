@@ -7,7 +7,6 @@ our own parts or of none. Those of a group are tried at the same time.
 from __future__ import annotations
 
 import asyncio
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from tests.certificates import Authority
+from tests.peers.broken.attempts import (
+    echo,
+    echoes_on,
+    given_up,
+    hung_up,
+    is_called,
+    keys,
+    registers,
+    reported,
+    reports,
+    said_goodbye,
+    sounds_good,
+    stays,
+    twenty_ms,
+    with_ice,
+)
 from tests.peers.broken.callee import Callee, running
 from tests.peers.broken.descriptions import CodecNotOffered, OneStreamMore, PrivateAddress, RefusesAllMedia
 from tests.peers.broken.ice_liars import (
@@ -31,123 +46,27 @@ from tests.peers.broken.signalling import (
     IgnoresBye,
     IgnoresCancel,
     LosesAck,
+    Nobody,
     OtherName,
     PrivateContact,
     Silent,
     UnreachableContact,
 )
 from tests.peers.broken.voice import Manners
+from ua.events import LogEntry
+from ua.interop.diagnosis import diagnose
+from ua.interop.event_lines import read_entry
 from ua.interop.failure import Failure
 from ua.interop.outcome import Outcome, Verdict
 from ua.interop.peer import Peer, PeerAccount
 from ua.interop.runner import Runner
 from ua.interop.scenario import Run, Scenario
-from ua.interop.stage import Stage
-from ua.plan import Tone
 
-HZ = 1004
-"""Of 1000 Hz only three samples are heard, and they are alike in both laws."""
-
-SOON_S = 5.0
-
-SPEECH = Tone(hz=HZ)
-
-
-async def echo(stage: Stage) -> None:
-    """What we say comes back."""
-    async with stage.call("echo", SPEECH, answer_s=SOON_S) as call:
-        await stage.expect.audio(call, tone=HZ, limit_s=SOON_S)
-
-
-async def echoes_on(stage: Stage) -> None:
-    """What we say comes back, all the time."""
-    async with stage.call("echo", SPEECH, answer_s=SOON_S) as call:
-        await stage.expect.audio(call, tone=HZ, seconds=2.0, limit_s=SOON_S)
-
-
-async def stays(stage: Stage) -> None:
-    """A call stands until we hang up."""
-    async with stage.call("echo", SPEECH, answer_s=SOON_S) as call:
-        await asyncio.wait({asyncio.ensure_future(call.ended())}, timeout=SOON_S)
-        call.hang_up()
-        await stage.expect.ended_by(call, "us")
-
-
-async def hung_up(stage: Stage) -> None:
-    """The other side hangs up."""
-    async with stage.call("echo", SPEECH, answer_s=SOON_S) as call:
-        await stage.expect.ended_by(call, "peer", limit_s=3.0)
-
-
-async def said_goodbye(stage: Stage) -> None:
-    """Our BYE is answered."""
-    async with stage.call("echo", SPEECH, answer_s=SOON_S) as call:
-        call.hang_up()
-        await stage.expect.messages("sent BYE", "received 200 BYE", limit_s=3.0)
-
-
-async def given_up(stage: Stage) -> None:
-    """A call that rings is given up."""
-    async with stage.ringing("echo", SPEECH) as call:
-        await stage.expect.messages("received 180")
-        call.hang_up()
-        await stage.expect.status(call, 487, limit_s=2.0)
-
-
-async def with_ice(stage: Stage) -> None:
-    """Media goes where ICE says."""
-    async with stage.call("echo", SPEECH, answer_s=SOON_S) as call:
-        await stage.expect.media(call, ice=True, limit_s=1.0)
-
-
-async def twenty_ms(stage: Stage) -> None:
-    """Packets are as long as was said."""
-    async with stage.call("echo", SPEECH, answer_s=SOON_S) as call:
-        await stage.expect.audio(call, tone=HZ, seconds=1.0)
-
-        def lengths() -> list[float]:
-            return [entry.data["packet_ms"] for entry in stage.log.entries if entry.name == "media_counters"]
-
-        await stage.expect.that(
-            lambda: statistics.median(lengths()) == 20,
-            "packets of 20 ms come",
-            lambda: f"packets of {statistics.median(lengths()):g} ms come",
-            cause="wrong_media",
-            limit_s=1.0,
-        )
-
-
-async def reports(stage: Stage) -> None:
-    """RTCP tells of the RTP that comes."""
-    async with stage.call("echo", SPEECH, answer_s=SOON_S) as call:
-        await stage.expect.audio(call, tone=HZ, seconds=1.0)
-
-        def sources(name: str) -> set[int]:
-            return {entry.data["ssrc"] for entry in stage.log.entries if entry.name == name}
-
-        await stage.expect.that(
-            lambda: bool(sources("report_received") & sources("media_started")),
-            "sender reports are about the stream that comes",
-            lambda: f"they are about {sources('report_received')}",
-            cause="no_rtcp",
-            limit_s=2.0,
-        )
-
-
-async def keys(stage: Stage) -> None:
-    """Keys of 160 ms are heard."""
-    async with stage.call("echo", SPEECH, answer_s=SOON_S) as call:
-
-        def heard() -> list[int]:
-            return [entry.data["duration_ms"] for entry in stage.log.entries if entry.name == "key_heard"]
-
-        await stage.expect.that(
-            lambda: len(heard()) == 3 and all(100 <= each <= 220 for each in heard()),
-            "three keys of 160 ms come",
-            lambda: f"keys of {heard()} ms came, {call.digits!r}",
-            cause="wrong_digits",
-            limit_s=4.0,
-        )
+CAUSES = (
+    "timeout", "wrong_audio", "silent", "quality", "no_rtcp", "wrong_digits", "wrong_media", "wrong_path",
+    "missing_message", "no_end", "wrong_end", "no_answer", "rejected", "no_media_path", "authentication",
+)  # fmt: skip
+"""What expectations say of failures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +171,13 @@ async def test_signalling_that_gets_lost(tmp_path: Path, authority: Authority) -
         "no ACK comes": Case(
             cause="lost_ack", make=LosesAck, run=stays, seen="after our ACK", where="200 OK (CSeq 1 INVITE)"
         ),
+        "no ACK of a caller comes": Case(
+            cause="lost_ack",
+            make=Callee,
+            run=is_called,
+            seen="and no ACK came",
+            where="200 OK (CSeq 1 INVITE), sent",
+        ),
         "a Contact where nobody is": Case(
             cause="wrong_contact",
             make=UnreachableContact,
@@ -283,6 +209,18 @@ async def test_signalling_that_gets_lost(tmp_path: Path, authority: Authority) -
             where="401 Unauthorized (CSeq 2 INVITE)",
             phone={"realm": "broken"},
             peer={"accounts": (account,)},
+        ),
+        "it challenges for ever who registers": Case(
+            cause="auth_loop",
+            make=AsksForEver,
+            run=registers,
+            seen="401 Unauthorized again",
+            where="401 Unauthorized (CSeq 2 REGISTER)",
+            phone={"realm": "broken"},
+            peer={"accounts": (account,)},
+        ),
+        "nobody listens": Case(
+            cause="unreachable", make=Nobody, seen="Connection refused", where="INVITE (CSeq 1)"
         ),
         "it says nothing": Case(
             cause="no_answer", make=Silent, seen="nothing came back", where="INVITE (CSeq 1)"
@@ -382,6 +320,23 @@ async def test_media_that_is_not_what_it_says(tmp_path: Path) -> None:
             seen="the packets say PCMU and hold PCMA",
             where="RTP of SSRC 0x0b0b0b0b, payload type 0",
         ),
+        "it falls silent": Case(
+            cause="media_stopped",
+            make=voice(stops_s=1.0),
+            run=echoes_on,
+            seen="nothing came for",
+            where="the last packet about",
+        ),
+        "a bad line": Case(
+            cause="packet_loss",
+            make=voice(loses=4),
+            run=sounds_good,
+            seen="packets were lost on the way to us",
+            where="RTP of SSRC 0x0b0b0b0b",
+        ),
+        "no reports": Case(
+            cause="no_rtcp", make=voice(reports=False), run=reported, seen="no RTCP came in", where="until"
+        ),
         "another length": Case(
             cause="wrong_ptime",
             make=voice(ptime_ms=60),
@@ -429,7 +384,20 @@ async def test_a_sound_peer_passes_all_of_it(tmp_path: Path) -> None:
         passes("goodbye", Callee, said_goodbye),
         passes("length", Callee, twenty_ms),
         passes("reports", Callee, reports),
+        passes("reported", Callee, reported),
+        passes("good", Callee, sounds_good),
         passes("keys", voice(plays="tone", digits="159"), keys),
         passes("ice", IceLite, with_ice),
     )
     assert [(each.verdict, each.failure) for each in outcomes] == [(Verdict.PASSED, None)] * len(outcomes)
+    for entries in kept(tmp_path):
+        assert len(entries) > 20
+        for cause in CAUSES:
+            failure = Failure(cause=cause, expected="", seen="")
+            assert diagnose(entries, failure) == failure, "what is sound has no fault"
+
+
+def kept(folder: Path) -> list[list[LogEntry]]:
+    """The event logs of all attempts."""
+    found = [file.read_text(encoding="utf-8").splitlines() for file in folder.glob("*/*/events.jsonl")]
+    return [[entry for line in lines if (entry := read_entry(line)) is not None] for lines in found]

@@ -70,6 +70,15 @@ class Silent(Callee):
         """Nothing has come."""
 
 
+class Nobody(Callee):
+    """Nobody listens where it should be."""
+
+    async def open(self) -> None:
+        """A port that was free a moment ago."""
+        await super().open()
+        super().close()
+
+
 class AsksForEver(Callee):
     """Whatever the answer to its challenge, it challenges again."""
 

@@ -52,6 +52,8 @@ class Manners:
         report_ssrc: who its reports say that they are from, None for the source of its RTP.
         ssrc: the source of its RTP; "ours" takes that of who it hears.
         elsewhere: sends from another port than it hears on.
+        stops_s: after so many seconds it sends no more; None for never.
+        loses: one packet of so many is lost; 0 for none.
         digits: keys that it presses.
         event_hz: clock that it counts their durations in.
     """
@@ -66,6 +68,8 @@ class Manners:
     report_ssrc: int | None = None
     ssrc: int | Literal["ours"] = 0x0B0B0B0B
     elsewhere: bool = False
+    stops_s: float | None = None
+    loses: int = 0
     digits: str = ""
     event_hz: int = 8000
 
@@ -105,6 +109,8 @@ class Voice:
         self._payload = b""
         self._heard = self._highest = self._their_ssrc = 0
         self._sent = 0
+        self._silent = False
+        self._pressing = False
         self._tasks: list[asyncio.Task[None]] = []
         self._transports: list[asyncio.DatagramTransport] = []
 
@@ -159,13 +165,15 @@ class Voice:
         began = loop.time()
         for number in itertools.count(1):
             await asyncio.sleep(max(0.0, began + number * 0.02 - loop.time()))
+            if self._manners.stops_s is not None and number * 0.02 > self._manners.stops_s:
+                self._silent = True
             if self._manners.plays != "echo":
                 self._say(_PERIOD if self._manners.plays == "tone" else bytes(2 * FRAME))
             if number % 25 == 0 and self._manners.reports:
                 self._report()
 
     def _say(self, pcm: bytes) -> None:
-        if not self._manners.sends or self._to is None:
+        if not self._manners.sends or self._silent or self._to is None:
             return
         codec = PCMA if self._manners.law == "PCMA" else PCMU
         self._payload += codec.encode(pcm)
@@ -173,7 +181,8 @@ class Voice:
         while len(self._payload) >= size:
             payload, self._payload = self._payload[:size], self._payload[size:]
             chosen = self._manners.payload_type
-            self._packet(self.payload_type if chosen is None else chosen, payload, self._timestamp)
+            if not self._pressing:
+                self._packet(self.payload_type if chosen is None else chosen, payload, self._timestamp)
             self._timestamp += size
 
     def _packet(self, payload_type: int, payload: bytes, timestamp: int, *, marker: bool = False) -> None:
@@ -186,6 +195,8 @@ class Voice:
             payload=payload,
         )
         self._sent += 1
+        if self._manners.loses and self._sent % self._manners.loses == 0:
+            return
         protected = packet if self.protect is None else self.protect.protect(packet)
         self._depart(protected)
 
@@ -221,13 +232,16 @@ class Voice:
         self._depart(packet if self.protect is None else self.protect.protect_rtcp(packet))
 
     async def _press(self) -> None:
-        """Press the keys in packets every 20 ms, with durations in the clock of the manners."""
+        """Press the keys in place of audio, with durations in the clock of the manners."""
+        if not self._manners.digits:
+            return
         await asyncio.sleep(0.3)
         loop = asyncio.get_running_loop()
         sender = EventSender(8000)
         for key in self._manners.digits:
             sender.press(Press(key=key, duration_ms=160, pause_ms=80))
         began, number, timestamp = loop.time(), 0, self._timestamp
+        self._pressing = True
         while sender.busy:
             packet = sender.frame(timestamp + number * FRAME, FRAME)
             if packet is not None:
@@ -236,3 +250,4 @@ class Voice:
                 self._packet(101, told.pack(), packet.timestamp, marker=packet.marker)
             number += 1
             await asyncio.sleep(max(0.0, began + number * 0.02 - loop.time()))
+        self._pressing = False

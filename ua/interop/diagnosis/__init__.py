@@ -67,6 +67,11 @@ RULES: Final[tuple[tuple[Rule, tuple[Topic, ...]], ...]] = (
 )
 """The rules and what they explain; the first that finds something counts."""
 
+_FLAWS: Final = frozenset(
+    {audio.rtcp_ssrc, audio.no_rtcp, audio.wrong_ptime, audio.packet_loss, audio.jitter}
+)
+"""A call goes on with these: they explain what they are about and nothing else."""
+
 _TOPICS: Final[Mapping[str, tuple[Topic, ...]]] = {
     "answered": (),
     "authentication": ("registration", "setup"),
@@ -127,7 +132,7 @@ def find(entries: Sequence[LogEntry], failure: Failure, results: Sequence[CallRe
                 return found
     topics = _TOPICS.get(failure.cause)
     for rule, explains in RULES:
-        if topics is None or set(explains) & set(topics):
+        if rule not in _FLAWS if topics is None else set(explains) & set(topics):
             for story in stories:
                 if (found := rule(story)) is not None:
                     return found

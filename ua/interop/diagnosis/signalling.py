@@ -49,7 +49,9 @@ def unreachable(story: Story) -> Finding | None:
             and entry.name in ("transaction", "connection")
             and _UNREACHED.search(reason)
         ):
-            return Finding(cause="unreachable", seen=reason, where=values.text(entry.data, "remote"))
+            first = next(iter(story.messages), None)
+            where = values.text(entry.data, "remote") if first is None else story.shown(first)
+            return Finding(cause="unreachable", seen=reason, where=where)
     return None
 
 

@@ -36,6 +36,13 @@ def test_an_earlier_cause_explains_a_later_one() -> None:
     assert log.cause() == "bad_sdp_answer"
 
 
+def test_flaws_explain_themselves_and_nothing_else() -> None:
+    log = Log().established().started().counters(jitter_ms=80.0)
+    assert log.cause("quality") == "jitter"
+    assert log.cause("timeout") == ""
+    assert log.cause("wrong_path") == ""
+
+
 def test_the_last_call_of_a_phone_counts() -> None:
     log = Log().established().counters(received=0).state("ending").state("ended")
     log.wait(1).state("gathering").add("sdp", "offer", direction="out", text=OFFER)

@@ -93,7 +93,9 @@ def test_nobody_answers() -> None:
 def test_nobody_listens() -> None:
     log = Log().invite()
     log.add("sip", "transaction", direction="", remote=THERE, reason="INVITE: Connection refused")
-    assert log.cause("unreachable") == "unreachable"
+    found = log.diagnose("unreachable")
+    assert found.cause == "unreachable"
+    assert found.where == "INVITE (CSeq 1), sent at the start"
     assert log.cause("no_media_path") == "unreachable"
 
 

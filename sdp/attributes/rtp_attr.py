@@ -13,9 +13,6 @@ from sdp.syntax.model import Attribute, Media
 
 MAX_PAYLOAD_TYPE = 127
 
-USUAL_EVENTS = "0-15"
-"""What telephone-event means without fmtp (RFC 4733 §2.5.1.1)."""
-
 # RFC 5761 §4: with RTP and RTCP on one port these collide with RTCP packet types.
 MUX_BARRED = range(64, 96)
 
@@ -192,13 +189,13 @@ def format_attributes(
     """Rtpmap of every format, static ones included (RFC 3264 §5.1), and fmtp where there is one.
 
     Where it is to be `terse` what goes without saying is left out: the names of static payload types
-    (RFC 8866 §6.6) and the sixteen usual events (RFC 4733 §2.5.1.1).
+    (RFC 8866 §6.6). Events are always listed (RFC 4733 §2.5.2.1).
     """
     lines: list[Attribute] = []
     for audio in audio_formats:
         if not terse or STATIC_FORMATS.get(audio.payload_type) != replace(audio, fmtp=""):
             lines.append(Attribute(name="rtpmap", value=format_rtpmap(audio)))
-        if audio.fmtp and not (terse and audio.is_telephone_event and audio.fmtp == USUAL_EVENTS):
+        if audio.fmtp:
             lines.append(Attribute(name="fmtp", value=f"{audio.payload_type} {audio.fmtp}"))
     return tuple(lines)
 

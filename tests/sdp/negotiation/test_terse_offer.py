@@ -25,12 +25,15 @@ def lines(*formats: AudioFormat, terse: bool) -> list[str]:
     return [f"{each.name}:{each.value}" for each in rtp_attr.format_attributes(tuple(formats), terse=terse)]
 
 
-def test_static_payload_types_and_usual_events_need_no_word() -> None:
+@pytest.mark.req("DTMF-SDP-1")
+def test_static_payload_types_need_no_word_and_events_are_listed() -> None:
     assert lines(*EVERY, terse=True) == [
         "rtpmap:111 opus/48000/2",
         "fmtp:111 useinbandfec=1",
         "rtpmap:100 telephone-event/48000",
+        "fmtp:100 0-15",
         "rtpmap:101 telephone-event/8000",
+        "fmtp:101 0-15",
     ]
     assert len(lines(*EVERY, terse=False)) == 9
 

@@ -181,6 +181,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "interop.scenario",
         "interop.scenarios.calls",
         "interop.scenarios.registration",
+        "interop.scenarios.registration_passwords",
         "interop.stage",
         "interop.waiting",
         "messages",

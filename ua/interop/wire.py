@@ -25,6 +25,9 @@ class WireMessage:
         start: its first line.
         headers: its header fields, by full names.
         body: what follows them.
+        transport: "udp", "tcp", "tls", "ws" or "wss".
+        local: our address.
+        remote: that of the other side.
     """
 
     at: float
@@ -33,6 +36,9 @@ class WireMessage:
     start: str
     headers: Headers = field(repr=False)
     body: str = field(repr=False)
+    transport: str = ""
+    local: str = ""
+    remote: str = ""
 
     @classmethod
     def of(cls, entry: LogEntry) -> WireMessage:
@@ -47,6 +53,9 @@ class WireMessage:
             start=start,
             headers=Headers.of(*((name, value) for name, value in rows)),
             body=body,
+            transport=str(entry.data.get("transport", "")),
+            local=str(entry.data.get("local", "")),
+            remote=str(entry.data.get("remote", "")),
         )
 
     @property

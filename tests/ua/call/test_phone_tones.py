@@ -33,7 +33,7 @@ def heard_s(path: Path) -> float:
     """Length of a recording."""
     try:
         with wave.open(str(path)) as file:
-            return file.getnframes() / file.getframerate()
+            return float(file.getnframes() / file.getframerate())
     except (FileNotFoundError, EOFError):
         return 0.0
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
+from media.rtp.packet import is_rtcp
 from tests.peers.hearing import hears
+from tests.ua.peer import media_peer
 from tests.ua.phones import account, pair
 from ua.config.account import account_from
 from ua.config.file import parse_settings
 from ua.errors import ConfigurationError, ResultCode, UsageError
+from ua.events import EventLog
+from ua.phone import Phone
 from ua.plan import MediaPlan, Tone
+from ua.sip.syntax.body import session_of
 
 STAY = MediaPlan(source=Tone(hz=440))
 
@@ -52,3 +58,29 @@ def test_it_stands_in_the_account_file() -> None:
     for also in ("required = true", "udp = false", 'tcp_candidates = "only"', "lite = true"):
         with pytest.raises(ConfigurationError, match=r"ice\.enabled"):
             account_from(parse_settings(f"[ice]\nenabled = false\n{also}".encode()), environ={})
+
+
+@pytest.mark.req("RTP-33")
+async def test_without_ice_and_mux_rtcp_has_the_port_above() -> None:
+    """RTP on an even one; the peer has two of its own, which are told."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as reports:
+        reports.setblocking(False)
+        reports.bind(("127.0.0.1", 0))
+        async with media_peer() as peer, Phone(account("alice", ice_enabled=False), EventLog()) as phone:
+            call = await phone.place(str(peer.uri), STAY)
+            invite = await peer.receive_request("INVITE")
+            offer = (session_of(invite) or b"").decode().split("\r\n")
+            port = int(next(line for line in offer if line.startswith("m=")).split(" ")[1])
+            assert port % 2 == 0
+            told = next((line for line in offer if line.startswith("a=rtcp:")), f"a=rtcp:{port + 1}")
+            assert told.partition(":")[2].split(" ")[0] == str(port + 1)
+            peer.accept(invite, peer.sdp(f"a=rtcp:{reports.getsockname()[1]}"))
+            await call.established()
+            data, source = await asyncio.wait_for(asyncio.get_running_loop().sock_recvfrom(reports, 2048), 15)
+            assert is_rtcp(data)
+            assert source == ("127.0.0.1", port + 1)
+            _, source = await asyncio.get_running_loop().sock_recvfrom(peer.media, 2048)
+            assert source == ("127.0.0.1", port)
+            call.hang_up()
+            await peer.finish()
+            await call.ended()

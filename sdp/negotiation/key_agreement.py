@@ -141,7 +141,10 @@ def _sdes_answer(theirs: KeyLines, local: LocalKeying) -> KeyAnswer | str:
     """RFC 4568 §5.1.2: the first line that we speak, with a key of our own."""
     if not theirs.crypto:
         return "there is no a=crypto of use" if theirs.crypto_told else "there is no a=crypto"
-    chosen = theirs.crypto[0]
+    ours = {line.suite for line in local.crypto}
+    chosen = next((line for line in theirs.crypto if line.suite in ours), None)
+    if chosen is None:
+        return "no a=crypto has a suite that is allowed here"
     offered = {key.material for line in theirs.crypto for key in line.keys}
     material = local.key_of(chosen.suite)
     if material in offered:

@@ -32,6 +32,7 @@ class KeyingPolicy:
             a peer's are taken.
         feedback: offers of SRTP say SAVPF instead of SAVP.
         fingerprints: of our certificate.
+        suites: of SRTP with keys in the description, most preferred first.
     """
 
     offers: Keying = Keying.NONE
@@ -39,6 +40,7 @@ class KeyingPolicy:
     best_effort: bool = False
     feedback: bool = False
     fingerprints: tuple[Fingerprint, ...] = ()
+    suites: tuple[CryptoSuite, ...] = SUITES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,7 @@ class LocalKeying:
     Attributes:
         policy: what is wanted; narrowed to what is in force once a stream runs.
         profile: name of the UDP profile of our offers, as "RTP/SAVP".
-        crypto: our lines, strongest suite first.
+        crypto: our lines, the preferred suite first.
         spare: a second set with other keys, for a description that moves our address.
         tls_id: of our association.
         role: ours in the association that runs, None before.
@@ -225,7 +227,7 @@ def go_on(
 def _drawn(policy: KeyingPolicy, draw: Callable[[int], bytes]) -> tuple[CryptoLine, ...]:
     if Keying.SRTP not in policy.accepts:
         return ()
-    return tuple(_line(tag, suite, draw(suite.length)) for tag, suite in enumerate(SUITES, start=1))
+    return tuple(_line(tag, suite, draw(suite.length)) for tag, suite in enumerate(policy.suites, start=1))
 
 
 def _line(tag: int, suite: CryptoSuite, material: bytes) -> CryptoLine:

@@ -319,9 +319,6 @@ class Call(InCall):
             raise UsageError("the call does not stand")
         return self._leg
 
-    def _standing_media(self) -> MediaLeg:
-        return self._standing()[0]
-
     def _take_leg(self, leg: Leg) -> None:
         self._leg = leg
         if self._media is not None:

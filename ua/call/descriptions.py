@@ -15,7 +15,7 @@ from sdp.ice.binding import IceBinding
 from sdp.ice.fragment import read as read_fragment
 from sdp.media_paths import Paths
 from sdp.negotiation.keying import SdesKeys
-from sdp.negotiation.negotiated import NegotiatedMedia
+from sdp.negotiation.negotiated import AudioWish, NegotiatedMedia
 from sdp.syntax import parser, writer
 from ua import clock
 from ua.call import hold
@@ -316,9 +316,9 @@ class Descriptions:
             if self.on_hold is not None:
                 self.on_hold(held)
 
-    def ask(self, direction: Direction) -> None:
-        """Wish for this direction in every description from now on (RFC 6337 §5.3)."""
-        self.wish = replace(self.wish, direction=direction)
+    def ask(self, wish: AudioWish) -> None:
+        """Wish for this in every description from now on (RFC 6337 §5.3)."""
+        self.wish = wish
 
     # --- the path -----------------------------------------------------------------------------------------
 

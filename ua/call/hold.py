@@ -15,6 +15,12 @@ class HoldRefused(UaError):
     code = ResultCode.REJECTED
 
 
+class ChangeRefused(UaError):
+    """The other side does not take other codecs, or a restart of ICE; the call goes on as before."""
+
+    code = ResultCode.REJECTED
+
+
 class Hold(enum.StrEnum):
     """Who holds whom."""
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from media.dtmf.keys import DEFAULT_MS
-from ua import clock
+from media.errors import CodecError
+from ua import clock, codec_mapping
 from ua.call.digits import DigitWay, HeardDigits
 from ua.call.dtmf import Keys
-from ua.call.hold import Hold
+from ua.call.hold import ChangeRefused, Hold
 from ua.call.media_leg import MediaLeg
+from ua.call.offers import Offers
 from ua.call.state import CallState
 from ua.call.surroundings import CallSurroundings
 from ua.call.transfer import (
@@ -23,6 +25,7 @@ from ua.call.transfer import (
     transfer,
 )
 from ua.config.dtmf import DtmfChoice
+from ua.config.media import CodecName
 from ua.errors import CallRejected, UaError, UsageError
 from ua.messages import MessageOutcome, content_type
 from ua.plan import MediaSource
@@ -126,6 +129,36 @@ class InCall(abc.ABC):
             status = done.response.status
             raise CallRejected(f"the INFO was refused: {status}", sip_code=status)
 
+    async def use_codecs(self, codecs: Sequence[CodecName]) -> None:
+        """Offer these codecs and no others from now on, best first.
+
+        Raises:
+            UsageError: the call does not stand, or one of them cannot be used here.
+            ChangeRefused: the other side has none of them, or changes nothing; everything is as before.
+        """
+        _, offers = self._standing()
+        try:
+            formats = codec_mapping.offered(codecs, dtx=self._around.account.media.dtx)
+        except CodecError as error:
+            raise UsageError(str(error)) from error
+        problem = await offers.use(formats)
+        if problem:
+            raise ChangeRefused(f"the codec was not changed: {problem}")
+
+    async def restart_ice(self) -> None:
+        """Look for the path of media anew (RFC 8445 §9); meanwhile media goes on by the one of before.
+
+        Where there is no ICE, this is an offer like any.
+
+        Raises:
+            UsageError: the call does not stand.
+            ChangeRefused: the other side does not take it; everything is as before.
+        """
+        _, offers = self._standing()
+        problem = await offers.restart()
+        if problem:
+            raise ChangeRefused(f"ICE was not restarted: {problem}")
+
     # --- what the whole call gives ------------------------------------------------------------------------
 
     @property
@@ -155,8 +188,11 @@ class InCall(abc.ABC):
         """The leg of a call that stands; raises UsageError."""
 
     @abc.abstractmethod
+    def _standing(self) -> tuple[MediaLeg, Offers]:
+        """The media of a call that stands, and its offers; raises UsageError."""
+
     def _standing_media(self) -> MediaLeg:
-        """The media of a call that stands; raises UsageError."""
+        return self._standing()[0]
 
     # --- inside -------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sdp.attributes.crypto_attr import suite
 from ua.call import protection
 from ua.call.descriptions import Descriptions
 from ua.call.identity import DtlsIdentity
@@ -46,6 +47,7 @@ async def describe(
             keys_may_be_told=keys_may_be_told or account.media.srtp_over_plain_sip,
             offers=offers,
             fingerprint=lambda: identity.fingerprint,
+            suites=tuple(found for name in account.media.srtp_suites if (found := suite(name))),
         )
     except UaError:
         await binding.close()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from sdp.attributes.direction import Direction
+from sdp.attributes.rtp_attr import AudioFormat
 from sdp.errors import ExchangeError
 from ua import clock
 from ua.call.descriptions import Descriptions
@@ -126,21 +129,40 @@ class Offers:
             await self._propose(descriptions.restart_offer, wanted=lambda: descriptions.left_ice)
 
     async def ask(self, direction: Direction) -> str:
-        """Wish for another direction: hold or resume. Gives why it came to nothing, empty where it did not.
+        """Wish for another direction: hold or resume. Gives why it came to nothing, else nothing."""
+        return await self._change(direction=direction)
 
-        Where the other side refuses everything stays as it was (RFC 3261 §14.1).
-        """
+    async def use(self, formats: tuple[AudioFormat, ...]) -> str:
+        """Wish for other codecs, best first. Gives why it came to nothing, else nothing."""
+        return await self._change(formats=formats)
+
+    async def _change(self, **wanted: Any) -> str:
+        """Where the other side refuses everything stays as it was (RFC 3261 §14.1)."""
         descriptions = self._descriptions
-        before = descriptions.wish.direction
-        if before is direction:
+        before = {name: getattr(descriptions.wish, name) for name in wanted}
+        if before == wanted:
             return ""
-        descriptions.ask(direction)
+        descriptions.ask(replace(descriptions.wish, **wanted))
         problem = "the other side is about to change the session"
         try:
             problem = await self._propose(self._plain_offer, wanted=lambda: True)
         finally:
             if problem:
-                descriptions.ask(before)
+                descriptions.ask(replace(descriptions.wish, **before))
+        return problem
+
+    async def restart(self) -> str:
+        """Restart ICE; media goes on by the path of before until there is another one.
+
+        Gives why it came to nothing, empty where it did not.
+
+        Raises:
+            NoMediaPath: there is no path any more.
+        """
+        problem = await self._propose(self._other_offer, wanted=lambda: True)
+        if not problem:
+            await self._descriptions.path_found()
+            await self.tell_selection()
         return problem
 
     async def keep_path(self) -> None:

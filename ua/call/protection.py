@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sdp.attributes.crypto_attr import SUITES, CryptoSuite
 from sdp.attributes.fingerprint_attr import Fingerprint
 from sdp.negotiation.keying import KeyingPolicy
 from sdp.syntax.protocols import Keying
@@ -23,7 +24,12 @@ def is_protected(account: Account, target: Uri) -> bool:
 
 
 def policy(
-    choice: SrtpChoice, *, keys_may_be_told: bool, offers: bool, fingerprint: Callable[[], Fingerprint]
+    choice: SrtpChoice,
+    *,
+    keys_may_be_told: bool,
+    offers: bool,
+    fingerprint: Callable[[], Fingerprint],
+    suites: tuple[CryptoSuite, ...] = SUITES,
 ) -> KeyingPolicy:
     """The policy of one call.
 
@@ -35,6 +41,7 @@ def policy(
         keys_may_be_told: the signalling is encrypted, or the user does not mind (RFC 4568 §8.3).
         offers: our offer comes first: nobody answers DTLS to one without a fingerprint.
         fingerprint: gives that of our certificate, which takes a while to make.
+        suites: of keys in the description, best first.
 
     Raises:
         UsageError: keys in the description are asked for, and everybody on the way could read them.
@@ -52,11 +59,14 @@ def policy(
                 hint="use SIP over TLS, or --srtp dtls; srtp_over_plain_sip = true in [media] does it anyway",
             )
         case "sdes":
-            return KeyingPolicy(offers=Keying.SRTP, accepts=frozenset({Keying.SRTP}))
+            return KeyingPolicy(offers=Keying.SRTP, accepts=frozenset({Keying.SRTP}), suites=suites)
         case "auto":
             accepts = {Keying.NONE} | ({Keying.SRTP} if keys_may_be_told else set())
             if offers:
-                return KeyingPolicy(accepts=frozenset(accepts), best_effort=True)
+                return KeyingPolicy(accepts=frozenset(accepts), best_effort=True, suites=suites)
             return KeyingPolicy(
-                accepts=frozenset(accepts | {Keying.DTLS}), best_effort=True, fingerprints=(fingerprint(),)
+                accepts=frozenset(accepts | {Keying.DTLS}),
+                best_effort=True,
+                fingerprints=(fingerprint(),),
+                suites=suites,
             )

@@ -14,5 +14,6 @@ def wish_of(account: Account) -> AudioWish:
         ptime_ms=account.media.ptime_ms,
         ice=account.ice_enabled,
         ice_required=account.ice_required,
+        rtcp_mux=account.media.rtcp_mux,
         extended_reports=account.media.rtcp_xr,
     )

@@ -205,6 +205,9 @@ def check_settings(settings: Settings) -> None:
         raise ConfigurationError(f"media.ptime_ms: {settings.media.ptime_ms} is not a multiple of 10")
     if not settings.media.codecs or len(set(settings.media.codecs)) != len(settings.media.codecs):
         raise ConfigurationError("media.codecs: the list is empty or names a codec twice")
+    suites = settings.media.srtp_suites
+    if not suites or len(set(suites)) != len(suites):
+        raise ConfigurationError("media.srtp_suites: the list is empty or names a suite twice")
     check_calls(settings.calls)
     check_ice(settings.ice)
     check_tls(settings.tls, settings.websocket)

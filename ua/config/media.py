@@ -27,6 +27,14 @@ BreakerChoice = Literal["stop", "hang_up", "warn"]
 MediaTransport = Literal["rtp", "tcp"]
 """ICE with plain RTP over UDP as its default, or RTP over TCP without ICE (RFC 4571)."""
 
+SrtpSuite = Literal[
+    "AEAD_AES_256_GCM", "AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"
+]  # fmt: skip
+"""Suites of SRTP with keys in the description (RFC 4568 §6.2, RFC 7714 §14)."""
+
+SRTP_SUITES: tuple[SrtpSuite, ...] = get_args(SrtpSuite)
+"""All of them, strongest first."""
+
 MediaSetup = Literal["actpass", "active", "passive"]
 """Who connects where media goes over TCP without ICE (RFC 4145): whoever can, we, or the other side."""
 
@@ -44,6 +52,8 @@ class MediaSettings:
         dscp: mark of media and checks for the routers, 0 to 63; 46 is usual for voice, 0 is no mark.
         dtmf: how digits are sent.
         srtp: how media is protected.
+        srtp_suites: of SRTP with keys in the description: what we offer and take, best first.
+        rtcp_mux: RTP and RTCP may share a port; false: RTCP has one of its own.
         rtcp_xr: extended reports (RFC 3611) are offered, and sent to who asks for them.
         circuit_breaker: what happens where reports say that our media does no good (RFC 8083).
         srtp_over_plain_sip: keys in the description go over SIP that is not encrypted, too.
@@ -59,6 +69,8 @@ class MediaSettings:
     dscp: int = 0
     dtmf: DtmfChoice = "auto"
     srtp: SrtpChoice = "auto"
+    srtp_suites: tuple[SrtpSuite, ...] = SRTP_SUITES
     srtp_over_plain_sip: bool = False
+    rtcp_mux: bool = True
     rtcp_xr: bool = True
     circuit_breaker: BreakerChoice = "stop"

@@ -55,6 +55,17 @@ def test_an_answer_has_one_line_with_a_key_of_its_own(direction: str) -> None:
     assert audio(answered.description).proto == "RTP/SAVP"
 
 
+def test_only_the_suites_that_are_wanted_are_offered_and_taken() -> None:
+    wanted = replace(SDES, suites=(SUITES[3], SUITES[1]))
+    near, far = two(wanted, SDES)
+    offered = [parse_line(value) for value in values(near.offer(), "crypto")]
+    assert [(line.tag, line.suite) for line in offered] == [(1, SUITES[3]), (2, SUITES[1])]
+    _, _, ours, theirs = call(SDES, wanted)
+    assert keys_of(ours).suite == keys_of(theirs).suite == SUITES[1], "the first of the offer that is wanted"
+    near, far = two(replace(SDES, suites=(SUITES[0],)), wanted)
+    assert far.answer(near.offer()).negotiated is None
+
+
 @pytest.mark.req("KEY-9")
 def test_keys_protect_what_their_author_sends() -> None:
     _, _, ours, theirs = call(SDES)

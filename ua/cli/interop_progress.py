@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ua.cli.interop_results import STYLES
 from ua.interop.outcome import Outcome, Verdict
-from ua.interop.results import WORDS
+from ua.interop.results import SCHEMA, WORDS
 from ua.text import printable
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Progress:
         """A scenario is over: what was expected and seen where it failed."""
         self._over += 1
         self._running.pop(outcome.scenario, None)
-        self._output.object({"event": "outcome", **outcome.to_json()})
+        self._output.object({"schema": SCHEMA, "event": "outcome", **outcome.to_json()})
         for text, style in outcome_lines(outcome, self._folder):
             self._output.note(text, style)
         self._draw()

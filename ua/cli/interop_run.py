@@ -80,7 +80,7 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
     peer, notes = await reached(peer, base, keep_all=not request.peer.leaves_transport_open)
     for note in notes:
         output.note(note)
-    folder = _folder(request.output or FOLDER / peer.name)
+    folder = _folder(request.output or FOLDER / re.sub(r"[^\w.-]", "-", peer.name))
     progress = Progress(len(scenarios), folder, output)
     runner = Runner(
         peer,

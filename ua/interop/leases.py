@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Final
 
 from ua.interop.scenario import Scenario
+
+_USERS: Final = (("third_account", 3), ("second_account", 2), ("registrar", 1))
 
 
 def wanted(scenario: Scenario) -> int:
     """How many accounts a scenario must have for itself: as many as it may register."""
-    if "third_account" in scenario.needs:
-        return 3
-    if "second_account" in scenario.needs:
-        return 2
-    return 1 if "registrar" in scenario.needs else 0
+    return next((count for need, count in _USERS if need in scenario.needs), 0)
 
 
 class Leases:
-    """Lends accounts by their numbers.
+    """Lends accounts by their numbers: all that a scenario wants or none, so that no two wait for each other.
 
     Args:
         count: how many there are.
@@ -29,22 +26,27 @@ class Leases:
         self._count = count
         self._free = set(range(count))
         self._turn = 0
-        self._changed = asyncio.Condition()
+        self._returned = asyncio.Event()
 
-    @asynccontextmanager
-    async def lend(self, number: int) -> AsyncIterator[tuple[int, ...]]:
-        """So many for oneself, and all others after them, to call with; waits until they are free."""
-        number = min(number, self._count)
-        async with self._changed:
-            await self._changed.wait_for(lambda: len(self._free) >= number)
-            mine = tuple(sorted(self._free)[:number])
-            self._free -= set(mine)
-        try:
-            yield mine + self._others(mine)
-        finally:
-            self._free |= set(mine)
-            async with self._changed:
-                self._changed.notify_all()
+    def has(self, number: int) -> bool:
+        """True where so many are free."""
+        return len(self._free) >= min(number, self._count)
+
+    def take(self, number: int) -> tuple[int, ...]:
+        """So many for oneself, and all others after them, to call with; ask `has` before."""
+        mine = tuple(sorted(self._free)[:number])
+        self._free -= set(mine)
+        return mine + self._others(mine)
+
+    def give_back(self, number: int, users: tuple[int, ...]) -> None:
+        """End what `take` has begun, with what went in and what came out."""
+        self._free |= set(users[: min(number, self._count)])
+        self._returned.set()
+        self._returned = asyncio.Event()
+
+    async def returned(self) -> None:
+        """Wait until somebody gives accounts back."""
+        await self._returned.wait()
 
     def _others(self, mine: tuple[int, ...]) -> tuple[int, ...]:
         """The other accounts by turns, so that callers do not all use the first."""

@@ -82,11 +82,18 @@ class Runner:
 
         Where this is cancelled `outcomes` has what is there.
         """
-        waiting = list(reversed(scenarios))
+        # Who wants most accounts waits longest for them, so it is asked first.
+        waiting = sorted(scenarios, key=lambda each: -wanted(each))
 
         async def work(network: Network) -> None:
             while waiting:
-                self._ended(await self._one(waiting.pop(), network))
+                ready = (each for each in waiting if self._peer.lacks(each) or self._leases.has(wanted(each)))
+                scenario = next(ready, None)
+                if scenario is None:
+                    await self._leases.returned()
+                else:
+                    waiting.remove(scenario)
+                    self._ended(await self._one(scenario, network))
 
         workers = [asyncio.ensure_future(work(network)) for network in self._networks]
         try:
@@ -107,14 +114,17 @@ class Runner:
         lacks = self._peer.lacks(scenario)
         if lacks:
             return Outcome(scenario=scenario.id, verdict=Verdict.SKIPPED, reason=lacks)
-        async with self._leases.lend(wanted(scenario)) as users:
-            self._on_start(scenario)
-            self._forget(scenario)
-            limit = self._peer.limit_of(scenario)
-            attempts = 1 if limit is not None else 1 + self._retries
+        users = self._leases.take(wanted(scenario))
+        self._on_start(scenario)
+        self._forget(scenario)
+        limit = self._peer.limit_of(scenario)
+        attempts = 1 if limit is not None else 1 + self._retries
+        try:
             outcome = await self._attempt(scenario, network, users, 1)
             while outcome.verdict is Verdict.FAILED and outcome.attempts < attempts:
                 outcome = await self._attempt(scenario, network, users, outcome.attempts + 1)
+        finally:
+            self._leases.give_back(wanted(scenario), users)
         if limit is not None and outcome.verdict in (Verdict.FAILED, Verdict.PASSED):
             failed = outcome.verdict is Verdict.FAILED
             return dataclasses.replace(

@@ -131,6 +131,26 @@ async def test_scenarios_that_register_have_an_account_each(tmp_path: Path) -> N
     assert max(map(len, together)) == 4
 
 
+async def test_who_waits_for_accounts_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    begun, called = asyncio.Event(), asyncio.Event()
+
+    async def registers(stage: Stage) -> None:
+        assert len({stage.address(0), stage.address(1)}) == 2
+        begun.set()
+        async with asyncio.timeout(20):
+            await called.wait()
+
+    async def calls(stage: Stage) -> None:
+        async with asyncio.timeout(20):
+            await begun.wait()
+        called.set()
+
+    pairs = [made(registers, "registrar", "second_account", name=f"pair{number}") for number in range(6)]
+    async with small_pbx(tmp_path) as peer:
+        outcomes = await Runner(peer, tmp_path / "run", at_once=3).run([*pairs, made(calls, "account")])
+    assert {each.verdict for each in outcomes} == {Verdict.PASSED}
+
+
 async def test_what_is_there_stays_where_a_run_is_broken_off(tmp_path: Path) -> None:
     begun = asyncio.Event()
 

@@ -183,6 +183,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "interop.runner",
         "interop.scenario",
         "interop.scenarios.calls",
+        "interop.scenarios.calls_standing",
         "interop.scenarios.registration",
         "interop.scenarios.registration_passwords",
         "interop.stage",

@@ -26,7 +26,6 @@ from tests.peers.broken.attempts import (
     reports,
     said_goodbye,
     sounds_good,
-    stays,
     twenty_ms,
     with_ice,
 )
@@ -61,6 +60,7 @@ from ua.interop.outcome import Outcome, Verdict
 from ua.interop.peer import Peer, PeerAccount
 from ua.interop.runner import Runner
 from ua.interop.scenario import Run, Scenario
+from ua.interop.scenarios.calls_standing import acknowledged
 
 CAUSES = (
     "timeout", "wrong_audio", "silent", "quality", "no_rtcp", "wrong_digits", "wrong_media", "wrong_path",
@@ -169,7 +169,11 @@ async def test_signalling_that_gets_lost(tmp_path: Path, authority: Authority) -
     account = PeerAccount(user="1001", auth_user="1001", password="of-a-test")
     cases = {
         "no ACK comes": Case(
-            cause="lost_ack", make=LosesAck, run=stays, seen="after our ACK", where="200 OK (CSeq 1 INVITE)"
+            cause="lost_ack",
+            make=LosesAck,
+            run=acknowledged.run,
+            seen="after our ACK",
+            where="200 OK (CSeq 1 INVITE)",
         ),
         "no ACK of a caller comes": Case(
             cause="lost_ack",
@@ -181,14 +185,14 @@ async def test_signalling_that_gets_lost(tmp_path: Path, authority: Authority) -
         "a Contact where nobody is": Case(
             cause="wrong_contact",
             make=UnreachableContact,
-            run=stays,
+            run=acknowledged.run,
             seen="the Contact of the answer is 127.0.0.1:9",
             where="200 OK (CSeq 1 INVITE)",
         ),
         "a Contact of another network": Case(
             cause="wrong_contact",
             make=PrivateContact,
-            run=stays,
+            run=acknowledged.run,
             seen="192.0.2.77:5060",
             where="200 OK (CSeq 1 INVITE)",
         ),
@@ -379,7 +383,7 @@ async def test_a_sound_peer_passes_all_of_it(tmp_path: Path) -> None:
 
     outcomes = await asyncio.gather(
         passes("echo", Callee, echo),
-        passes("stays", Callee, stays),
+        passes("stays", Callee, acknowledged.run),
         passes("echoes on", Callee, echoes_on),
         passes("goodbye", Callee, said_goodbye),
         passes("length", Callee, twenty_ms),

@@ -30,14 +30,6 @@ async def echoes_on(stage: Stage) -> None:
         await stage.expect.audio(call, tone=HZ, seconds=2.0, limit_s=SOON_S)
 
 
-async def stays(stage: Stage) -> None:
-    """A call stands until we hang up."""
-    async with stage.call("echo", SPEECH, answer_s=SOON_S) as call:
-        await asyncio.wait({asyncio.ensure_future(call.ended())}, timeout=SOON_S)
-        call.hang_up()
-        await stage.expect.ended_by(call, "us")
-
-
 async def hung_up(stage: Stage) -> None:
     """The other side hangs up."""
     async with stage.call("echo", SPEECH, answer_s=SOON_S) as call:

@@ -73,6 +73,23 @@ _FLAWS: Final = frozenset(
 """A call goes on with these: they explain what they are about and nothing else."""
 
 _TOPICS: Final[Mapping[str, tuple[Topic, ...]]] = {
+    **dict.fromkeys(
+        (
+            "connection_closed",
+            "contact_kept",
+            "contact_refused",
+            "contact_replaced",
+            "doubled_contact",
+            "min_expires",
+            "no_challenge",
+            "no_expires",
+            "nonce_repeated",
+            "not_removed",
+            "wrong_algorithm",
+            "wrong_transport",
+        ),
+        ("registration",),
+    ),
     "answered": (),
     "authentication": ("registration", "setup"),
     "configuration": (),
@@ -87,6 +104,8 @@ _TOPICS: Final[Mapping[str, tuple[Topic, ...]]] = {
     "one_way_audio_in": ("audio",),
     "quality": ("audio",),
     "rejected": ("registration", "setup"),
+    "repeated_answer": ("end",),
+    "server_error": ("registration", "setup"),
     "silent": ("audio",),
     "tls": ("registration", "setup"),
     "unexpected_success": (),

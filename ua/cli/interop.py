@@ -10,7 +10,7 @@ import typer
 from ua.cli.options import ConfigFile, Json, Quiet
 
 test_app = typer.Typer(
-    help="Test a PBX or a phone: scenarios, a table, a report, an exit code.",
+    help="Test a PBX or a phone, scenario by scenario.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -20,7 +20,7 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         help="Which: ids, suites, patterns such as 'calls.*', basic, or all (the default).",
-        metavar="[ID|SUITE]...",
+        metavar="ID|SUITE",
     ),
 ]
 
@@ -86,9 +86,12 @@ def test_run(
         list[str] | None,
         typer.Option(help="How it takes SIP: udp, tcp, tls, ws, wss; may be repeated.", metavar="NAMES"),
     ] = None,
-    at_once: Annotated[int, typer.Option("-n", help="Scenarios at a time.", min=1, max=32)] = 4,
+    at_once: Annotated[int, typer.Option("-n", help="Scenarios at a time.", min=1, max=32, metavar="N")] = 4,
     retries: Annotated[
-        int, typer.Option(help="Run a failed scenario again so often; a pass is marked flaky.", min=0, max=5)
+        int,
+        typer.Option(
+            help="Run a failed scenario again so often; a pass is marked flaky.", min=0, max=5, metavar="N"
+        ),
     ] = 1,
     ports: Annotated[
         str | None,

@@ -35,7 +35,7 @@ def icephone(
 def test_help_is_quick_and_names_the_commands(tmp_path: Path) -> None:
     done = icephone("--help", home=tmp_path)
     assert done.returncode == 0
-    for command in ("demo", "call", "answer", "register", "config"):
+    for command in ("demo", "call", "answer", "register", "config", "test"):
         assert f"\n  {command} " in done.stdout
     slow = ("pydantic", "av", "aiortc", "asyncio", "cryptography", "rich.console", "dns", "websockets")
     assert not imported("ua.cli.main", slow)

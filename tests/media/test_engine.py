@@ -110,6 +110,23 @@ def test_a_short_stall_is_caught_up_and_a_long_one_skipped() -> None:
     run_virtually(main())
 
 
+def test_while_frames_are_caught_up_what_arrives_is_read() -> None:
+    async def main() -> None:
+        engine = MediaEngine()
+        session = Ticks()
+        engine.add(session)
+        await asyncio.sleep(0.001)
+        virtual().stall(0.07)
+        sent = []
+        for _ in range(10):
+            sent.append(len(session.stands_for))
+            await asyncio.sleep(0)
+        assert {1, 2, 3, 4} <= set(sent)
+        await engine.close()
+
+    run_virtually(main())
+
+
 def test_many_calls_are_spread_over_phases_and_one_timer() -> None:
     async def main() -> None:
         engine = MediaEngine()

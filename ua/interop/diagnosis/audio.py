@@ -96,7 +96,9 @@ def one_way_out(story: Story) -> Finding | None:
     if _sent_until(story, last.at) < ENOUGH:
         return None
     lost = values.optional(last.data, "fraction_lost")
-    what = "no block about us" if lost is None else f"{lost:.0%} of our packets are lost"
+    about = values.optional(last.data, "about")
+    what = "no block about us" if about is None else f"a block about {int(about):#010x}, which is not ours"
+    what = what if lost is None else f"{lost:.0%} of our packets are lost"
     return Finding(
         cause="one_way_audio_out",
         seen=f"we have sent {_sent_until(story, last.at)} RTP packets, and its RTCP says: {what}",

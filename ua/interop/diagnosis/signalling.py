@@ -57,12 +57,14 @@ def unreachable(story: Story) -> Finding | None:
 
 def no_answer(story: Story) -> Finding | None:
     """Requests go out again and again, and nothing comes back."""
-    first = next((each for each in story.messages if each.sent and each.is_request), None)
-    if first is None or any(not each.sent for each in story.messages):
+    first = story.invite or next((each for each in story.messages if each.sent and each.is_request), None)
+    if first is None or not first.sent or story.end - first.at < SHORTEST_WAIT_S:
         return None
-    times = sum(each.sent and each.start == first.start for each in story.messages)
-    if story.end - first.at < SHORTEST_WAIT_S:
+    if any(not each.sent and each.call_id == first.call_id for each in story.messages):
         return None
+    times = sum(
+        each.sent and (each.call_id, each.start) == (first.call_id, first.start) for each in story.messages
+    )
     return Finding(
         cause="no_answer",
         seen=f"{first.method} was sent {times} times to {first.remote} and nothing came back",

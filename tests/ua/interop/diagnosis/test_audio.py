@@ -35,6 +35,8 @@ def test_the_peer_hears_nothing() -> None:
     found = deaf.diagnose("wrong_audio")
     assert found.cause == "one_way_audio_out"
     assert found.seen == "we have sent 100 RTP packets, and its RTCP says: no block about us"
+    other = Log().established().started().counters().report(about=3, highest=None, fraction_lost=None)
+    assert other.diagnose("wrong_audio").seen.endswith("a block about 0x00000003, which is not ours")
     lossy = Log().established().started().counters().report(fraction_lost=1.0, lost=100)
     assert lossy.cause("wrong_audio") == "one_way_audio_out"
     lossy.report(fraction_lost=0.0)

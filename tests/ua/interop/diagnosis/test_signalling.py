@@ -86,6 +86,8 @@ def test_nobody_answers() -> None:
     found = log.diagnose("no_answer")
     assert found.cause == "no_answer"
     assert found.seen == f"INVITE was sent 3 times to {THERE} and nothing came back"
+    log.message("in", "SIP/2.0 200 OK", "1 REGISTER", call="of the registration")
+    assert log.cause("no_answer") == "no_answer", "the INVITE was too long, perhaps"
     log.message("in", "SIP/2.0 100 Trying", "1 INVITE", tag="")
     assert log.cause("no_answer") == ""
 

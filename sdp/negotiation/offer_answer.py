@@ -60,10 +60,14 @@ def build_offer(local: LocalMedia, *, session_id: int, version: int) -> SessionD
         session_id: random, below 2^63.
         version: below 2^62.
     """
+    audio = offered_section(local)
+    # Offers with SAVPF are for browsers, which have theirs in a group (RFC 8829 §5.2.1).
+    mid = bundle.mid_of(audio) if local.keying.policy.feedback else None
     return section.description(
-        [offered_section(local)],
+        [audio],
         origin=origin_of(local, session_id=session_id, version=version),
         ice=local.ice,
+        groups=() if mid is None else (bundle.group_line(bundle.Group(mids=(mid,))),),
     )
 
 

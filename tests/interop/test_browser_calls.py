@@ -102,8 +102,8 @@ async def test_jssip_hears_its_own_voice(programs: Programs) -> None:
     assert min(figures["sent"], result["sent"]["packets"], result["received"]["packets"]) >= PACKETS // 2
 
 
-@pytest.mark.parametrize("transport", ["tcp", "udp"])
-async def test_the_page_is_called(programs: Programs, transport: str) -> None:
+@pytest.mark.parametrize(("transport", "srtp"), [("tcp", "dtls"), ("tcp", "webrtc"), ("udp", "webrtc")])
+async def test_the_page_is_called(programs: Programs, transport: str, srtp: str) -> None:
     """It registers at our PBX; icephone calls it there, and each hears the other one's tone."""
     sound = write_tone(programs.folder / "voice.wav", TONE_HZ, seconds=10, rate=48000)
     record = programs.folder / "heard.wav"
@@ -130,15 +130,20 @@ async def test_the_page_is_called(programs: Programs, transport: str) -> None:
                     "document.getElementById('state').textContent.startsWith('registered')", "it"
                 )
                 phone = await icephone(
-                    programs, "call", f"sip:browser@127.0.0.1:{port};transport=tcp", "--srtp", "dtls",
+                    programs, "call", f"sip:browser@127.0.0.1:{port};transport=tcp", "--srtp", srtp,
                     "--path", transport, "--tone", "1000", "--record", record, "--for", "5s",
                     prefix=host.prefix,
                 )  # fmt: skip
                 await page.holds("call?.state === 'ringing'", "it rings")
                 await page.click("#answer")
                 figures = await hears(page, 1000)
+                answer = (await page.run("call.connection.localDescription.sdp")).splitlines()
                 result = await phone.result()
                 await page.holds("call.state === 'ended'", "we hung up")
+    if srtp == "webrtc":
+        assert "a=group:BUNDLE a" in answer
+        assert {"a=mid:a", "a=rtcp-mux"} <= set(answer)
+        assert next(line for line in answer if line.startswith("m=")).split()[2] == "UDP/TLS/RTP/SAVPF"
     assert (figures["transport"], figures["lost"]) == (transport, 0)
     assert (result["ice"]["transport"], result["received"]["lost"]) == (transport, 0)
     assert result["srtp"] is not None

@@ -33,7 +33,7 @@ def tcp_setup(plan: MediaPlan, account: Account) -> Setup | None:
     for wanted, what in (
         (account.ice_required, "[ice] required"),
         (plan.ice_config(account.ice).relay_only, "a relay alone"),
-        ((plan.srtp or account.media.srtp) == "dtls", "DTLS-SRTP"),
+        ((plan.srtp or account.media.srtp) in ("dtls", "webrtc"), "DTLS-SRTP"),
     ):
         if wanted:
             raise UsageError(

@@ -49,9 +49,12 @@ def policy(
     match choice:
         case "off":
             return KeyingPolicy()
-        case "dtls":
+        case "dtls" | "webrtc":
             return KeyingPolicy(
-                offers=Keying.DTLS, accepts=frozenset({Keying.DTLS}), fingerprints=(fingerprint(),)
+                offers=Keying.DTLS,
+                accepts=frozenset({Keying.DTLS}),
+                feedback=choice == "webrtc",
+                fingerprints=(fingerprint(),),
             )
         case "sdes" if not keys_may_be_told:
             raise UsageError(

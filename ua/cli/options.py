@@ -178,9 +178,10 @@ PathOption = Annotated[
     typer.Option(help="Ways that media may take; relay: by TURN alone.", show_default="auto"),
 ]
 SrtpOption = Annotated[
-    Literal["off", "sdes", "dtls", "auto"] | None,
+    Literal["off", "sdes", "dtls", "webrtc", "auto"] | None,
     typer.Option(
-        help="Protection of media; auto: what the other side offers.", show_default="of the account"
+        help="Protection of media; webrtc: dtls, offered as browsers do; auto: what the other side offers.",
+        show_default="of the account",
     ),
 ]
 Codecs = Annotated[

@@ -155,6 +155,24 @@ async def test_auto_offers_keys_beside_rtp_avp_where_nobody_reads_them() -> None
         assert ours.result is ResultCode.OK
 
 
+async def test_offers_as_browsers_make_them() -> None:
+    async with pair() as phones:
+        for callee in ("auto", "dtls", "webrtc"):
+            ours, theirs = await talk(phones, caller="webrtc", callee=callee)  # type: ignore[arg-type]
+            assert ours.srtp == theirs.srtp == "AEAD_AES_256_GCM"
+        refused, _ = await talk(phones, caller="webrtc", callee="off")
+        assert refused.sip_code == 488
+        told = [parse(bodies(phones.log, name)[0].encode()) for name in ("alice", "bob")]
+    for each in told:
+        (group,) = each.all("group")
+        (media,) = each.media
+        mid = media.first("mid")
+        assert mid is not None
+        assert group.value == f"BUNDLE {mid.value}"
+        assert media.proto == "UDP/TLS/RTP/SAVPF"
+        assert media.first("rtcp-mux") is not None
+
+
 @pytest.mark.req("KEY-1", "DTLS-2", "KEY-14")
 async def test_a_peer_with_another_certificate_hears_nothing() -> None:
     async with pair() as phones:

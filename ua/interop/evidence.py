@@ -6,6 +6,7 @@ none (`ua.sip.log`, `sdp.masking`), and the capture leaves out what a TURN passw
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -21,7 +22,7 @@ from ua.events_view import is_message, is_sent
 from ua.interop.capture import KEEP_BYTES as KEEP_PACKET_BYTES
 from ua.interop.capture import Capture, CapturingNetwork
 from ua.interop.event_lines import entry_line, first_line
-from ua.interop.folder import EVENTS, MAX_EVENT_BYTES, PACKETS, TRACE
+from ua.interop.folder import EVENTS, INCOMPLETE, MAX_EVENT_BYTES, PACKETS, TRACE
 from ua.trace_lines import format_entry
 
 KEEP_TRACE_BYTES: Final = 8 << 20
@@ -130,6 +131,8 @@ class Evidence:
 
     def __enter__(self) -> Self:
         """Begin to write."""
+        with contextlib.suppress(OSError):
+            (self.folder / INCOMPLETE).unlink(missing_ok=True)
         events, trace, packets = self._limits
         try:
             self._events = self._open(EVENTS, events, '{"schema": 1, "ends": "at its limit of bytes"}\n')
@@ -149,10 +152,14 @@ class Evidence:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        """Close the files."""
+        """Close the files; what is not whole is told in a file of its own."""
         self._leave()
         self._leave = _nothing
+        problems = self.problems
         self._close_files()
+        if problems:
+            with contextlib.suppress(OSError):  # the disk may be full, which is one of them
+                (self.folder / INCOMPLETE).write_text("\n".join(problems) + "\n", encoding="utf-8")
 
     def network(self, inner: Network) -> CapturingNetwork:
         """`inner` as a network whose packets are written down."""

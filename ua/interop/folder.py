@@ -17,6 +17,9 @@ TRACE: Final = "sip.txt"
 PACKETS: Final = "packets.pcap"
 """What the sockets of the scenario sent and received, and the SIP messages."""
 
+INCOMPLETE: Final = "incomplete.txt"
+"""Which of these is not whole, and why; not there where all are."""
+
 MAX_EVENT_BYTES: Final = 24 << 20
 """No event log of ours is longer."""
 

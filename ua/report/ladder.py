@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ua.events import LogEntry
@@ -34,11 +34,16 @@ class Arrow:
         return self.text.split("\n", 1)[0].strip()
 
     @property
+    def cseq(self) -> str:
+        """Number and method of the transaction, "2 INVITE"; empty where there are none."""
+        return " ".join(_header(self.text, "cseq").split())
+
+    @property
     def label(self) -> str:
         """What the arrow says: "INVITE sip:bob@...", or "200 OK (INVITE)"."""
         line = self.first_line
         if line.startswith("SIP/2.0 "):
-            method = _header(self.text, "cseq").rsplit(" ", 1)[-1]
+            method = self.cseq.rsplit(" ", 1)[-1]
             return f"{line.removeprefix('SIP/2.0 ')} ({method})" if method else line.removeprefix("SIP/2.0 ")
         return line.removesuffix(" SIP/2.0")
 
@@ -105,8 +110,11 @@ def _header(text: str, name: str) -> str:
     return ""
 
 
-def ladder_html(arrows: Sequence[Arrow]) -> Markup:
-    """The ladder; every message opens on a click or with the keyboard."""
+def ladder_html(arrows: Sequence[Arrow], marked: Collection[int] = ()) -> Markup:
+    """The ladder; every message opens on a click or with the keyboard.
+
+    `marked` are the numbers (from 0) of those that matter most, which stand out and are open.
+    """
     if not arrows:
         return element("p", "No SIP message was logged.", class_="muted")
     lanes = list(dict.fromkeys(name for arrow in arrows for name in (arrow.sender, arrow.receiver)))
@@ -124,7 +132,9 @@ def ladder_html(arrows: Sequence[Arrow]) -> Markup:
         class_="ladder-head",
         aria_hidden="true",
     )
-    rows = [_message(arrow, lanes) for arrow in arrows[:MAX_MESSAGES]]
+    rows = [
+        _message(arrow, lanes, marked=number in marked) for number, arrow in enumerate(arrows[:MAX_MESSAGES])
+    ]
     more = len(arrows) - len(rows)
     note = element("p", f"{more} more messages are not shown.", class_="muted") if more > 0 else join()
     return join(element("div", heads, *rows, class_="ladder"), note)
@@ -134,7 +144,7 @@ def _center(index: int, lanes: Sequence[str]) -> float:
     return (index + 0.5) / len(lanes) * 100
 
 
-def _message(arrow: Arrow, lanes: Sequence[str]) -> Markup:
+def _message(arrow: Arrow, lanes: Sequence[str], *, marked: bool) -> Markup:
     start, end = (_center(lanes.index(name), lanes) for name in (arrow.sender, arrow.receiver))
     left, right = min(start, end), 100 - max(start, end)
     kind = "response" if arrow.first_line.startswith("SIP/2.0") else "request"
@@ -163,4 +173,10 @@ def _message(arrow: Arrow, lanes: Sequence[str]) -> Markup:
             class_="lanes",
         ),
     )
-    return element("details", summary, element("pre", arrow.text), class_=f"message {kind}")
+    return element(
+        "details",
+        summary,
+        element("pre", arrow.text),
+        class_=f"message {kind}{' marked' if marked else ''}",
+        open="" if marked else None,
+    )

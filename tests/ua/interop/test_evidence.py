@@ -21,7 +21,7 @@ from tests.ua.recorded_call import OFFER, request, udp_blocked_log
 from ua.errors import UsageError
 from ua.events import EventLog
 from ua.interop.evidence import Evidence, address_of, whole
-from ua.interop.folder import EVENTS, PACKETS, TRACE, read_events
+from ua.interop.folder import EVENTS, INCOMPLETE, PACKETS, TRACE, read_events
 from ua.phone import Phone
 from ua.plan import Echo, MediaPlan, PathChoice, Tone
 
@@ -78,10 +78,14 @@ async def test_every_file_is_bounded_and_says_so(tmp_path: Path) -> None:
     assert (tmp_path / PACKETS).stat().st_size <= 3000
     assert len(evidence.problems) == 3
     assert all("at its limit" in problem for problem in evidence.problems)
+    told = (tmp_path / INCOMPLETE).read_text(encoding="utf-8").splitlines()
+    assert told == list(evidence.problems)
     assert (tmp_path / TRACE).read_text(encoding="utf-8").endswith("at its limit of bytes.\n")
     assert json.loads((tmp_path / EVENTS).read_text(encoding="utf-8").splitlines()[-1])["ends"]
     assert 0 < len(read_events(tmp_path)[0]) < 40
     assert read_events(tmp_path, most=2000)[1]
+    with Evidence(tmp_path, EventLog()):
+        assert not (tmp_path / INCOMPLETE).exists(), "that was the run before"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")

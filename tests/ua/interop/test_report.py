@@ -22,9 +22,11 @@ from ua.events import EventLog
 from ua.interop import report
 from ua.interop.event_lines import entry_line
 from ua.interop.outcome import Outcome, Verdict
+from ua.interop.report.drill_down import named
 from ua.interop.report.page import render
 from ua.interop.report.run import Run, suites_of
 from ua.interop.results import Description, RunResults, write_results
+from ua.report.ladder import build_ladder
 
 
 def kept(folder: Path, results: RunResults, log: EventLog | None = None) -> Run:
@@ -123,6 +125,30 @@ def test_the_details_show_all_that_was_seen(tmp_path: Path) -> None:
     assert elements.count("ol", class_="sdp") == 2 * cases
     assert elements.count("del") == cases
     assert elements.count("style") == 1, "pictures share the style of the page"
+
+
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        ("200 OK (CSeq 1 INVITE), received at 132 ms", "SIP/2.0 200 OK"),
+        ("180 Alerting (CSeq 1  INVITE): a=sendonly", "SIP/2.0 180 Ringing"),
+        ("BYE (CSeq 1 BYE), sent at 5200 ms", "BYE sip:bob@192.0.2.20 SIP/2.0"),
+        ("486 Busy Here (CSeq 1 INVITE)", None),
+        ("200 OK (CSeq 2 INVITE)", None),
+        ("RTP of SSRC 0x1234", None),
+        ("", None),
+    ],
+)
+def test_the_message_of_a_failure_is_open_in_the_ladder(tmp_path: Path, where: str, line: str | None) -> None:
+    arrows = build_ladder(udp_blocked_log().entries, 0.0)
+    number = named(arrows, where)
+    assert (None if number is None else arrows[number].first_line) == line
+    failure = dataclasses.replace(ONE_WAY, where=where)
+    failed = dataclasses.replace(OUTCOMES[1], failure=failure)
+    page = page_of(tmp_path, dataclasses.replace(RUN, outcomes=(failed,)))
+    marked = Elements(page).find("details", class_="marked")
+    assert [found["open"] for found in marked] == ([""] if line else [])
+    assert ("The message in which it was seen is open." in page) is (line is not None)
 
 
 def test_what_is_unexpected_stands_open_where_it_is_little(tmp_path: Path) -> None:

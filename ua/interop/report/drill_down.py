@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ from ua.interop.report.matrix import sign
 from ua.interop.report.run import Line, Run
 from ua.interop.results import WORDS, note_of
 from ua.report.charts import build_charts, charts_html
-from ua.report.ladder import build_ladder, ladder_html
+from ua.report.ladder import Arrow, build_ladder, ladder_html
 from ua.report.markup import Markup, element, join
 from ua.report.sdp_view import build_sdps, sdps_html
 from ua.report.timeline_reader import build_timeline, time_zero
@@ -23,6 +24,8 @@ from ua.report.timeline_svg import describe, timeline_svg
 
 PART_CHARACTERS: Final = 300_000
 """A longer part of the details is left out: the files have it."""
+
+_MESSAGE: Final = re.compile(r"([0-9]{3} [^(]{1,200}|[A-Z]{2,20}) \(CSeq ([0-9]{1,10} +[A-Z]{2,20})\)")
 
 MAX_RECORDINGS: Final = 8
 MAX_SDPS: Final = 24
@@ -101,7 +104,8 @@ def brief(case: Case, note: str = "") -> Details:
 def full(case: Case, kept: Kept) -> Details:
     """All that can be shown of the evidence."""
     shown = []
-    for part in _parts(kept):
+    where = "" if case.outcome.failure is None else case.outcome.failure.where
+    for part in _parts(kept, where):
         # One hostile or endless part does not take the place of the others.
         fits = len(part) <= PART_CHARACTERS
         shown.append(part if fits else _muted("A part is too long for this page; see the files."))
@@ -118,7 +122,7 @@ def _muted(text: str) -> Markup:
     return element("p", text, class_="muted") if text else join()
 
 
-def _parts(kept: Kept) -> Iterator[Markup]:
+def _parts(kept: Kept, where: str) -> Iterator[Markup]:
     entries = kept.entries
     zero = time_zero(entries)
     audio = _audio(kept)
@@ -127,7 +131,11 @@ def _parts(kept: Kept) -> Iterator[Markup]:
     if not entries:
         yield _muted("No event log was kept.")
         return
-    yield _section("SIP messages", ladder_html(build_ladder(entries, zero)))
+    arrows = build_ladder(entries, zero)
+    marked = named(arrows, where)
+    note = "" if marked is None else "The message in which it was seen is open."
+    ladder = ladder_html(arrows, () if marked is None else (marked,))
+    yield _section("SIP messages", _muted(note), ladder)
     timeline = build_timeline(entries)
     if timeline.rows:
         note = ""
@@ -154,6 +162,20 @@ def _parts(kept: Kept) -> Iterator[Markup]:
     charts = build_charts(entries, zero)
     if charts:
         yield _section("Media over time", charts_html(charts))
+
+
+def named(arrows: Sequence[Arrow], where: str) -> int | None:
+    """The last message that the place of a failure names: "486 Busy Here (CSeq 2 INVITE) at 132 ms"."""
+    match = _MESSAGE.search(where)
+    if match is None:
+        return None
+    start, cseq = match[1].strip(), " ".join(match[2].split())
+    for number in range(len(arrows) - 1, -1, -1):
+        arrow = arrows[number]
+        words = arrow.first_line.removeprefix("SIP/2.0 ")
+        if arrow.cseq == cseq and (words == start or words.split(" ", 1)[0] == start.split(" ", 1)[0]):
+            return number
+    return None
 
 
 def _section(title: str, *content: Markup) -> Markup:

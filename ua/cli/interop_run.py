@@ -94,23 +94,24 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
     )
     started, begun = datetime.fromtimestamp(clock.unix(), UTC), clock.now()
     running = asyncio.ensure_future(runner.run(scenarios))
-    with progress:
-        try:
+    finished = False
+    try:
+        with progress:
             finished = await stop.first(running)
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-    results = RunResults.of(
-        peer=peer.name,
-        peer_title=peer.title,
-        started=started.isoformat(timespec="seconds"),
-        version=_version(),
-        outcomes=_in_order(runner.outcomes),
-        scenarios=scenarios,
-        duration_s=clock.now() - begun,
-        interrupted=not finished,
-    )
-    _write(results, request, folder, output)
+    finally:  # what is there is written, whatever ended the run
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        results = RunResults.of(
+            peer=peer.name,
+            peer_title=peer.title,
+            started=started.isoformat(timespec="seconds"),
+            version=_version(),
+            outcomes=_in_order(runner.outcomes),
+            scenarios=scenarios,
+            duration_s=clock.now() - begun,
+            interrupted=not finished,
+        )
+        _write(results, request, folder, output)
     show_table(results, scenarios, peer, output)
     output.object(results.to_json())
     return results.result

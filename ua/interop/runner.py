@@ -159,7 +159,7 @@ class Runner:
             )
             verdict, failure = await _verdict(scenario, stage)
         if failure is not None:
-            failure = diagnose(log.entries, failure, stage.results)
+            failure = _explained(failure, stage)
         return Outcome(
             scenario=scenario.id,
             verdict=verdict,
@@ -188,24 +188,44 @@ async def _verdict(scenario: Scenario, stage: Stage) -> tuple[Verdict, Failure |
     except BaseException:
         await _end(task)
         raise
-    error = task.exception()
-    match error:
+    match _error_of(task):
         case None:
             return Verdict.PASSED, None
-        case Unmet():
+        case Unmet() as error:
             return Verdict.FAILED, error.failure
-        case ConfigurationError():
+        case ConfigurationError() as error:
             return Verdict.ERROR, failure_of(error, expected=scenario.title)
-        case UaError():
+        case UaError() as error:
             return Verdict.FAILED, failure_of(error, expected=scenario.title, where=stage.last_message())
-        case _:
-            context = {"message": f"the scenario {scenario.id} failed", "exception": error}
-            asyncio.get_running_loop().call_exception_handler(context)
+        case error:
+            _report(f"the scenario {scenario.id} failed", error)
             seen = f"{type(error).__name__}: {error}"
             advice = "this is a mistake in the scenario or in icephone; please report it"
             return Verdict.ERROR, Failure(
                 cause="internal", expected=scenario.title, seen=seen, where=stage.standing, advice=advice
             )
+
+
+def _error_of(task: asyncio.Future[None]) -> BaseException | None:
+    """What a scenario that is over has raised."""
+    try:
+        return task.exception()
+    except asyncio.CancelledError as error:
+        return error
+
+
+def _explained(failure: Failure, stage: Stage) -> Failure:
+    """`failure` with what the event log says of it; a mistake in there costs no more than that."""
+    try:
+        return diagnose(stage.log.entries, failure, stage.results)
+    except Exception as error:  # what a peer sent may be beyond all that a diagnosis has thought of
+        _report("a diagnosis failed", error)
+        return failure
+
+
+def _report(what: str, error: BaseException) -> None:
+    """A mistake of ours, for whoever looks after the event loop."""
+    asyncio.get_running_loop().call_exception_handler({"message": what, "exception": error})
 
 
 async def _end(task: asyncio.Future[None]) -> None:

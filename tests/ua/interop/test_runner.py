@@ -112,6 +112,17 @@ async def test_a_mistake_of_a_scenario_is_no_failure_of_the_peer(tmp_path: Path)
     assert [type(each) for each in reported] == [KeyError]
 
 
+async def test_a_scenario_that_cancels_itself_ends_no_other(tmp_path: Path) -> None:
+    async def gives_up(stage: Stage) -> None:
+        raise asyncio.CancelledError
+
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    async with small_pbx(tmp_path) as peer:
+        runner = Runner(peer, tmp_path / "run", at_once=1)
+        first, second = await runner.run([made(gives_up, name="first"), made(works, name="second")])
+    assert (first.verdict, second.verdict) == (Verdict.ERROR, Verdict.PASSED)
+
+
 async def test_scenarios_that_register_have_an_account_each(tmp_path: Path) -> None:
     together: list[set[str]] = []
     busy: set[str] = set()

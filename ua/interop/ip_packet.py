@@ -5,6 +5,7 @@ The headers were never on a wire; they say what a capture tool needs to show the
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import struct
 import sys
@@ -32,10 +33,11 @@ _HOPS = 64
 _WINDOW = 65535
 
 
-def ip_of(address: TransportAddress) -> Address | None:
-    """The address as a number; None where the host is no IP literal."""
+@functools.lru_cache(maxsize=256)
+def ip_of(host: str) -> Address | None:
+    """The number of an IP literal, with or without a zone; None where it is none."""
     try:
-        return ipaddress.ip_address(address.host.partition("%")[0])
+        return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
 
@@ -83,7 +85,7 @@ def tcp_packet(
 
 def _ends(source: TransportAddress, destination: TransportAddress) -> tuple[Address, Address] | None:
     """Both as one IP version; IPv4 beside IPv6 is mapped (RFC 4291 §2.5.5.2)."""
-    first, second = ip_of(source), ip_of(destination)
+    first, second = ip_of(source.host), ip_of(destination.host)
     if first is None or second is None:
         return None
     if isinstance(first, ipaddress.IPv4Address) and isinstance(second, ipaddress.IPv4Address):

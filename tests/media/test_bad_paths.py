@@ -12,7 +12,7 @@ from media.audio.rate import RateConverter
 from media.audio.samples import melody
 from media.audio.sinks import MemorySink, NullSink
 from media.audio.sources import PcmSource, SilenceSource
-from media.codecs import PCMU, Codec
+from media.codecs import PCMA, PCMU, Codec
 from media.codecs.g722 import G722
 from media.codecs.l16 import L16
 from media.codecs.opus import Opus, OpusParameters
@@ -23,6 +23,7 @@ from tests.media.network import Clock, Udp, Wire, pair, seeded
 OPUS = Opus(asked=OpusParameters(useinbandfec=True))
 CODECS: dict[str, tuple[Codec, int, int]] = {
     "PCMU": (PCMU, 0, 8000),
+    "PCMA": (PCMA, 8, 8000),
     "G722": (G722(), 9, 16000),
     "opus": (OPUS, 111, 16000),
     "L16": (L16(sample_rate=16000), 113, 16000),
@@ -72,6 +73,7 @@ def carried(name: str, there: Transfer) -> tuple[float, MediaStatistics]:
     ("name", "loss", "least"),
     [
         ("PCMU", 0.1, 0.9), ("PCMU", 0.2, 0.8),
+        ("PCMA", 0.1, 0.9), ("PCMA", 0.2, 0.8),
         ("G722", 0.1, 0.85), ("G722", 0.2, 0.75),
         ("opus", 0.1, 0.8), ("opus", 0.2, 0.8),
         ("L16", 0.1, 0.9), ("L16", 0.2, 0.8),

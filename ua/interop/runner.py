@@ -120,9 +120,7 @@ class Runner:
         limit = self._peer.limit_of(scenario)
         attempts = 1 if limit is not None else 1 + self._retries
         try:
-            outcome = await self._attempt(scenario, network, users, 1)
-            while outcome.verdict is Verdict.FAILED and outcome.attempts < attempts:
-                outcome = await self._attempt(scenario, network, users, outcome.attempts + 1)
+            outcome = await self._tried(scenario, network, users, attempts)
         finally:
             self._leases.give_back(wanted(scenario), users)
         if limit is not None and outcome.verdict in (Verdict.FAILED, Verdict.PASSED):
@@ -133,6 +131,18 @@ class Runner:
                 reason=limit.reason,
             )
         return outcome
+
+    async def _tried(
+        self, scenario: Scenario, network: Network, users: tuple[int, ...], attempts: int
+    ) -> Outcome:
+        """Run a scenario until it does not fail, so often at most."""
+        attempt, before = 1, ""
+        while True:
+            outcome = await self._attempt(scenario, network, users, attempt)
+            failure = outcome.failure
+            if outcome.verdict is not Verdict.FAILED or failure is None or attempt >= attempts:
+                return dataclasses.replace(outcome, reason=before if outcome.flaky else "")
+            attempt, before = attempt + 1, f"failed before: {failure.cause}: {failure.seen}"
 
     def _forget(self, scenario: Scenario) -> None:
         """Remove what a run before has left of a scenario, and nothing else."""

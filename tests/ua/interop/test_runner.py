@@ -76,7 +76,8 @@ async def test_what_passes_the_second_time_is_flaky(tmp_path: Path) -> None:
 
     outcome = await run_one(tmp_path, made(works_later))
     assert (outcome.verdict, outcome.attempts, outcome.flaky) == (Verdict.PASSED, 2, True)
-    assert outcome.folder == "calls.made.2"
+    assert (outcome.folder, outcome.failure) == ("calls.made.2", None)
+    assert outcome.reason == "failed before: silent: nothing came"
     assert (tmp_path / "run" / "calls.made" / "events.jsonl").exists()
 
 

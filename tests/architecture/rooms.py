@@ -184,6 +184,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "interop.scenario",
         "interop.scenarios.calls",
         "interop.scenarios.calls_standing",
+        "interop.scenarios.dtmf_clock",
         "interop.scenarios.registration",
         "interop.scenarios.registration_passwords",
         "interop.stage",

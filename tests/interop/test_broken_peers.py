@@ -20,7 +20,6 @@ from tests.peers.broken.attempts import (
     given_up,
     hung_up,
     is_called,
-    keys,
     registers,
     reported,
     reports,
@@ -61,6 +60,7 @@ from ua.interop.peer import Peer, PeerAccount
 from ua.interop.runner import Runner
 from ua.interop.scenario import Run, Scenario
 from ua.interop.scenarios.calls_standing import acknowledged
+from ua.interop.scenarios.dtmf_clock import clock
 
 CAUSES = (
     "timeout", "wrong_audio", "silent", "quality", "no_rtcp", "wrong_digits", "wrong_media", "wrong_path",
@@ -103,7 +103,7 @@ async def tried(case: Case, folder: Path) -> Outcome:
             "name": "broken",
             "title": type(callee).__doc__,
             "uri": f"sip:{callee.host}:{callee.port}",
-            "extensions": {"echo": "600"},
+            "extensions": {"echo": "600", "dtmf_read_back": "603"},
             "phone": {"listen_host": "127.0.0.1", "codecs": ("PCMU", "PCMA"), **case.phone},
         }
         scenario = Scenario(
@@ -361,14 +361,14 @@ async def test_media_that_is_not_what_it_says(tmp_path: Path) -> None:
         "keys counted in ms": Case(
             cause="wrong_dtmf_clock",
             make=voice(plays="tone", digits="159", event_hz=1000),
-            run=keys,
+            run=clock.run,
             seen="names 8000 Hz and the events count ms",
             where="telephone event of",
         ),
         "keys counted at 48 kHz": Case(
             cause="wrong_dtmf_clock",
             make=voice(plays="tone", digits="159", event_hz=48_000),
-            run=keys,
+            run=clock.run,
             seen="names 8000 Hz and the events count 48 kHz",
             where="telephone event of",
         ),
@@ -390,7 +390,7 @@ async def test_a_sound_peer_passes_all_of_it(tmp_path: Path) -> None:
         passes("reports", Callee, reports),
         passes("reported", Callee, reported),
         passes("good", Callee, sounds_good),
-        passes("keys", voice(plays="tone", digits="159"), keys),
+        passes("keys", voice(plays="tone", digits="159"), clock.run),
         passes("ice", IceLite, with_ice),
     )
     assert [(each.verdict, each.failure) for each in outcomes] == [(Verdict.PASSED, None)] * len(outcomes)

@@ -123,20 +123,3 @@ async def reports(stage: Stage) -> None:
             cause="no_rtcp",
             limit_s=2.0,
         )
-
-
-async def keys(stage: Stage) -> None:
-    """Keys of 160 ms are heard."""
-    async with stage.call("echo", SPEECH, answer_s=SOON_S) as call:
-
-        def heard() -> list[int]:
-            return [entry.data["duration_ms"] for entry in stage.log.entries if entry.name == "key_heard"]
-
-        await stage.expect.that(
-            # who stands still for a moment hears a key that is shorter
-            lambda: len(heard()) == 3 and 100 <= statistics.median(heard()) <= 220,
-            "three keys of 160 ms come",
-            lambda: f"keys of {heard()} ms came, {call.digits!r}",
-            cause="wrong_digits",
-            limit_s=4.0,
-        )

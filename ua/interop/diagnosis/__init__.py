@@ -30,7 +30,7 @@ RULES: Final[tuple[tuple[Rule, tuple[Topic, ...]], ...]] = (
     (signalling.tls_name, ("registration", *_WHOLE_CALL)),
     (signalling.unreachable, ("registration", *_WHOLE_CALL)),
     (signalling.no_answer, ("registration", *_WHOLE_CALL)),
-    (signalling.auth_loop, ("registration", *_WHOLE_CALL)),
+    (signalling.auth_loop, ("registration", "setup")),
     (descriptions.media_refused, _WHOLE_CALL),
     (descriptions.bad_answer, _WHOLE_CALL),
     (signalling.tag_changed, _WHOLE_CALL),
@@ -54,7 +54,7 @@ RULES: Final[tuple[tuple[Rule, tuple[Topic, ...]], ...]] = (
     (descriptions.on_hold, ("audio", "keys")),
     (audio.one_way_in, ("audio", "keys", "reports")),
     (audio.wrong_codec, ("audio",)),
-    (audio.one_way_out, ("audio", "keys")),
+    (audio.one_way_out, ("audio", "keys", "reports")),
     (audio.stopped_sending, ("audio", "keys")),
     (audio.sends_silence, ("audio",)),
     (audio.rtcp_ssrc, ("reports",)),
@@ -73,27 +73,11 @@ _FLAWS: Final = frozenset(
 """A call goes on with these: they explain what they are about and nothing else."""
 
 _TOPICS: Final[Mapping[str, tuple[Topic, ...]]] = {
-    **dict.fromkeys(
-        (
-            "connection_closed",
-            "contact_kept",
-            "contact_refused",
-            "contact_replaced",
-            "doubled_contact",
-            "min_expires",
-            "no_challenge",
-            "no_expires",
-            "nonce_repeated",
-            "not_removed",
-            "wrong_algorithm",
-            "wrong_transport",
-        ),
-        ("registration",),
-    ),
     "answered": (),
     "authentication": ("registration", "setup"),
     "configuration": (),
     "internal": (),
+    "lossy": ("audio",),
     "missing_message": ("registration", "setup", "end"),
     "no_answer": ("registration", "setup"),
     "no_call": ("registration", "setup"),
@@ -103,10 +87,13 @@ _TOPICS: Final[Mapping[str, tuple[Topic, ...]]] = {
     "not_silent": (),
     "one_way_audio_in": ("audio",),
     "quality": ("audio",),
+    "packet_loss": ("audio",),
     "rejected": ("registration", "setup"),
     "repeated_answer": ("end",),
+    "rtcp_not_heard": ("reports",),
     "server_error": ("registration", "setup"),
     "silent": ("audio",),
+    "srtp_key": (),
     "tls": ("registration", "setup"),
     "unexpected_success": (),
     "unreachable": ("registration", "setup"),
@@ -114,11 +101,16 @@ _TOPICS: Final[Mapping[str, tuple[Topic, ...]]] = {
     "wrong_digits": ("keys",),
     "wrong_end": ("end",),
     "wrong_media": ("agreement",),
+    "wrong_dtmf_clock": ("keys",),
     "wrong_path": ("path",),
+    "wrong_ptime": (),
     "wrong_state": (),
     "wrong_status": ("setup",),
 }
-"""What the causes that expectations give are about; of any other, e.g. "timeout", everything may be said."""
+"""What the causes that expectations give are about."""
+
+_OPEN: Final = frozenset({"assertion", "interrupted", "timeout", "unexpected"})
+"""Causes that say nothing: whatever is found explains them, but flaws."""
 
 
 def diagnose(entries: Sequence[LogEntry], failure: Failure, results: Sequence[CallResult] = ()) -> Failure:
@@ -149,13 +141,20 @@ def find(entries: Sequence[LogEntry], failure: Failure, results: Sequence[CallRe
         for story in stories:
             if (found := _of_the_end(story)) is not None:
                 return found
-    topics = _TOPICS.get(failure.cause)
     for rule, explains in RULES:
-        if rule not in _FLAWS if topics is None else set(explains) & set(topics):
+        if _explains(rule, explains, failure.cause):
             for story in stories:
                 if (found := rule(story)) is not None:
                     return found
     return None
+
+
+def _explains(rule: Rule, explains: tuple[Topic, ...], cause: str) -> bool:
+    """Whether a rule may explain a failure with this cause; one that knows its own, the gravest alone may."""
+    if cause in _OPEN:
+        return rule not in _FLAWS
+    topics = _TOPICS.get(cause)
+    return set(explains) >= set(_WHOLE_CALL) if topics is None else bool(set(explains) & set(topics))
 
 
 def _of_the_end(story: Story) -> Finding | None:

@@ -43,6 +43,15 @@ def test_flaws_explain_themselves_and_nothing_else() -> None:
     assert log.cause("wrong_path") == ""
 
 
+def test_who_knows_a_cause_hears_of_graver_ones_alone() -> None:
+    log = Log().established().started().counters().message("in", "SIP/2.0 486 Busy Here", "1 INVITE")
+    assert log.cause("timeout") == "busy"
+    assert log.cause("transfer_failed") == ""
+    for _ in range(2):
+        log.wait(1).ok().ack()
+    assert log.cause("transfer_failed") == "lost_ack"
+
+
 def test_the_last_call_of_a_phone_counts() -> None:
     log = Log().established().counters(received=0).state("ending").state("ended")
     log.wait(1).state("gathering").add("sdp", "offer", direction="out", text=OFFER)

@@ -11,7 +11,7 @@ import pytest
 from tests.conformance.checklist import Checklists, Item, Level
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECKLISTS = ("ice-tcp.md", "ice.md", "stun-turn.md")
+CHECKLISTS = ("ice-tcp.md", "ice.md", "stun-turn.md", "media.md")
 ROW = re.compile(r"^\| (?P<id>[A-Z0-9][\w.-]*) \| (?P<strength>MUST|SHOULD) \|(?P<rest>.*)\|$", re.MULTILINE)
 
 
@@ -30,7 +30,7 @@ def marked() -> set[str]:
 
 
 def wanted() -> dict[str, Item]:
-    """MUST and SHOULD items of the three lists."""
+    """MUST and SHOULD items of these lists."""
     return {
         item.id: item
         for item in Checklists.read().items

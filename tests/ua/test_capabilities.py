@@ -12,6 +12,7 @@ from ua.capabilities import Capabilities
 from ua.errors import UsageError
 from ua.events import EventLog
 from ua.phone import Phone
+from ua.plan import MediaPlan
 
 
 async def test_another_phone_tells_what_it_can_do() -> None:
@@ -22,6 +23,20 @@ async def test_another_phone_tells_what_it_can_do() -> None:
     assert "100rel" in told.extensions
     assert "application/sdp" in told.types
     assert told.software == "icephone"
+
+
+async def test_the_other_side_is_asked_in_a_call() -> None:
+    async with pair() as phones:
+        call, called = await phones.ring(MediaPlan())
+        with pytest.raises(UsageError):
+            await call.options()
+        await called.accept(MediaPlan())
+        await call.established()
+        told = await call.options()
+    assert told.status == 200
+    assert {"INVITE", "BYE"} <= set(told.methods)
+    asked = [each for each in phones.messages("bob", "in") if each.startswith("OPTIONS ")]
+    assert len(asked) == 1, "it goes where the call is, not to the address that was called"
 
 
 async def test_what_is_asked_and_an_answer_that_says_nothing() -> None:

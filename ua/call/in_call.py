@@ -24,6 +24,7 @@ from ua.call.transfer import (
     resume,
     transfer,
 )
+from ua.capabilities import Capabilities
 from ua.config.dtmf import DtmfChoice
 from ua.config.media import CodecName
 from ua.errors import CallRejected, UaError, UsageError
@@ -117,6 +118,14 @@ class InCall(abc.ABC):
         leg = self._standing_leg()
         done = await leg.request("MESSAGE", body=text.encode(), content_type=content_type())
         return MessageOutcome.of(done.response)
+
+    async def options(self) -> Capabilities:
+        """Ask in the call what the other side can do; gives the answer, whatever its status.
+
+        Raises UsageError, SipError. A call that the other side does not know any more ends by the answer
+        (RFC 3261 §12.2.1.2).
+        """
+        return Capabilities.of((await self._standing_leg().request("OPTIONS")).response)
 
     async def send_info(self, package: str, body: bytes, content_type: str) -> None:
         """Send an INFO of a package (RFC 6086 §5). Raises UsageError, CallRejected, SipError."""

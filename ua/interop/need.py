@@ -25,6 +25,7 @@ Ability = Literal[
     "auth_int",
     "several_contacts",
     "outbound",
+    "forks",
     "calls_ourselves",
     "options",
     "message",
@@ -55,7 +56,10 @@ Ability = Literal[
 ]
 """What the peer can do."""
 
-Need = Extension | AccountNeed | TransportNeed | Ability
+EvidenceNeed = Literal["recordings"]
+"""What the peer leaves where we can look."""
+
+Need = Extension | AccountNeed | TransportNeed | Ability | EvidenceNeed
 
 EXTENSIONS: Final[tuple[Extension, ...]] = get_args(Extension)
 TRANSPORTS: Final[tuple[TransportNeed, ...]] = get_args(TransportNeed)
@@ -88,6 +92,7 @@ DESCRIPTIONS: Final[Mapping[Need, str]] = {
     "auth_int": "passwords proved with the body protected (auth-int)",
     "several_contacts": "several phones of one user at a time",
     "outbound": "flows that are kept (RFC 5626)",
+    "forks": "that all phones of a user ring",
     "calls_ourselves": "that a user may call its own number",
     "options": "answers to OPTIONS",
     "message": "short messages",
@@ -115,6 +120,7 @@ DESCRIPTIONS: Final[Mapping[Need, str]] = {
     "tcp_media": "RTP over TCP without ICE",
     "turn": "a TURN server",
     "turn_tcp": "a TURN server that relays TCP",
+    "recordings": "the folder of its recordings",
 }  # fmt: skip
 """What each need means, as the end of "this needs ..."."""
 
@@ -129,4 +135,6 @@ def remedy(need: Need) -> str:
         return f"--transport {need}"
     if need in ("turn", "turn_tcp"):
         return "--config FILE with the server in [ice]"
+    if need == "recordings":
+        return "a peer file with recordings = FOLDER"
     return f"--offers {need}"

@@ -76,6 +76,7 @@ class Peer:
         limits: what it is known not to do.
         ca_file: certificates that its own is checked with; None for those of the system.
         phone: settings of our phones at this peer, as `stage.phone` takes them.
+        recordings: folder in which its recordings appear; None where we cannot look there.
     """
 
     name: str
@@ -90,12 +91,14 @@ class Peer:
     limits: tuple[Limit, ...] = ()
     ca_file: Path | None = None
     phone: Mapping[str, Any] = field(default_factory=dict)
+    recordings: Path | None = None
 
     @property
     def offers(self) -> frozenset[Need]:
         """All that scenarios may need of it, and have."""
         users: tuple[Need, ...] = ("account", "second_account", "third_account")
-        return self.abilities | {*self.extensions, *self.transports, *users[: len(self.accounts)]}
+        own: tuple[Need, ...] = () if self.recordings is None else ("recordings",)
+        return self.abilities | {*self.extensions, *self.transports, *users[: len(self.accounts)], *own}
 
     def lacks(self, scenario: Demanding) -> str:
         """Why `scenario` is skipped, and what the user can do about it; empty where it can be run."""

@@ -69,6 +69,7 @@ class PeerSettings:
     transports: tuple[TransportNeed, ...] = ("udp",)
     offers: tuple[Ability, ...] = ()
     ca_file: Path | None = None
+    recordings: Path | None = None
     uris: Mapping[TransportNeed, str] = field(default_factory=dict)
     accounts: tuple[AccountEntry, ...] = ()
     extensions: Mapping[Extension, str] = field(default_factory=dict)
@@ -246,6 +247,7 @@ def _peer(path: Path, settings: PeerSettings, environ: Mapping[str, str]) -> Pee
         ),
         ca_file=None if settings.ca_file is None else path.parent / settings.ca_file.expanduser(),
         phone=settings.phone,
+        recordings=None if settings.recordings is None else path.parent / settings.recordings.expanduser(),
     )
     if not peer.transports:
         raise ConfigurationError("transports: the list is empty")

@@ -21,6 +21,7 @@ domain = "example.com"
 transports = ["tcp", "tls"]
 offers = ["registrar", "sdes"]
 ca_file = "ca.pem"
+recordings = "heard"
 
 [uris]
 tls = "sip:192.0.2.1:5071"
@@ -83,6 +84,7 @@ def test_all_of_a_file(tmp_path: Path) -> None:
             Limit(scenarios=("ice.*", "calls.echo"), reason="it has no ICE", source="its manual"),
         ),
         ca_file=tmp_path / "ca.pem",
+        recordings=tmp_path / "heard",
         phone={"codecs": ["PCMA"], "ptime_ms": 40},
     )  # fmt: skip
     assert "first-secret" not in repr(peer)

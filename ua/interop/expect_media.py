@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SAME: Final = 0.9
 """Correlation from which on what was heard is what was said."""
 
+_AGAIN_S: Final = 0.5
+"""A recording is compared again once it is so much longer: it costs more than a look."""
+
 _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     ">=": operator.ge,
     ">": operator.gt,
@@ -101,14 +104,14 @@ class MediaExpectations(Waiting):
 
     async def _speech(self, call: Call, said: Path, limit_s: float) -> None:
         path = self._recording(call)
-        best = 0.0
+        best, compared_s = 0.0, 0.0
 
         def like() -> bool:
-            nonlocal best
+            nonlocal best, compared_s
             now = heard(path)
             sent = read_audio(said, now.rate)
-            if len(now.pcm) >= len(sent):
-                best = correlate(sent, now.pcm, now.rate).value
+            if len(now.pcm) >= len(sent) and now.seconds >= compared_s + _AGAIN_S:
+                best, compared_s = correlate(sent, now.pcm, now.rate).value, now.seconds
             return best >= SAME
 
         await self.that(

@@ -89,7 +89,7 @@ def test_all_of_a_file(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "first-secret" not in repr(peer)
     assert peer.offers == {
-        "registrar", "sdes", "echo", "busy", "tcp", "tls", "account", "second_account",
+        "registrar", "sdes", "echo", "busy", "tcp", "tls", "account", "second_account", "recordings",
     }  # fmt: skip
     assert [each.reason for name in ("ice.full", "calls.echo") if (each := peer.limit_of(named(name)))] == [
         "it has no ICE"

@@ -70,7 +70,7 @@ class Runner:
         self._base = Account() if base is None else base
         self._at_once = at_once
         self._retries = retries
-        self._networks = [_network(ports, number, at_once) for number in range(at_once)]
+        self._networks = [_network(self._base, ports, number, at_once) for number in range(at_once)]
         self._on_start = on_start
         self._on_outcome = on_outcome
         self._leases = Leases(len(peer.accounts))
@@ -247,9 +247,10 @@ async def _end(task: asyncio.Future[None]) -> None:
         await asyncio.wait({task}, timeout=LEAVING_S)
 
 
-def _network(ports: range | None, number: int, of: int) -> Network:
+def _network(base: Account, ports: range | None, number: int, of: int) -> Network:
     """This host, with one part of `ports`."""
+    host = HostNetwork(dscp=base.media.dscp)
     if ports is None:
-        return HostNetwork()
+        return host
     size = len(ports) // of
-    return PortRangeNetwork(HostNetwork(), ports[number * size : (number + 1) * size])
+    return PortRangeNetwork(host, ports[number * size : (number + 1) * size])

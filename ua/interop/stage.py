@@ -139,7 +139,7 @@ class Stage:
             changes: settings of its account: transport="tls", codecs=("PCMA",), srtp="sdes", and so on.
         """
         account = self.account(which, **changes)
-        inner = network or self.network
+        inner = self.network if network is None else network
         if firewall is not None:
             inner = FirewallNetwork(inner, firewall)
         name = party or account.auth_user

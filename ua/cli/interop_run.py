@@ -98,6 +98,8 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
     try:
         with progress:
             finished = await stop.first(running)
+            if not finished:
+                output.note("interrupted: phones hang up and unregister; once more, and it ends at once")
     finally:  # what is there is written, whatever ended the run
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -31,8 +31,8 @@ KEEP_TRACE_BYTES: Final = 8 << 20
 _LENGTH = re.compile(rb"(?im)^(content-length|l)([ \t]*:[ \t]*)\d+")
 
 _SHOWN_PORT: Final = 5060
-_HIDDEN_PORTS: Final = frozenset({80, 443, 5061, 5443, 7443, 8080, 8081, 8088, 8089, 8443})
-"""Ports at which readers of captures expect TLS or HTTP, where we have SIP in plain."""
+_HTTP_PORTS: Final = frozenset({80, 3128, 5985, 8080, 8088})
+"""Ports at which readers of captures expect HTTP, where we have what went over a WebSocket."""
 
 
 class EvidenceFile:
@@ -199,7 +199,7 @@ class Evidence:
             return
         protocol = "udp" if transport == "udp" else "tcp"
         ends = (local, remote) if is_sent(entry) else (remote, local)
-        if transport in ("tls", "ws", "wss"):
+        if transport in ("ws", "wss"):
             ends = (_readable(ends[0]), _readable(ends[1]))
         self._capture.message(
             entry.at, protocol, *ends, whole(str(entry.data.get("text", ""))), sent=is_sent(entry)
@@ -211,7 +211,7 @@ def _nothing() -> None:
 
 
 def _readable(address: TransportAddress) -> TransportAddress:
-    return TransportAddress(host=address.host, port=_SHOWN_PORT) if address.port in _HIDDEN_PORTS else address
+    return TransportAddress(host=address.host, port=_SHOWN_PORT) if address.port in _HTTP_PORTS else address
 
 
 def address_of(text: object) -> TransportAddress | None:

@@ -160,12 +160,14 @@ def test_addresses_are_read() -> None:
 
 
 @pytest.mark.peer("tshark")
-@pytest.mark.parametrize("transport", ["udp", "tcp", "tls", "wss"])
+@pytest.mark.parametrize(
+    ("transport", "port"),
+    [("udp", 5060), ("tcp", 5060), ("tls", 5061), ("wss", 443), ("ws", 80), ("ws", 8080), ("ws", 8088)],
+)
 async def test_tshark_reads_sip_whatever_carried_it(
-    programs: Programs, tmp_path: Path, transport: str
+    programs: Programs, tmp_path: Path, transport: str, port: int
 ) -> None:
     log = EventLog()
-    port = {"udp": 5060, "tcp": 5060, "tls": 5061, "wss": 443}[transport]
     with Evidence(tmp_path, log):
         ends = {"transport": transport, "local": "192.0.2.1:40000", "remote": f"192.0.2.2:{port}", "size": 1}
         text = request("INVITE", OFFER.replace("asd88fgpdd777uzjYhagZg", "***"))

@@ -71,3 +71,10 @@ def test_what_is_read_at_run_time_is_in_it(wheel: Path) -> None:
     assert read
     assert read <= names
     assert not [name for name in names if name.startswith(("tests/", "configs/"))]
+
+
+def test_pytest_finds_the_fixtures(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as file:
+        (name,) = [each for each in file.namelist() if each.endswith(".dist-info/entry_points.txt")]
+        told = file.read(name).decode()
+    assert "[pytest11]\nicephone = ua.interop.pytest_plugin\n" in told

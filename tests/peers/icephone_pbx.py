@@ -56,6 +56,7 @@ async def icephone_pbx(
     algorithms: str = '["MD5"]',
     certificate: Issued | None = None,
     websocket: bool = False,
+    media: str = "",
 ) -> AsyncIterator[IcephonePbx]:
     """Run one for these users.
 
@@ -67,6 +68,7 @@ async def icephone_pbx(
             comes after it.
         certificate: its own; with it TLS, WebSockets and both together are there too.
         websocket: WebSockets are there without one.
+        media: lines of `[media]`.
     """
     host = place.host
     secrets = programs.folder / "pbx.users"
@@ -78,7 +80,7 @@ async def icephone_pbx(
     own = f'domain = "{host}"\nalgorithms = {algorithms}\n{files}'
     more = "[websocket]\nlisten_port = 0\n" if websocket or certificate is not None else ""
     more += "" if certificate is None else _secure(certificate)
-    config.write_text(f"[pbx]\n{own}{more}", encoding="utf-8")
+    config.write_text(f"[pbx]\n{own}[media]\n{media}{more}", encoding="utf-8")
     process = await icephone(
         programs, "answer", "--pbx", "--listen", f"{host}:0", config=config, prefix=place.prefix
     )

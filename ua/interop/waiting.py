@@ -87,8 +87,16 @@ class Waiting:
     # --- messages so far ---------------------------------------------------------------------------------
 
     def messages_of(self, call: Call | None) -> list[WireMessage]:
-        """The SIP messages so far, each once; of all phones and calls where `call` is None."""
-        return list(wire_messages(self._stage.log.entries, call_id="" if call is None else call.id))
+        """The SIP messages so far, each once; of all phones and calls where `call` is None.
+
+        Those of a call are what its own phone saw: behind a proxy the other end may be ours, too, with the
+        same Call-ID.
+        """
+        entries = self._stage.log.entries
+        if call is None:
+            return list(wire_messages(entries))
+        party, _ = self._stage.side_of(call)
+        return list(wire_messages(entries, party=party or None, call_id=call.id))
 
     def last_message(self) -> str:
         """The last SIP message, for people; empty before there is one."""

@@ -28,6 +28,9 @@ from ua.sip.transport.hop import SipTransport
 
 USERS: Final = ("1001", "1002", "1003")
 TONE_HZ: Final = 1000
+MEDIA: Final = "dtx = true\nsrtp_over_plain_sip = true\n"
+"""Comfort noise; keys of SRTP over plain SIP, on one host."""
+
 TRANSPORTS: Final[tuple[SipTransport, ...]] = ("udp", "tcp", "tls", "ws", "wss")
 
 
@@ -72,7 +75,7 @@ async def icephone_world(programs: Programs, authority: Authority) -> AsyncItera
     """`icephone answer --pbx`."""
     own = authority.issue(dns=["localhost"], addresses=["127.0.0.1"])
     algorithms = '["SHA-256", "MD5"]'
-    async with icephone_pbx(programs, *USERS, algorithms=algorithms, certificate=own) as pbx:
+    async with icephone_pbx(programs, *USERS, algorithms=algorithms, certificate=own, media=MEDIA) as pbx:
         peer = served("icephone", pbx.host, pbx.ports, authority, lambda _: PASSWORD)
         yield dataclasses.replace(peer, domain=pbx.host)
 
@@ -83,7 +86,7 @@ async def kamailio_world(
 ) -> AsyncIterator[Peer]:
     """Kamailio as in `configs/pbx`, an icephone for its numbers, and rtpengine for media where `relayed`."""
     async with AsyncExitStack() as stack:
-        media: IcephonePbx = await stack.enter_async_context(icephone_pbx(programs, "nobody"))
+        media: IcephonePbx = await stack.enter_async_context(icephone_pbx(programs, "nobody", media=MEDIA))
         relay = await stack.enter_async_context(configured_rtpengine(programs)) if relayed else None
         place = f"{media.host}:{media.port}"
         proxy = await stack.enter_async_context(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from ua.call.state import CallState
 from ua.call.waiting import first, pause
 from ua.errors import ResultCode, UaError
-from ua.interop.expect_media import MediaExpectations
+from ua.interop.expect_streams import StreamExpectations
 from ua.interop.explained import failure_of, failure_of_result
 from ua.interop.failure import Failure, Unmet
 from ua.interop.waiting import LIMIT_S
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ua.results import CallResult
 
 
-class Expect(MediaExpectations):
+class Expect(StreamExpectations):
     """The expectations of one stage; `limit_s` is always how long the peer gets."""
 
     async def answer(self, call: Call, *, limit_s: float = 20.0) -> None:

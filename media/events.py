@@ -29,6 +29,7 @@ class MediaCounters:
         round_trip_ms: None until known.
         level_sent_dbfs: level of the last 200 ms sent, -127 for silence.
         level_received_dbfs: level of the last 200 ms played.
+        mos: mean opinion score of the last 5 s (E-model), None until measured.
         refused: packets refused since the start, by reason.
     """
 
@@ -44,6 +45,7 @@ class MediaCounters:
     round_trip_ms: float | None = None
     level_sent_dbfs: float = SILENCE_DBFS
     level_received_dbfs: float = SILENCE_DBFS
+    mos: float | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from media.audio import pcm as audio
 from media.events import MediaCounters
+from media.interval_quality import IntervalQuality
+from media.quality import Impairment
 from media.rtp.receiver import RtpReceiver
 from media.rtp.sender import RtpSender
 
@@ -19,9 +21,10 @@ class Meter:
         frames: frames in a period.
     """
 
-    __slots__ = ("frames", "level_received_dbfs", "level_sent_dbfs", "received", "sent")
+    __slots__ = ("_quality", "frames", "level_received_dbfs", "level_sent_dbfs", "received", "sent")
 
     def __init__(self, frames: int) -> None:
+        self._quality = IntervalQuality()
         self.frames = max(1, frames)
         """So many played frames are a period."""
         self.sent: list[bytes] = []
@@ -51,20 +54,32 @@ class Meter:
         sender: RtpSender,
         receiver: RtpReceiver,
         round_trip_ms: float | None,
+        impairment: Impairment,
         refused: Mapping[str, int],
     ) -> MediaCounters:
-        """What is told at the end of a period."""
+        """What is told at the end of a period; `impairment` is that of the codec."""
         active = receiver.active
+        packets, lost, late = receiver.packets, receiver.lost, receiver.figures.late
+        jitter_ms = buffer_ms = packet_ms = 0.0
+        mos = None
+        if active is not None:
+            jitter_ms, packet_ms = active.jitter_ms, active.buffer.packet_ms
+            buffer_ms = active.buffer.delay.delay * 1000
+            delay_ms = packet_ms + (round_trip_ms or 0.0) / 2 + buffer_ms
+            mos = self._quality.mos(
+                now, received=packets, lost=lost, late=late, delay_ms=delay_ms, impairment=impairment
+            )
         return MediaCounters(
             at=now,
             sent_packets=sender.packets,
-            received_packets=receiver.packets,
-            lost=receiver.lost,
+            received_packets=packets,
+            lost=lost,
             dropped_stale=sender.dropped,
-            late=receiver.figures.late,
-            jitter_ms=0.0 if active is None else active.jitter_ms,
-            buffer_ms=0.0 if active is None else active.buffer.delay.delay * 1000,
-            packet_ms=0.0 if active is None else active.buffer.packet_ms,
+            late=late,
+            jitter_ms=jitter_ms,
+            buffer_ms=buffer_ms,
+            packet_ms=packet_ms,
+            mos=mos,
             round_trip_ms=round_trip_ms,
             level_sent_dbfs=self.level_sent_dbfs,
             level_received_dbfs=self.level_received_dbfs,

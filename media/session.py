@@ -389,6 +389,7 @@ class MediaSession:
                 sender=self._sender,
                 receiver=self._receiver,
                 round_trip_ms=round_trip_ms,
+                impairment=self.codec.impairment,
                 refused=self._refusals.counts,
             )
             self._on_counters(counters)

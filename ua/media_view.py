@@ -29,6 +29,7 @@ class MediaView:
         rtt_ms: round trip.
         sent_level_db: level of the last 200 ms sent, dB below full scale (0 is loudest).
         received_level_db: level of the last 200 ms played.
+        mos: mean opinion score of the last 5 s.
     """
 
     sent: int | None = None
@@ -41,6 +42,7 @@ class MediaView:
     rtt_ms: float | None = None
     sent_level_db: float | None = None
     received_level_db: float | None = None
+    mos: float | None = None
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> MediaView:
@@ -58,6 +60,7 @@ class MediaView:
             rtt_ms=_number(data.get("round_trip_ms")),
             sent_level_db=_number(data.get("level_sent_dbfs")),
             received_level_db=_number(data.get("level_received_dbfs")),
+            mos=_number(data.get("mos")),
         )
 
     @property

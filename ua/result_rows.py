@@ -58,6 +58,7 @@ _ROWS: tuple[tuple[str, Callable[[CallResult], str]], ...] = (
     ("received", lambda r: _traffic(r.received)),
     ("delay", lambda r: f"{milliseconds(r.delay_p50_ms)} median, {milliseconds(r.delay_p99_ms)} p99"),
     ("MOS (estimate)", lambda r: "-" if r.mos is None else f"{r.mos:.2f}"),
+    ("MOS of the peer (its estimate)", lambda r: "-" if r.peer_mos is None else f"{r.peer_mos:.1f}"),
 )
 
 

@@ -228,6 +228,7 @@ class CallResult:
         delay_p50_ms: median delay from the peer's clock to playing, in ms, as far as it can be known.
         delay_p99_ms: 99th percentile of the same.
         mos: estimated mean opinion score, 1 to 4.5 (ITU-T G.107).
+        peer_mos: the same of what the peer hears, by its own reports (RFC 3611); None where it sends none.
         path_changes: when media moved.
         events: holds, smaller offers after refusals, transfers, digits, in order.
         why: one sentence, which path was taken and why.
@@ -252,6 +253,7 @@ class CallResult:
     delay_p50_ms: float | None = None
     delay_p99_ms: float | None = None
     mos: float | None = None
+    peer_mos: float | None = None
     path_changes: tuple[PathChange, ...] = ()
     events: tuple[CallEvent, ...] = ()
     why: str = ""
@@ -298,6 +300,7 @@ class CallResult:
             "received": None if self.received is None else self.received.to_json(),
             "delay_ms": {"p50": _rounded(self.delay_p50_ms), "p99": _rounded(self.delay_p99_ms)},
             "mos": _rounded(self.mos, 2),
+            "peer_mos": _rounded(self.peer_mos, 1),
             "path_changes": [change.to_json() for change in self.path_changes],
             "events": [event.to_json() for event in self.events],
             "why": self.why,

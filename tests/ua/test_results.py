@@ -45,6 +45,7 @@ def test_what_is_unknown_is_null() -> None:
         "sent",
         "received",
         "mos",
+        "peer_mos",
         "error",
     ):
         assert value[key] is None

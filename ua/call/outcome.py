@@ -151,6 +151,7 @@ def make_result(
         delay_p50_ms=None if figures is None or figures.delay_ms is None else figures.delay_ms.p50,
         delay_p99_ms=None if figures is None or figures.delay_ms is None else figures.delay_ms.p99,
         mos=None if figures is None else figures.mos,
+        peer_mos=None if figures is None else figures.peer_mos,
         path_changes=changes,
         events=tuple(
             CallEvent(at_ms=times.since_invite(entry.at) or 0.0, name=entry.name, data=entry.data)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from media import quality
 from ua.media_view import MediaView
 from ua.text import milliseconds, printable
 
@@ -164,13 +163,6 @@ class LiveState:
         """Loss of what arrived over the last WINDOW_S seconds, None before anything was expected."""
         return self.media.loss_percent_since(self._history[0][1]) if self._history else None
 
-    def mos(self) -> float | None:
-        """Mean opinion score of the last WINDOW_S seconds (ITU-T G.107), None before anything arrived."""
-        loss, delay = self.loss_percent(), self.media.delay_ms
-        if loss is None or delay is None:
-            return None
-        return quality.mos(quality.r_factor(delay_ms=delay, loss_percent=loss))
-
     def line(self) -> Text:
         """The line; the reason comes last, for it is cut where the terminal is narrow."""
         text = Text(no_wrap=True, overflow="ellipsis")
@@ -193,9 +185,8 @@ class LiveState:
         loss = self.loss_percent()
         if loss is not None:
             text.append(f"  loss {loss:.1f} %", style="red" if loss >= 1 else "")
-        mos = self.mos()
-        if mos is not None:
-            text.append(f"  MOS {mos:.1f}")
+        if self.media.mos is not None:
+            text.append(f"  MOS {self.media.mos:.1f}")
         if self.reason:
             text.append(f"  {printable(self.reason)}", style="dim")
         return text

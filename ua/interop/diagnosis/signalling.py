@@ -134,11 +134,11 @@ def wrong_contact(story: Story) -> Finding | None:
     there = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if not host or there == answer.remote:
         return None
-    unsent = [
-        values.text(each.data, "reason")
+    notes = [
+        (values.text(each.data, "remote"), values.text(each.data, "reason"))
         for each in story.of_kind("sip", "transaction")
-        if values.text(each.data, "direction") == "out" and values.text(each.data, "remote") == there
     ]
+    unsent = [reason for remote, reason in notes if remote == there or f"did not reach {there}" in reason]
     repeats = sum(each.to_tag == answer.to_tag for each in answers) - 1
     if not unsent and repeats < 2 and not _bye_unanswered(story):
         return None
@@ -185,9 +185,10 @@ def bye_unanswered(story: Story) -> Finding | None:
     byes = _bye_unanswered(story)
     if not byes:
         return None
+    unsent = next((reason for reason in story.reasons if reason.startswith("BYE did not reach")), "")
     return Finding(
         cause="bye_unanswered",
-        seen=f"our BYE was sent {len(byes)} times and not answered",
+        seen=unsent or f"our BYE was sent {len(byes)} times and not answered",
         where=story.shown(byes[0]),
     )
 
@@ -267,5 +268,6 @@ def _bye_unanswered(story: Story) -> list[SipMessage]:
         each.answers(last) and not each.sent and each.to_tag == last.to_tag and (each.status or 0) >= 200
         for each in story.dialog
     )
-    waited = story.end - same[0].at
-    return [] if answered or waited < SHORTEST_WAIT_S or len(same) < 2 else same
+    failed = any(reason.startswith("BYE did not reach") for reason in story.reasons)
+    waited = len(same) > 1 and story.end - same[0].at >= SHORTEST_WAIT_S
+    return same if not answered and (failed or waited) else []

@@ -141,6 +141,21 @@ def test_a_bye_that_nobody_answers() -> None:
     assert log.cause("missing_message") == ""
 
 
+def test_a_bye_that_reaches_nobody() -> None:
+    bye = "BYE sip:600@198.51.100.7 SIP/2.0"
+    unreached = "did not reach {} Connection refused"
+    log = Log().established().message("out", bye, "2 BYE")
+    log.add("sip", "transaction", direction="", remote="", reason=f"BYE {unreached.format(THERE)}")
+    found = log.diagnose("missing_message")
+    assert found.cause == "bye_unanswered"
+    assert found.seen == f"BYE did not reach {THERE} Connection refused"
+    there = "198.51.100.7:9"
+    moved = Log().invite().ok(contact=there).ack(there).answer().media()
+    moved.message("out", bye, "2 BYE", remote=there)
+    moved.add("sip", "transaction", direction="", remote="", reason=f"BYE {unreached.format(there)}")
+    assert moved.cause("missing_message") == "wrong_contact"
+
+
 def test_a_cancel_that_ends_nothing() -> None:
     log = Log().invite().message("in", "SIP/2.0 180 Ringing", "1 INVITE")
     log.wait(2).message("out", "CANCEL sip:600@example.com SIP/2.0", "1 CANCEL", tag="")

@@ -85,10 +85,14 @@ def open_audio(
     return Audio(switch, TeeSink(*sinks, on_failed=on_failed), rate)
 
 
-def can_reopen(plan: MediaPlan) -> bool:
-    """Whether all ends of a plan can be opened anew at another rate: none is a pipe, a device or a room."""
+def can_reopen(plan: MediaPlan, *, heard: bool) -> bool:
+    """Whether all ends of a plan can be opened anew at another rate: none is a pipe, a device or a room.
+
+    Nor a recording of what was `heard` already.
+    """
     files = isinstance(plan.source, WavFile | Tone | Silence | Echo)
-    return files and plan.output is None and plan.speaker is None
+    recorded = heard and (plan.record is not None or plan.record_both is not None)
+    return files and plan.output is None and plan.speaker is None and not recorded
 
 
 def open_source(source: MediaSource, *, rate: int) -> Source:

@@ -168,12 +168,12 @@ class MediaLeg:
         )
 
     def _tune(self, rate: int) -> None:
-        """Open the audio at the rate of what was agreed, unless something was heard or is in use already.
+        """Open the audio at the rate of what was agreed, unless something was recorded or is in use already.
 
         What stays at another rate is converted by the media session.
         """
         audio = self._audio
-        if rate == audio.rate or self._heard_early or self.seat is not None or not can_reopen(self._plan):
+        if rate == audio.rate or self.seat is not None or not can_reopen(self._plan, heard=self._heard_early):
             return
         try:
             self._audio = self._open_audio(rate)

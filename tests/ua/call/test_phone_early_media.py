@@ -67,6 +67,29 @@ async def play(
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.parametrize("records", [True, False])
+async def test_only_a_recording_keeps_the_rate_that_it_began_with(tmp_path: Path, *, records: bool) -> None:
+    """The first codec of ours has 48000 Hz, the peer speaks PCMU, which need not be converted then."""
+    plan = MediaPlan(source=Tone(hz=440), record=tmp_path / "heard.wav" if records else None)
+    alice = account("alice", codecs=("opus", "PCMU"), ice_enabled=False)
+    async with media_peer() as peer, Phone(alice, EventLog()) as phone:
+        call = await phone.place(str(peer.uri), plan)
+        invite = await peer.receive_request("INVITE")
+        rings(peer, invite, 183, peer.sdp())
+        await play(peer, where(session_of(invite) or b""), 8000, packets=5)
+        media = call._media
+        assert media is not None
+        await until(lambda: media._heard_early)
+        assert media._audio.rate == 48000
+        peer.accept(invite, peer.sdp())
+        await call.established()
+        assert media._audio.rate == (48000 if records else 8000)
+        await peer.hear(0)
+        call.hang_up()
+        await peer.finish()
+        await call.ended()
+
+
 @pytest.mark.req("UAC-16", "RTP-37", "sdp.md:OA-29", "sip.md:OA-2")
 async def test_an_announcement_before_the_answer_is_heard_and_ends_the_tone(tmp_path: Path) -> None:
     log = EventLog()

@@ -158,7 +158,7 @@ async def test_auto_offers_keys_beside_rtp_avp_where_nobody_reads_them() -> None
 async def test_offers_as_browsers_make_them() -> None:
     async with pair() as phones:
         for callee in ("auto", "dtls", "webrtc"):
-            ours, theirs = await talk(phones, caller="webrtc", callee=callee)  # type: ignore[arg-type]
+            ours, theirs = await talk(phones, caller="webrtc", callee=callee)
             assert ours.srtp == theirs.srtp == "AEAD_AES_256_GCM"
         refused, _ = await talk(phones, caller="webrtc", callee="off")
         assert refused.sip_code == 488

@@ -33,8 +33,8 @@ async def test_a_transport_that_is_not_there_is_left_out_unless_it_was_named() -
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Deaf, ("127.0.0.1", port))
     try:
         peer = peer_at(f"sip:127.0.0.1:{port}")
-        left, notes = await reached(peer, Account(), keep_all=False, patience_s=0.5)
-        kept, _ = await reached(peer, Account(), keep_all=True, patience_s=0.5)
+        left, notes = await reached(peer, Account(), keep_all=False, patience_s=2.0)
+        kept, _ = await reached(peer, Account(), keep_all=True, patience_s=2.0)
     finally:
         transport.close()
     assert (left.transports, kept.transports) == (("udp",), ("udp", "tcp"))

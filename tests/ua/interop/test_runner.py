@@ -95,7 +95,8 @@ async def test_a_scenario_that_takes_too_long_says_where_it_stood(tmp_path: Path
         async with stage.phone(registered=True):
             await stage.expect.that(lambda: False, "the moon is blue", "it is not", limit_s=60)
 
-    outcome = await run_one(tmp_path, made(waits, timeout_s=2.0))
+    async with small_pbx(tmp_path) as peer:
+        (outcome,) = await Runner(peer, tmp_path / "run", retries=0).run([made(waits, timeout_s=4.0)])
     assert outcome.failure is not None
     assert outcome.failure.cause == "timeout"
     assert outcome.failure.seen == "it stood at: waiting for: the moon is blue"

@@ -10,10 +10,13 @@ def printable(text: str, *, lines: bool = False) -> str:
 
     Control, format and surrogate characters become escapes such as `\x1b`.
     """
+    if lines and "\n" in text:
+        return "\n".join(printable(line) for line in text.split("\n"))
+    if text.isprintable():
+        return text  # nearly all is, which this tells at once
     return "".join(
         character
-        if (lines and character == "\n")
-        or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -280,7 +281,9 @@ async def test_a_call_of_real_phones_is_read_by_tshark(
             answered = await ringing
             await answered.accept(MediaPlan(source=Echo()))
             await call.established()
-            await until(lambda: (got := call.statistics) is not None and got.received.packets > 60, "audio")
+            await until(
+                lambda: (got := call.statistics) is not None and got.received.packets > 60, "audio", 20.0
+            )
             call.hang_up()
             result = await call.ended()
     assert result.transport == path
@@ -293,10 +296,23 @@ async def test_a_call_of_real_phones_is_read_by_tshark(
     if path == "tcp":
         streams = await reader.rtp_streams(ports)
         assert len(streams) == 2
-        assert all(stream.packets > 50 and stream.lost == 0 for stream in streams)
+        assert all(stream.packets > 50 for stream in streams)
         assert len({stream.payload for stream in streams}) == 1
         assert "711" in streams[0].payload
         assert set(await reader.stun_over_tcp(ports)) >= {0x0001, 0x0101}
+        # In order and each once; what a machine that stood still did not send leaves a gap in the numbers.
+        fields = ("-T", "fields", "-E", "occurrence=a", "-e", "rtp.ssrc", "-e", "rtp.seq")
+        shown = await reader.decode(
+            "-o", "rtp.version0_type:STUN", "-Y", "rtp", *fields, ports=ports, protocol="rtp"
+        )
+        numbers: dict[str, list[int]] = {}
+        for line in shown.splitlines():
+            ssrcs, sequences = (column.split(",") for column in line.split("\t"))
+            for ssrc, sequence in zip(ssrcs, sequences, strict=True):
+                numbers.setdefault(ssrc, []).append(int(sequence))
+        assert len(numbers) == 2
+        for each in numbers.values():
+            assert all(0 < (after - before) % 65536 < 1000 for before, after in pairwise(each))
         gaps = "tcp.analysis.lost_segment || tcp.analysis.retransmission || tcp.analysis.out_of_order"
         assert await reader.decode("-Y", gaps) == ""
     else:

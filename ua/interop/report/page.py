@@ -16,7 +16,7 @@ from ua.report.markup import Markup, element, fixed, join
 from ua.report.palette import PALETTE
 from ua.report.timeline_svg import STYLE
 
-PAGE_CHARACTERS: Final = 16_000_000
+PAGE_CHARACTERS: Final = 24_000_000
 """Details of more outcomes than fit are left out, those that went well first; their files are named."""
 
 OPENED: Final = 6

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ import pytest
 from ua.config.account import Account
 from ua.errors import ConfigurationError, UsageError
 from ua.interop.accounts import account_at, changed
+from ua.interop.need import ABILITIES, EXTENSIONS
 from ua.interop.peer import Limit, Peer, PeerAccount
-from ua.interop.peer_file import at_address, find_peer, load_peer, shipped
+from ua.interop.peer_file import PeerSettings, at_address, find_peer, load_peer, shipped
 from ua.interop.scenario import Scenario
 from ua.interop.stage import Stage
 
@@ -213,3 +216,15 @@ def test_nobody_in_particular_calls_a_phone_directly() -> None:
     account = account_at(plain(accounts=()), None, Account())
     assert account.anonymous
     assert at_address(plain(), "sip:192.0.2.2").uri == "sip:192.0.2.2"
+
+
+def test_the_example_names_every_key_and_every_ability(tmp_path: Path) -> None:
+    _, _, text = shipped()["generic"].read_text(encoding="utf-8").partition("\n\n")
+    whole = re.sub(r"(?m)^( *)# ", r"\1", text)
+    (tmp_path / "ca.pem").touch()
+    peer = load_peer(written(tmp_path, whole), {"PBX_PASSWORD": "secret"})
+    assert peer.abilities == set(ABILITIES) - {"turn", "turn_tcp"}, "those are of the configuration"
+    assert set(peer.extensions) == set(EXTENSIONS)
+    for key in dataclasses.fields(PeerSettings):
+        assert getattr(peer, {"offers": "abilities"}.get(key.name, key.name)), key.name
+    assert (peer.accounts[0].password, len(peer.limits)) == ("secret", 1)

@@ -170,6 +170,7 @@ async def baresip(
         "HOST": host,
         "SIP_PORT": str(sip_port),
         "SOURCE": "aubridge,echo" if source is None else f"aufile,{source}",
+        "RATE": "48000" if source is None else "8000",
         "ECHO": "module_app echo.so\n" if source is None else "",
         "RTP_PORT": str(rtp_port),
         "RTP_LAST": str(rtp_port + _RTP_PORTS - 1),

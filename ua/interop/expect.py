@@ -85,7 +85,12 @@ class Expect(StreamExpectations):
         )
 
     async def messages(
-        self, *steps: str, call: Call | None = None, limit_s: float = LIMIT_S
+        self,
+        *steps: str,
+        call: Call | None = None,
+        limit_s: float = LIMIT_S,
+        cause: str = "missing_message",
+        advice: str = "",
     ) -> list[WireMessage]:
         """These messages were sent and received in this order, others between them left out; gives them.
 
@@ -93,6 +98,8 @@ class Expect(StreamExpectations):
             steps: "sent INVITE", "received 180", "received 2xx INVITE", "received BYE", ...
             call: those of this call alone.
             limit_s: how long.
+            cause: of the failure where one is missing.
+            advice: what to try then.
         """
 
         def found() -> tuple[list[WireMessage], str]:
@@ -105,8 +112,9 @@ class Expect(StreamExpectations):
                 f"there was no message for {found()[1]!r}"
                 + (f" after {found()[0][-1].place(self._stage.started)}" if found()[0] else "")
             ),
-            cause="missing_message",
+            cause=cause,
             where=lambda: self.last_message() if call is None else self.last_of(call),
+            advice=advice,
             limit_s=limit_s,
         )
         return found()[0]

@@ -81,6 +81,7 @@ _TOPICS: Final[Mapping[str, tuple[Topic, ...]]] = {
     "missing_message": ("registration", "setup", "end"),
     "no_answer": ("registration", "setup"),
     "no_call": ("registration", "setup"),
+    "no_delayed_offer": (),
     "no_end": ("end",),
     "no_media_path": ("setup", "agreement", "path"),
     "no_rtcp": ("reports",),

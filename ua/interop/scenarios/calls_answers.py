@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from ua.call.outgoing import OutgoingCall
 from ua.call.state import CallState
+from ua.interop.failure import Unmet
 from ua.interop.scenario import scenario
 from ua.interop.stage import Stage
 from ua.interop.tones import HZ
@@ -24,7 +26,13 @@ EARLY_S: Final = 4.0
 async def redirect(stage: Stage) -> None:
     async with stage.ringing("redirect", Tone(hz=HZ)) as call:
         await stage.expect.messages(
-            "sent INVITE", "received 3xx INVITE", "sent ACK", "sent INVITE", limit_s=5.0
+            "sent INVITE",
+            "received 3xx INVITE",
+            "sent ACK",
+            "sent INVITE",
+            limit_s=5.0,
+            cause="not_redirected",
+            advice="a 302 has to name the other number in Contact, as a URI that we can call",
         )
         await stage.expect.answer(call)
         await stage.expect.audio(call, tone=HZ)
@@ -74,7 +82,13 @@ async def reliable(stage: Stage) -> None:
 )
 async def delayed_offer(stage: Stage) -> None:
     plan = MediaPlan(source=Tone(hz=HZ), leaves_offer=True)
-    async with stage.call("echo", plan) as call:
+    async with stage.ringing("echo", plan) as call:
+        try:
+            await stage.expect.answer(call)
+        except Unmet as unmet:
+            advice = "calls without an offer come from other PBXs and from third-party call control"
+            failure = replace(unmet.failure, cause="no_delayed_offer", advice=advice)
+            raise Unmet(failure) from unmet
         await stage.expect.audio(call, tone=HZ)
     await stage.expect.messages("sent INVITE", "received 200 INVITE", "sent ACK", "sent BYE", call=call)
 
@@ -85,7 +99,13 @@ async def delayed_offer(stage: Stage) -> None:
 async def _acknowledged(stage: Stage, call: OutgoingCall) -> None:
     """A reliable 1xx comes, and our PRACK is answered."""
     ring, _, _ = await stage.expect.messages(
-        "received 18x INVITE", "sent PRACK", "received 200 PRACK", call=call, limit_s=5.0
+        "received 18x INVITE",
+        "sent PRACK",
+        "received 200 PRACK",
+        call=call,
+        limit_s=5.0,
+        cause="not_reliable",
+        advice="a caller that requires 100rel gets 420, or reliable responses; in Asterisk: 100rel=yes",
     )
     required = ring.headers.tokens("require")
     await stage.expect.that(

@@ -13,6 +13,9 @@ from ua.interop.tones import HZ
 from ua.plan import Tone
 from ua.sip.syntax.uri import Uri
 
+BYE_S: Final = 5.0
+"""Seconds that BYE and CANCEL may take from one phone to the other."""
+
 RINGS_S: Final = 3.0
 """A number that nobody answers rings as long as this at least."""
 
@@ -52,9 +55,17 @@ async def given_up_at_a_user(stage: Stage) -> None:
         stage.arriving(caller, callee) as (call, called),
     ):
         call.hang_up()
+        await stage.expect.messages(
+            "received INVITE",
+            "received CANCEL",
+            "sent 487 INVITE",
+            call=called,
+            limit_s=BYE_S,
+            cause="cancel_lost",
+            advice="a CANCEL has to go where the INVITE went, at once (RFC 3261 §16.10)",
+        )
         await stage.expect.messages("sent CANCEL", "received 200 CANCEL", call=call)
         await stage.expect.messages("sent CANCEL", "received 487 INVITE", "sent ACK", call=call)
-        await stage.expect.messages("received INVITE", "received CANCEL", "sent 487 INVITE", call=called)
 
 
 @scenario(
@@ -71,7 +82,7 @@ async def ended_by_a_user(stage: Stage) -> None:
     ):
         await stage.expect.audio(called, tone=440)
         called.hang_up()
-        await stage.expect.ended_by(call, "peer")
+        await stage.expect.ended_by(call, "peer", limit_s=BYE_S)
     await stage.expect.messages("sent BYE", "received 200 BYE", call=called)
 
 

@@ -14,7 +14,7 @@ from ua.plan import Tone
 from ua.sip.transport.hop import SipTransport
 
 BOTH_S: Final = 6.0
-"""Seconds within which the second phone rings too."""
+"""Seconds within which both phones ring."""
 
 TONES: Final = (440.0, 700.0, 1004.0, 1500.0)
 """Of several calls, Hz: none is a multiple of another."""
@@ -70,19 +70,26 @@ async def fork(stage: Stage) -> None:
         stage.phone(1, registered=True, instance=uuid.uuid4().urn, party="mobile") as mobile,
         stage.phone(0, registered=True, party="caller") as caller,
     ):
-        also = asyncio.ensure_future(stage.rings(mobile, limit_s=BOTH_S))
+        coming = [asyncio.ensure_future(stage.rings(each, limit_s=BOTH_S)) for each in (desk, mobile)]
+        await asyncio.sleep(0)  # both take calls from now on
         try:
-            async with stage.arriving(caller, desk, Tone(hz=440)) as (call, called):
-                other = await also
+            async with stage.ringing(stage.address(1), Tone(hz=440), phone=caller) as call:
+                called, other = await asyncio.gather(*coming)
                 async with stage.answered(called, Tone(hz=HZ)):
                     await stage.expect.answer(call)
                     await stage.expect.audio(call, tone=HZ)
                     await stage.expect.messages(
-                        "received INVITE", "received CANCEL", "sent 487 INVITE", call=other
+                        "received INVITE",
+                        "received CANCEL",
+                        "sent 487 INVITE",
+                        call=other,
+                        cause="cancel_lost",
+                        advice="once one phone has answered, the others get a CANCEL (RFC 3261 §16.7)",
                     )
         finally:
-            also.cancel()
-            await asyncio.gather(also, return_exceptions=True)
+            for each in coming:
+                each.cancel()
+            await asyncio.gather(*coming, return_exceptions=True)
 
 
 @scenario(

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.certificates import Authority
+from tests.peers.broken.callee import Callee
+from tests.ua.interop.scenarios.careless import Meddle, proxy, refusing, without
+from tests.ua.interop.scenarios.phones import Forgetful, Stubborn, WantsOffers, phone
 from tests.ua.interop.scenarios.tried import fails, passes, pbx
 from ua.interop.catalog import select
+from ua.sip.syntax.message import Message, Request
+from ua.sip.syntax.name_addr import NameAddr
+
+
+def anonymous(message: Message) -> Message:
+    """Nobody sees who calls."""
+    if not isinstance(message, Request) or message.method != "INVITE" or message.to.tag is not None:
+        return message
+    hidden = NameAddr.parse(f"<sip:anonymous@anonymous.invalid>;tag={message.from_.tag}")
+    return replace(message, headers=message.headers.with_rows("from", hidden))
+
+
+def busy_after_one() -> Meddle:
+    """Who talks is busy."""
+    calls: set[str] = set()
+
+    def meddle(message: Message) -> Message | int:
+        if isinstance(message, Request) and message.method == "INVITE":
+            calls.add(message.call_id)
+            return 486 if len(calls) > 1 else message
+        return message
+
+    return meddle
+
 
 OVER_TLS = ("calls.to_tls", "calls.to_ws")
 LEFT_OUT = ("calls.fork", *OVER_TLS)
@@ -34,10 +62,13 @@ async def test_with_the_pbx_over_tls(scenario: str, tmp_path: Path, authority: A
     ("scenario", "cause", "settings"),
     [
         ("calls.no_answer", "answered", {"numbers": {"no_answer": "601"}}),
-        ("calls.redirect", "missing_message", {"numbers": {"redirect": "600"}}),
+        ("calls.redirect", "not_redirected", {"numbers": {"redirect": "600"}}),
         ("calls.early_media", "no_early_media", {"numbers": {"early_media": "601"}}),
         ("calls.early_media", "silent", {"numbers": {"early_media": "607"}}),
         ("calls.wrong_password", "answered", {"users": {}}),
+        ("calls.busy", "answered", {"numbers": {"busy": "600"}}),
+        ("calls.no_such_number", "answered", {"numbers": {"no_such_number": "600"}}),
+        ("calls.several", "wrong_audio", {"numbers": {"echo": "602"}}),
         ("calls.fork", "no_call", {"offers": ("forks",)}),
     ],
 )
@@ -46,3 +77,62 @@ async def test_with_a_pbx_that_is_set_up_otherwise(
 ) -> None:
     async with pbx(tmp_path, **settings) as peer:
         await fails(peer, tmp_path, scenario, cause)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "calls.to_a_user",
+        "calls.given_up_at_a_user",
+        "calls.ended_by_a_user",
+        "calls.caller",
+        "calls.both_change",
+        "calls.second",
+    ],
+)
+async def test_with_a_sound_proxy(scenario: str, tmp_path: Path) -> None:
+    async with proxy() as peer:
+        await passes(peer, tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "meddle", "causes"),
+    [
+        ("calls.given_up_at_a_user", without("CANCEL"), ("cancel_lost",)),
+        ("calls.ended_by_a_user", refusing("BYE", 200), ("never_bye",)),
+        ("calls.caller", anonymous, ("wrong_caller",)),
+        ("calls.both_change", refusing("INVITE", 488, within=True), ("change_refused",)),
+        ("calls.second", busy_after_one(), ("busy",)),
+    ],
+)
+async def test_with_a_proxy_that_does_it_wrong(
+    scenario: str, meddle: Meddle, causes: tuple[str, ...], tmp_path: Path
+) -> None:
+    async with proxy(meddle) as peer:
+        await fails(peer, tmp_path, scenario, *causes)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "callee", "causes"),
+    [
+        ("calls.reliable", Callee, ("not_reliable",)),
+        ("calls.delayed_offer", WantsOffers, ("no_delayed_offer",)),
+        ("calls.session_timer", Callee, ("no_session_timer",)),
+        ("calls.session_timer", Stubborn, ("no_session_timer",)),
+        ("calls.options_within", Forgetful, ("wrong_status",)),
+        ("calls.long_invite", Callee, ("no_tcp",)),
+        ("calls.long_invite_over_tcp", Callee, ("unreachable", "no_tcp")),
+    ],
+)
+async def test_with_a_phone_that_cannot(
+    scenario: str, callee: type[Callee], causes: tuple[str, ...], tmp_path: Path
+) -> None:
+    async with phone(callee()) as peer:
+        await fails(peer, tmp_path, scenario, *causes)
+
+
+async def test_a_call_by_a_connection_of_the_peer(tmp_path: Path) -> None:
+    """Without an instance there is no flow to call by: the PBX dials our Contact."""
+    async with pbx(tmp_path) as peer:
+        peer = replace(peer, phone={**peer.phone, "instance": ""})
+        await fails(peer, tmp_path, "calls.to_tcp", "new_connection")

@@ -94,9 +94,43 @@ def test_every_cell_that_was_run_leads_to_its_details(tmp_path: Path) -> None:
     elements = Elements(page_of(tmp_path, RUN, GOOD))
     links = [found["href"] for found in elements.find("a") if found["href"].startswith("#")]
     places = [found["id"] for found in elements.find("div") if "id" in found]
-    assert len(links) == 8
-    assert sorted(link[1:] for link in links) == sorted(places)
-    assert elements.count("details", class_="case") == 8
+    cells = [link for link in links if link.startswith("#case-")]
+    # Two of them are named at the top, too.
+    assert len(cells) == 8 + 2
+    assert {link[1:] for link in cells} == set(places)
+    assert elements.count("details", class_="case") == len(places) == 8
+    suites = [found["id"] for found in elements.find("tbody") if "id" in found]
+    assert [link[1:] for link in links if link.startswith("#suite-")] == suites
+
+
+def test_the_top_leads_to_what_is_unexpected(tmp_path: Path) -> None:
+    top = page_of(tmp_path, RUN).partition('class="matrix"')[0]
+    assert "<code>calls.echo</code></a> (one_way_audio_in)" in top
+    assert "<code>ice.lite</code></a></li>" in top
+    assert top.count("Asterisk 20") == 1, "one peer need not be named again"
+    many = dataclasses.replace(
+        RUN, outcomes=tuple(dataclasses.replace(OUTCOMES[1], scenario=f"calls.n{n}") for n in range(13))
+    )
+    page = page_of(tmp_path, many, many)
+    assert '<a href="#unexpected">16 more</a>' in page
+    assert 'id="unexpected"' in page
+    assert "unexpected" not in page_of(tmp_path, GOOD).partition("</header>")[0].partition("<h1>")[2].replace(
+        "Nothing unexpected", ""
+    )
+
+
+def test_of_one_run_the_matrix_says_why(tmp_path: Path) -> None:
+    matrix = page_of(tmp_path, RUN).partition('class="matrix"')[2].partition("</table>")[0]
+    assert '<td class="why">one_way_audio_in: 250 RTP packets were sent and none arrived</td>' in matrix
+    assert '<td class="why">this needs Opus, which the peer does not offer</td>' in matrix
+    assert 'class="why"' not in page_of(tmp_path, RUN, GOOD)
+
+
+def test_a_peer_that_is_known_by_its_address_has_it_in_the_title(tmp_path: Path) -> None:
+    run = Run(results=dataclasses.replace(RUN, peer="pbx.example", peer_title="a PBX"), folder=tmp_path)
+    assert run.title == "a PBX (pbx.example)"
+    assert Run(results=RUN, folder=tmp_path).title == "Asterisk 20"
+    assert Run(results=dataclasses.replace(RUN, peer_title=""), folder=tmp_path).title == "asterisk"
 
 
 def test_a_failure_says_what_was_expected_seen_where_and_what_to_try(tmp_path: Path) -> None:
@@ -266,7 +300,7 @@ def test_nothing_from_a_peer_becomes_html(tmp_path: Path) -> None:
     page = render([run], tmp_path / "report.html")
     harmless(page)
     assert page.count("&lt;script&gt;") > 100
-    assert all(found["href"].startswith(("#case-", "./")) for found in Elements(page).find("a"))
+    assert all(found["href"].startswith(("#case-", "#suite-", "./")) for found in Elements(page).find("a"))
 
 
 def test_the_page_needs_nothing_else(tmp_path: Path) -> None:

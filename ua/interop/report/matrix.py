@@ -39,9 +39,13 @@ def matrix(runs: Sequence[Run], suites: Sequence[Suite], place: Callable[[int, s
         place: where in the page the details of a run's scenario are; None where there are none.
     """
     heads = [_head(run, runs) for run in runs]
+    # Of one run there is room to say why.
+    alone = len(runs) == 1
+    if alone:
+        heads.append(element("th", "what was seen", scope="col", class_="why"))
     bodies = []
-    for suite in suites:
-        rows = [_suite_row(suite, len(runs))]
+    for index, suite in enumerate(suites):
+        rows = [_suite_row(suite, len(runs), alone=alone)]
         for line in suite.lines:
             name = element(
                 "th",
@@ -52,8 +56,11 @@ def matrix(runs: Sequence[Run], suites: Sequence[Suite], place: Callable[[int, s
             cells = [
                 _cell(outcome, place(number, line.scenario)) for number, outcome in enumerate(line.outcomes)
             ]
+            if alone:
+                note = "" if line.outcomes[0] is None else note_of(line.outcomes[0])[:NOTE_CHARACTERS]
+                cells.append(element("td", note, class_="why"))
             rows.append(element("tr", name, *cells))
-        bodies.append(element("tbody", *rows))
+        bodies.append(element("tbody", *rows, id=suite_place(index)))
     table = element(
         "table",
         element("caption", "Scenarios by peer. Each result leads to what was seen.", class_="sr"),
@@ -61,9 +68,26 @@ def matrix(runs: Sequence[Run], suites: Sequence[Suite], place: Callable[[int, s
         *bodies,
         class_=f"matrix{' many' if len(runs) > MANY else ''}",
     )
-    return join(
-        legend(runs), element("div", table, class_="wide", tabindex=0, role="region", aria_label="Matrix")
-    )
+    return element("div", table, class_="wide", tabindex=0, role="region", aria_label="Matrix")
+
+
+def suite_place(index: int) -> str:
+    """Name of the place of a suite in the page."""
+    return f"suite-{index}"
+
+
+def suite_links(suites: Sequence[Suite]) -> Markup:
+    """The suites as links into the matrix, with how much of each went as it should."""
+    links = []
+    for index, suite in enumerate(suites):
+        found = [each for line in suite.lines for each in line.outcomes if each is not None]
+        ran = [each for each in found if each.verdict is not Verdict.SKIPPED]
+        passed = sum(each.verdict is Verdict.PASSED for each in ran)
+        bad = any(each.verdict.unexpected for each in ran)
+        count = element("small", f"{passed}/{len(ran)}", class_="bad" if bad else None)
+        link = element("a", suite.name or "?", href=f"#{suite_place(index)}")
+        links.append(element("li", link, " ", count))
+    return element("nav", element("ul", *links, class_="suites"), aria_label="Suites")
 
 
 def legend(runs: Sequence[Run]) -> Markup:
@@ -104,13 +128,15 @@ def _head(run: Run, runs: Sequence[Run]) -> Markup:
     )
 
 
-def _suite_row(suite: Suite, columns: int) -> Markup:
+def _suite_row(suite: Suite, columns: int, *, alone: bool) -> Markup:
     cells = []
     for number in range(columns):
         found = [line.outcomes[number] for line in suite.lines]
         ran = [each for each in found if each is not None and each.verdict is not Verdict.SKIPPED]
         passed = sum(each.verdict is Verdict.PASSED for each in ran)
         cells.append(element("td", f"{passed}/{len(ran)}" if ran else ""))
+    if alone:
+        cells.append(element("td"))
     return element("tr", element("th", suite.name or "?", scope="rowgroup"), *cells, class_="suite")
 
 

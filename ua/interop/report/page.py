@@ -10,7 +10,7 @@ from typing import Final
 from ua.interop.outcome import Outcome, Verdict
 from ua.interop.report.drill_down import Case, Details, brief, case_html, full
 from ua.interop.report.kept import kept_in
-from ua.interop.report.matrix import matrix
+from ua.interop.report.matrix import legend, matrix, suite_links
 from ua.interop.report.run import Run, Suite, suites_of
 from ua.report.markup import Markup, element, fixed, join
 from ua.report.palette import PALETTE
@@ -23,6 +23,11 @@ OPENED: Final = 6
 """So many unexpected outcomes stand open from the beginning; of more, none does."""
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+NAMED: Final = 10
+"""So many unexpected outcomes are named at the top."""
+
+_UNEXPECTED: Final = "unexpected"
 
 _URGENCY: Final = (
     Verdict.FAILED,
@@ -55,6 +60,9 @@ def render(runs: Sequence[Run], page: Path, *, most: int = PAGE_CHARACTERS) -> s
             element("h1", "icephone interop report"),
             element("p", title, class_="verdict bad" if unexpected else "verdict"),
             element("p", _tried(runs), class_="tried"),
+            _look_at(unexpected),
+            legend(runs),
+            suite_links(suites),
         ),
         matrix(runs, suites, lambda number, scenario: places.get((number, scenario))),
         _unexpected(unexpected, parts),
@@ -141,6 +149,23 @@ def _tried(runs: Sequence[Run]) -> str:
     return f"{_number(scenarios, 'scenario')} at {peers}{when}"
 
 
+def _look_at(unexpected: Sequence[Case]) -> Markup:
+    """Links to what is unexpected."""
+    if not unexpected:
+        return join()
+    several = len({case.run.title for case in unexpected}) > 1
+    links = []
+    for case in unexpected[:NAMED]:
+        cause = "" if case.outcome.failure is None else f" ({case.outcome.failure.cause})"
+        place = f" at {case.run.title}" if several else ""
+        link = element("a", element("code", case.line.scenario), href=f"#{case.place}")
+        links.append(element("li", link, f"{place}{cause}"))
+    if len(unexpected) > NAMED:
+        more = f"{len(unexpected) - NAMED} more"
+        links.append(element("li", element("a", more, href=f"#{_UNEXPECTED}")))
+    return element("nav", element("ul", *links, class_="look"), aria_label="Unexpected")
+
+
 def _number(count: int, name: str) -> str:
     return f"{count} {name}{'s' * (count != 1)}"
 
@@ -156,7 +181,7 @@ def _unexpected(cases: Sequence[Case], parts: dict[str, Details]) -> Markup:
         return join()
     opened = len(cases) <= OPENED
     return join(
-        element("h2", "What somebody should look at"),
+        element("h2", "What somebody should look at", id=_UNEXPECTED),
         *(
             element(
                 "div",

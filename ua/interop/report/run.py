@@ -24,8 +24,10 @@ class Run:
 
     @property
     def title(self) -> str:
-        """The peer, for people."""
-        return self.results.peer_title or self.results.peer or "?"
+        """The peer, for people; with its address where that is its name."""
+        title, name = self.results.peer_title, self.results.peer
+        address = f" ({name})" if title and "." in name and name not in title else ""
+        return f"{title or name or '?'}{address}"
 
     def outcome(self, scenario: str) -> Outcome | None:
         """What became of a scenario, None where it was not run."""

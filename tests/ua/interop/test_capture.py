@@ -170,6 +170,40 @@ async def test_a_server_behind_tls_is_written_in_plain(authority: Authority) -> 
     assert b"\xc0\xc0question".hex() in memory.contents()
 
 
+async def test_a_stream_that_goes_on_in_frames_keeps_its_ends_on_the_wire() -> None:
+    """As a relay's connection does (RFC 6062 §4.3): the peer is elsewhere, the packets go to the server."""
+    memory, _, network = captured()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(message(0x010B) + await reader.readexactly(20) + b"\x00\x05early")
+        writer.write(await reader.readexactly(6))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, LOOPBACK, 0)
+    remote = TransportAddress(host=LOOPBACK, port=server.sockets[0].getsockname()[1])
+    stream = await network.open_stream(LOOPBACK, remote)
+    said: list[bytes] = []
+    stream.start(said.append, lambda _: None)
+    stream.send(message(0x000B))
+    await until(lambda: len(b"".join(said)) >= 47, "the server answers")
+    far = TransportAddress(host="192.0.2.77", port=7)
+    frames = stream.framed(local=stream.local, remote=far, received=b"".join(said)[40:])
+    heard: list[bytes] = []
+    ends: list[str] = []
+    frames.start(heard.append, ends.append, queue_ms=100)
+    assert frames.send(b"late", droppable=False)
+    await until(lambda: bool(ends), "the server ends the connection")
+    assert frames.remote == far
+    frames.close()
+    server.close()
+    await server.wait_closed()
+    assert heard == [b"early", b"late"]
+    assert memory.contents().count(b"\x00\x05early".hex()) == 1, "what came early is written once"
+    assert memory.contents().count(b"\x00\x04late".hex()) == 2
+    assert bytes([192, 0, 2, 77]).hex() not in memory.contents()
+
+
 def tls_pair(authority: Authority) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     issued = authority.issue(dns=["localhost"])
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -113,7 +113,7 @@ def test_run(
     json: Json = False,
     quiet: Quiet = False,
 ) -> NoReturn:
-    """Run scenarios against a peer. Exit code 0, or 9 where something failed or passed unexpectedly."""
+    """Run scenarios against a peer. Exit code 9 where one ended unexpectedly, 5 where nobody is there."""
     from ua.cli.interop_peer import PeerRequest
     from ua.cli.interop_run import RunRequest, run_scenarios
     from ua.cli.output import Output

@@ -199,7 +199,7 @@ async def test_signalling_that_gets_lost(tmp_path: Path, authority: Authority) -
         "another tag": Case(
             cause="tag_changed",
             make=ChangesTag,
-            run=echoes_on,
+            run=acknowledged.run,
             seen="'broken' and then with 'changed'",
             where="200 OK",
         ),
@@ -360,14 +360,14 @@ async def test_media_that_is_not_what_it_says(tmp_path: Path) -> None:
         ),
         "keys counted in ms": Case(
             cause="wrong_dtmf_clock",
-            make=voice(plays="tone", digits="159", event_hz=1000),
+            make=voice(plays="tone", digits="15937", event_hz=1000),
             run=clock.run,
             seen="names 8000 Hz and the events count ms",
             where="telephone event of",
         ),
         "keys counted at 48 kHz": Case(
             cause="wrong_dtmf_clock",
-            make=voice(plays="tone", digits="159", event_hz=48_000),
+            make=voice(plays="tone", digits="15937", event_hz=48_000),
             run=clock.run,
             seen="names 8000 Hz and the events count 48 kHz",
             where="telephone event of",
@@ -390,7 +390,7 @@ async def test_a_sound_peer_passes_all_of_it(tmp_path: Path) -> None:
         passes("reports", Callee, reports),
         passes("reported", Callee, reported),
         passes("good", Callee, sounds_good),
-        passes("keys", voice(plays="tone", digits="159"), clock.run),
+        passes("keys", voice(plays="tone", digits="15937"), clock.run),
         passes("ice", IceLite, with_ice),
     )
     assert [(each.verdict, each.failure) for each in outcomes] == [(Verdict.PASSED, None)] * len(outcomes)

@@ -36,7 +36,7 @@ RULES: Final[tuple[tuple[Rule, tuple[Topic, ...]], ...]] = (
     (signalling.tag_changed, _WHOLE_CALL),
     (signalling.wrong_contact, _WHOLE_CALL),
     (signalling.lost_ack, _WHOLE_CALL),
-    (signalling.cancel_unanswered, ("setup", "end")),
+    (signalling.cancel_unanswered, ("end",)),
     (paths.ice_mismatch, ("setup", "agreement", "path")),
     (paths.ice_password, _MEDIA),
     (paths.ice_lies, _MEDIA),

@@ -24,7 +24,14 @@ NO_RTCP_S: Final = 8.0
 BAD_LOSS: Final = 0.03
 BAD_JITTER_MS: Final = 50.0
 
-CLOCKS: Final = {1000: "ms", 8000: "8 kHz", 16_000: "16 kHz", 24_000: "24 kHz", 48_000: "48 kHz"}
+CLOCKS: Final = {1000: "ms", 8000: "8 kHz", 16_000: "16 kHz", 48_000: "48 kHz"}
+"""What people count in."""
+
+_UNEVEN: Final = 1.7
+"""A clock that runs so much too fast or too slow may be a busy machine; other clocks are twice as fast."""
+
+_ALIKE: Final = 1.6
+"""So much faster or slower a clock is still taken for one of these."""
 
 
 def wrong_payload_type(story: Story) -> Finding | None:
@@ -198,17 +205,19 @@ def wrong_dtmf_clock(story: Story) -> Finding | None:
     if not paces:
         return None
     pace = statistics.median(paces)
-    if 0.7 < pace < 1.4:
+    if 1 / _UNEVEN < pace < _UNEVEN:
         return None
     theirs = None if story.theirs is None else story.theirs.audio
     named = (None if theirs is None else theirs.event_clock) or 8000
-    nearest = min(CLOCKS, key=lambda clock: abs(clock - named * pace))
-    counted = CLOCKS[nearest] if abs(nearest - named * pace) < 0.2 * nearest else f"{named * pace:.0f} Hz"
+    counted = named * pace
+    off = {clock: max(counted / clock, clock / counted) for clock in CLOCKS if clock != named}
+    nearest = min(off, key=lambda clock: off[clock])
+    clock = CLOCKS[nearest] if off[nearest] < _ALIKE else f"{counted:.0f} Hz"
     last = keys[-1]
     return Finding(
         cause="wrong_dtmf_clock",
         seen=f"the durations of its keys run {pace:.2f} times as fast as time: "
-        f"the description names {named} Hz and the events count {counted}",
+        f"the description names {named} Hz and the events count {clock}",
         where=f"telephone event of {values.count(last.data, 'duration_ms')} ms, {story.ms(last.at)}",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from ua.call.waiting import first
 from ua.interop.failure import Failure, Unmet
 from ua.interop.scenario import scenario
 from ua.interop.stage import Stage
@@ -19,15 +20,14 @@ REPEATS: Final = 2
 
 @scenario(
     id="calls.acknowledged",
-    title="The ACK arrives: the answer is not said again and again, and the call stands",
+    title="A call stands: the ACK arrives, the answer is not said again and again, and media goes on",
     rfc="RFC 3261 §13.3.1.4",
     needs={"echo"},
 )
 async def acknowledged(stage: Stage) -> None:
     async with stage.call("echo", Tone(hz=1004)) as call:
-        await asyncio.wait({over := asyncio.ensure_future(call.ended())}, timeout=STANDS_S)
-        if not over.done():
-            over.cancel()
+        if await first(asyncio.sleep(STANDS_S), call.ended()):
+            await stage.expect.audio(call, tone=1004)
             call.hang_up()
         await stage.expect.ended_by(call, "us")
     said = [

@@ -9,9 +9,9 @@ from ua.interop.scenario import scenario
 from ua.interop.stage import Stage
 from ua.plan import MediaPlan
 
-KEYS: Final = "159"
+KEYS: Final = "15937"
 PRESS_MS: Final = 200
-FASTEST, SLOWEST = 1.4, 0.7
+FASTEST, SLOWEST = 1.7, 1 / 1.7
 """A machine that stands still makes keys a little longer or shorter; another clock twice as long, or more."""
 
 

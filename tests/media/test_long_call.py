@@ -74,7 +74,7 @@ class _Listener:
 
 
 def _session(
-    end: End, seed: int, source: _Speaker | SilenceSource, sink: _Listener | NullSink
+    end: End, seed: int, source: _Speaker | SilenceSource, sink: _Listener | NullSink, ptime_ms: int
 ) -> MediaSession:
     return MediaSession(
         rtp=end,
@@ -84,25 +84,30 @@ def _session(
         source=source,
         sink=sink,
         random=seeded(seed),
-        ptime_ms=PTIME_MS,
+        ptime_ms=ptime_ms,
         sending=isinstance(source, _Speaker),
     )
 
 
-@pytest.mark.parametrize("pace", [1 + OFF, 1 - OFF])
-def test_the_delay_stays_within_a_packet_whichever_clock_is_fast(pace: float) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "ptime_ms", "off"),
+    [(SHORT_S, PTIME_MS, OFF), (SHORT_S, PTIME_MS, -OFF), (CALL_S, LONG_MS, OFF / 10)],
+)
+def test_the_delay_stays_within_a_packet_whichever_clock_is_fast(
+    seconds: int, ptime_ms: int, off: float
+) -> None:
     wire = Wire()
     first, second = pair(wire, Udp(delay=0.03, jitter=0.002), Udp(delay=0.03))
     speaker, listener = _Speaker(first, wire), _Listener(wire)
     clock = Clock(wire)
-    clock.start(_session(first, 1, speaker, NullSink()))
-    clock.start(_session(second, 2, SilenceSource(), listener), at=0.037, pace=pace)
-    clock.run(SHORT_S)
+    clock.start(_session(first, 1, speaker, NullSink(), ptime_ms))
+    clock.start(_session(second, 2, SilenceSource(), listener, ptime_ms), at=0.037, pace=1 + off)
+    clock.run(seconds)
     # the first is heard before the buffer knows how even the path is
     delays = [heard - said for said, heard in zip(speaker.marks, listener.marks, strict=False)][1:]
-    assert len(delays) >= SHORT_S * 1000 // PTIME_MS // MARK_EVERY - 2
-    assert max(delays) - min(delays) <= PTIME_MS / 1000
-    assert listener.samples == pytest.approx(8000 * SHORT_S / pace, abs=2 * 8 * PTIME_MS)
+    assert len(delays) >= seconds * 1000 // ptime_ms // MARK_EVERY - 2
+    assert max(delays) - min(delays) <= ptime_ms / 1000
+    assert listener.samples == pytest.approx(8000 * seconds / (1 + off), abs=2 * 8 * ptime_ms)
 
 
 def test_the_clock_of_all_calls_counts_as_many_packets_as_there_is_time() -> None:

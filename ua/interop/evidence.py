@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -185,6 +186,9 @@ class Evidence:
     def _take(self, entry: LogEntry) -> None:
         if self._start is None:
             self._start = entry.at
+            moment = datetime.fromtimestamp(clock.unix() - clock.now() + entry.at, UTC)
+            told = moment.isoformat(sep=" ", timespec="milliseconds")
+            self._trace.write(f"Times are ms after {told}.\n\n".encode())
         self._events.write(entry_line(entry).encode())
         line = format_entry(entry, self._start, sip=True, rest=False)
         if line is not None:

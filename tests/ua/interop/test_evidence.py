@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -50,6 +51,18 @@ async def test_the_log_of_a_folder_comes_back(tmp_path: Path) -> None:
     assert evidence.problems == ()
     trace = (tmp_path / "calls.one" / TRACE).read_text(encoding="utf-8")
     assert trace.count("INVITE sip:bob@192.0.2.20 SIP/2.0") == 2, "as both phones saw it"
+
+
+async def test_the_trace_says_when_it_began(tmp_path: Path) -> None:
+    """As people need it who look into the log of their PBX."""
+    log = EventLog()
+    before = datetime.now(UTC)
+    with Evidence(tmp_path, log):
+        now = asyncio.get_running_loop().time()
+        log.record(now, "alice", "sip", "message", **MESSAGE, text=request("OPTIONS"))
+    first = (tmp_path / TRACE).read_text(encoding="utf-8").splitlines()[0]
+    told = datetime.fromisoformat(first.removeprefix("Times are ms after ").removesuffix("."))
+    assert before - timedelta(seconds=1) < told <= datetime.now(UTC) + timedelta(seconds=1)
 
 
 def test_a_folder_without_a_log_has_no_entries(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from ua.interop import report
 from ua.interop.event_lines import entry_line
 from ua.interop.outcome import Outcome, Verdict
 from ua.interop.report.drill_down import named
+from ua.interop.report.kept import attempts_of
 from ua.interop.report.page import render
 from ua.interop.report.run import Run, suites_of
 from ua.interop.results import Description, RunResults, write_results
@@ -210,6 +211,23 @@ def test_the_files_are_linked_from_where_the_page_is(tmp_path: Path) -> None:
     for link in links:
         assert link.startswith("./")
         assert (page.parent / unquote(link)).is_file()
+
+
+def test_the_files_of_attempts_before_are_linked_too(tmp_path: Path) -> None:
+    run = kept(tmp_path, dataclasses.replace(RUN, outcomes=(OUTCOMES[2],)))
+    kept(
+        tmp_path, dataclasses.replace(RUN, outcomes=(dataclasses.replace(OUTCOMES[2], folder="calls.busy"),))
+    )
+    page = render([run], tmp_path / "report.html")
+    assert "<li>attempt 1:</li>" in page
+    assert 'href="./calls.busy/events.jsonl"' in page
+    assert 'href="./calls.busy.2/events.jsonl"' in page
+
+
+@pytest.mark.parametrize("scenario", ["../run1/calls", "/etc", "..", "a/b", ".hidden", ""])
+def test_an_id_names_no_other_folder(tmp_path: Path, scenario: str) -> None:
+    assert attempts_of(scenario, 3) == []
+    assert attempts_of("calls.busy", 3) == ["calls.busy", "calls.busy.2"]
 
 
 def test_without_evidence_the_results_are_told_all_the_same(tmp_path: Path) -> None:

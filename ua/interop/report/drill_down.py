@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ua.interop.outcome import Outcome, Verdict
-from ua.interop.report.kept import Kept
+from ua.interop.report.kept import Kept, attempts_of, kept_in
 from ua.interop.report.levels import read_levels, recordings, strip
 from ua.interop.report.matrix import sign
 from ua.interop.report.run import Line, Run
@@ -221,11 +221,22 @@ def _attempts(case: Case) -> Markup:
 
 
 def _files(case: Case, kept: Kept) -> Markup:
-    items = []
+    """The files of the last attempt, and those of the attempts before it."""
+    lists = [_links(case, kept, "")]
+    for number, name in enumerate(attempts_of(case.line.scenario, case.outcome.attempts), 1):
+        before = kept_in(case.run.folder / name, most=0)
+        if before is not None:
+            lists.append(_links(case, before, f"attempt {number}:"))
+    return join(*lists)
+
+
+def _links(case: Case, kept: Kept, title: str) -> Markup:
+    items = [element("li", title)] if title else []
     for name in kept.files:
         link = kept.link(name, case.page)
         items.append(element("li", element("a", name, href=link) if link else element("code", name)))
-    return element("ul", *items, class_="files", aria_label="Evidence") if items else join()
+    label = f"Evidence, {title.removesuffix(':')}" if title else "Evidence"
+    return element("ul", *items, class_="files", aria_label=label) if items else join()
 
 
 def _audio(kept: Kept) -> Markup | None:

@@ -50,9 +50,14 @@ class Expect(StreamExpectations):
             # Whoever answers has not refused, and may talk for long.
             answered = not await first(call.ended(), call.established(), pause(limit_s))
         if answered and call.state is CallState.ESTABLISHED:
-            where = self.last_of(call)
             raise Unmet(
-                Failure(cause="answered", expected=expected, seen="the call was answered", where=where)
+                Failure(
+                    cause="answered",
+                    expected=expected,
+                    seen="the call was answered",
+                    where=self.last_of(call),
+                    advice=f"what is behind {call.remote_uri} at the peer? --extension names another number",
+                )
             )
         result = await self._end(call, expected, 0.0)
         if result.sip_code not in codes and not (

@@ -161,8 +161,15 @@ def _line(change: Change) -> str:
     before = "" if change.before is None else _words(change.before)
     after = "" if change.after is None else _words(change.after)
     ways = f"{before} -> {after}" if before and after else before or after
-    note = "" if change.after is None else note_of(change.after)
+    note = _why(change.after)
     return f"{change.scenario}: {ways}{f': {note}' if note else ''}"
+
+
+def _why(outcome: Outcome | None) -> str:
+    """What was seen; its cause is told with the verdict."""
+    if outcome is None:
+        return ""
+    return note_of(outcome) if outcome.failure is None else " ".join(outcome.failure.seen.split())
 
 
 def _words(outcome: Outcome) -> str:

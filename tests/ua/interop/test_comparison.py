@@ -76,7 +76,7 @@ def test_the_worst_comes_first() -> None:
         "after:  Asterisk 20, 2026-03-01T12:00:00+00:00: 2 passed, 1 failed, 1 expected failure, 1 skipped",
         "",
         "Newly failed (1)",
-        "  calls.busy: passed, flaky -> failed (lost_ack): lost_ack: the 200 was sent 7 times",
+        "  calls.busy: passed, flaky -> failed (lost_ack): the 200 was sent 7 times",
         "",
         "No longer run (1)",
         "  ice.lite: unexpected pass",

@@ -22,7 +22,11 @@ SETTINGS = '[sip]\nlisten = "127.0.0.1:0"\n[ice]\nloopback = true\n'
 
 
 async def run_pytest(
-    folder: Path, *arguments: str, plugins: Sequence[str] = ("pytest_asyncio.plugin",), path: Path = ROOT
+    folder: Path,
+    *arguments: str,
+    plugins: Sequence[str] = ("pytest_asyncio.plugin",),
+    path: Path = ROOT,
+    **more: str,
 ) -> tuple[int, str]:
     """Exit code and output of pytest in `folder`; nothing but our plugin and `plugins` is loaded."""
     environ = {
@@ -30,6 +34,7 @@ async def run_pytest(
         "PYTHONPATH": os.pathsep.join([str(path), str(ROOT)]),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "COLUMNS": "200",
+        **more,
     }
     modes = "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n" if plugins else ""
     (folder / "pytest.ini").write_text(f"[pytest]\n{modes}", encoding="utf-8")
@@ -181,6 +186,39 @@ async def test_what_other_processes_run_is_in_the_report(tmp_path: Path) -> None
     assert sorted(each.scenario for each in results.outcomes) == [
         f"test_own.test_busy[{number}]" for number in range(2)
     ]
+
+
+async def test_a_suite_may_bring_its_own_peer(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        textwrap.dedent(
+            """
+            import dataclasses, os, pytest
+            from ua.interop.peer import PeerAccount
+            from ua.interop.peer_file import find_peer
+
+            @pytest.fixture(scope="session")
+            def peer():
+                user = PeerAccount(user="1001", auth_user="1001", password=os.environ["OWN_PASSWORD"])
+                known = find_peer(os.environ["OWN_PEER"], {})
+                return dataclasses.replace(
+                    known, accounts=(user,), extensions={"busy": "606"}, phone={"listen_host": "127.0.0.1"}
+                )
+            """
+        ),
+        encoding="utf-8",
+    )
+    suite(
+        tmp_path,
+        """
+        async def test_busy(call, expect, peer):
+            async with call.ringing("busy"):
+                await expect.status(486)
+        """,
+    )
+    async with small_pbx(tmp_path) as peer:
+        code, told = await run_pytest(tmp_path, OWN_PEER=peer.uri, OWN_PASSWORD=PASSWORD)
+    assert code == 0, told
+    assert "1 passed" in told
 
 
 async def test_without_a_peer_such_tests_are_skipped_and_others_are_not(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ua.interop.stage import Stage
 from ua.interop.tones import HZ
 from ua.plan import Tone
 
-TOLD_S: Final = 15.0
+TOLD_S: Final = 10.0
 """Seconds within which the one who transfers is told what became of it."""
 
 

@@ -13,6 +13,7 @@ from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.wire_format import parse, serialise
+from ua.sip.transport.hop import SipTransport
 
 
 class Registrar(asyncio.DatagramProtocol):
@@ -26,6 +27,7 @@ class Registrar(asyncio.DatagramProtocol):
         tells_least: with Min-Expires.
         most: Contacts at a time; the oldest one goes.
         challenges: the nonce of all its challenges; empty: it believes everybody.
+        notifies: who subscribes to its waiting messages is told how many there are.
         status: what all others than registered users get, 200 where it takes them.
     """
 
@@ -39,6 +41,7 @@ class Registrar(asyncio.DatagramProtocol):
         tells_least: bool = True,
         most: int = 10,
         challenges: str = "",
+        notifies: bool = True,
         status: int = 200,
     ) -> None:
         self._tells_time = tells_time
@@ -48,6 +51,7 @@ class Registrar(asyncio.DatagramProtocol):
         self._tells_least = tells_least
         self._most = most
         self._nonce = challenges
+        self._notifies = notifies
         self._status = status
         self._contacts: list[NameAddr] = []
         self._transport: asyncio.DatagramTransport | None = None
@@ -77,6 +81,30 @@ class Registrar(asyncio.DatagramProtocol):
         if branch not in self._answered:
             self._answered[branch] = self._answer(request)
         self._transport.sendto(serialise(self._answered[branch]), source)
+        if request.method == "SUBSCRIBE" and self._notifies:
+            self._transport.sendto(serialise(self._notification(request)), source)
+
+    def _notification(self, request: Request) -> Request:
+        """Two messages wait."""
+        (contact,) = request.contacts
+        place = f"127.0.0.1:{self.port}"
+        return Request(
+            method="NOTIFY",
+            uri=contact.uri,
+            headers=Headers.of(
+                ("Via", f"SIP/2.0/UDP {place};branch={request.via.branch}n"),
+                ("Max-Forwards", 70),
+                ("From", f"<{request.to.uri}>;tag=registrar"),
+                ("To", request.from_),
+                ("Call-ID", request.call_id),
+                ("CSeq", f"{request.cseq.number} NOTIFY"),
+                ("Contact", f"<sip:{place}>"),
+                ("Event", "message-summary"),
+                ("Subscription-State", "active;expires=300"),
+                ("Content-Type", "application/simple-message-summary"),
+            ),
+            body=b"Messages-Waiting: yes\r\nVoice-Message: 2/0\r\n",
+        )
 
     def _answer(self, request: Request) -> Response:
         if self._nonce and "authorization" not in request.headers:
@@ -84,6 +112,8 @@ class Registrar(asyncio.DatagramProtocol):
             return _response(request, 401, ("WWW-Authenticate", challenge))
         if self._status != 200:
             return _response(request, self._status)
+        if request.method != "REGISTER":
+            return _response(request, 200, ("Contact", f"<sip:127.0.0.1:{self.port}>"), ("Expires", 300))
         (contact,) = request.contacts
         seconds = int(contact.param("expires") or 3600)
         if 0 < seconds < self._least_s:
@@ -101,6 +131,7 @@ def _response(request: Request, status: int, *rows: tuple[str, object]) -> Respo
     return make_response(request, status, to_tag="registrar", headers=Headers.of(*rows))
 
 
-def registrar_at(registrar: Registrar) -> Peer:
-    """The peer that it is."""
-    return peer_at(f"sip:127.0.0.1:{registrar.port}", transports=("udp",), abilities=OFFERS)
+def registrar_at(registrar: Registrar, transports: tuple[SipTransport, ...] = ("udp",)) -> Peer:
+    """The peer that it is; it is said to take these transports."""
+    abilities = OFFERS | {"message_waiting"}
+    return peer_at(f"sip:127.0.0.1:{registrar.port}", transports=transports, abilities=abilities)

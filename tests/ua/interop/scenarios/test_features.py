@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.peers.broken.callee import Callee, running
+from tests.peers.broken.voice import Manners
+from tests.ua.interop.scenarios.careless import Meddle, proxy, refusing, rewriting
+from tests.ua.interop.scenarios.phones import Stubborn, phone
+from tests.ua.interop.scenarios.registrars import Registrar, registrar_at
 from tests.ua.interop.scenarios.tried import fails, passes, pbx
 from ua.interop.catalog import select
+from ua.interop.peer import Peer
+from ua.sip.syntax.message import Message, Request
+
+
+@asynccontextmanager
+async def with_a_tone(meddle: Meddle) -> AsyncIterator[Peer]:
+    """A proxy that does so, and a phone that plays a tone."""
+    async with running(Callee(Manners(plays="tone"))) as player, proxy(meddle) as peer:
+        yield dataclasses.replace(peer, extensions={**peer.extensions, "tone": player.address})
+
+
+def no_replaces(message: Message) -> Message | int:
+    """Who wants to replace a call is refused."""
+    replaces = isinstance(message, Request) and message.method == "INVITE" and "replaces" in message.headers
+    return 420 if replaces else message
+
 
 LEFT_OUT = ("features.message_waiting",)
 
@@ -34,3 +57,66 @@ async def test_with_a_pbx_that_is_set_up_otherwise(
 ) -> None:
     async with pbx(tmp_path, **settings) as peer:
         await fails(dataclasses.replace(peer, recordings=tmp_path), tmp_path, scenario, cause)
+
+
+async def test_waiting_messages(tmp_path: Path) -> None:
+    async with Registrar() as registrar:
+        await passes(registrar_at(registrar), tmp_path, "features.message_waiting")
+
+
+async def test_waiting_messages_of_which_nobody_tells(tmp_path: Path) -> None:
+    async with Registrar(notifies=False) as registrar:
+        await fails(registrar_at(registrar), tmp_path, "features.message_waiting", "no_notify")
+
+
+async def test_a_phone_that_ignores_holds(tmp_path: Path) -> None:
+    async with phone(Callee()) as peer:
+        await fails(peer, tmp_path, "features.hold", "hold_ignored")
+
+
+async def test_a_phone_that_refuses_holds(tmp_path: Path) -> None:
+    async with phone(Stubborn()) as peer:
+        await fails(peer, tmp_path, "features.hold", "change_refused")
+
+
+THROUGH_A_PROXY = (
+    "features.hold_music",
+    "features.message",
+    "features.message_within",
+    "features.message_to_nobody",
+    "features.transfer",
+    "features.transfer_fails",
+    "features.attended_transfer",
+)
+
+
+@pytest.mark.parametrize("scenario", THROUGH_A_PROXY)
+async def test_with_a_sound_proxy(scenario: str, tmp_path: Path) -> None:
+    async with with_a_tone(lambda message: message) as peer:
+        await passes(peer, tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "meddle", "causes"),
+    [
+        ("features.hold_music", rewriting(b"a=sendonly", b"a=sendrecv"), ("hold_ignored",)),
+        ("features.message", refusing("MESSAGE", 405), ("message_refused",)),
+        ("features.message", refusing("MESSAGE", 200), ("no_message",)),
+        ("features.message", rewriting(b"&", b"&amp;", method="MESSAGE"), ("wrong_text",)),
+        ("features.message_within", refusing("MESSAGE", 481), ("message_refused",)),
+        ("features.message_to_nobody", refusing("MESSAGE", 202), ("unexpected_success",)),
+        ("features.transfer", refusing("REFER", 403), ("transfer_failed",)),
+        ("features.transfer", refusing("NOTIFY", 200), ("no_notify",)),
+        (
+            "features.transfer_fails",
+            rewriting(b"404 Not Found", b"200 OK", method="NOTIFY"),
+            ("transfer_lies",),
+        ),
+        ("features.attended_transfer", no_replaces, ("transfer_failed",)),
+    ],
+)
+async def test_with_a_proxy_that_does_it_wrong(
+    scenario: str, meddle: Meddle, causes: tuple[str, ...], tmp_path: Path
+) -> None:
+    async with with_a_tone(meddle) as peer:
+        await fails(peer, tmp_path, scenario, *causes)

@@ -81,3 +81,9 @@ async def test_with_a_registrar_that_is_broken(
 async def test_a_registrar_of_the_same_make_that_is_sound(scenario: str, tmp_path: Path) -> None:
     async with Registrar() as registrar:
         await passes(registrar_at(registrar), tmp_path, scenario)
+
+
+async def test_over_a_transport_that_is_not_there(tmp_path: Path) -> None:
+    async with Registrar() as registrar:
+        peer = registrar_at(registrar, ("udp", "tcp"))
+        await fails(peer, tmp_path, "registration.tcp", "unreachable")

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ua.cli.options import ConfigFile, Json, Quiet
+from ua.cli.options import ConfigFile, Json, Quiet, parse_duration
 
 test_app = typer.Typer(
     help="Test a PBX or a phone, scenario by scenario.",
@@ -97,6 +97,14 @@ def test_run(
         str | None,
         typer.Option(help="Ports of our media, e.g. 20000-20999 (default: any).", metavar="FROM-TO"),
     ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            help="End a scenario after this time (default: its own, mostly 60s).",
+            parser=parse_duration,
+            metavar="TIME",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -135,6 +143,7 @@ def test_run(
         at_once=at_once,
         retries=retries,
         ports=ports,
+        timeout_s=timeout,
         output=out,
         junit=junit,
         html=html,

@@ -45,6 +45,7 @@ class RunRequest:
     at_once: int = AT_ONCE
     retries: int = RETRIES
     ports: str | None = None
+    timeout_s: float | None = None
     output: Path | None = None
     junit: Path | None = None
     html: Path | None = None
@@ -89,6 +90,7 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
         at_once=request.at_once,
         retries=request.retries,
         ports=ports,
+        timeout_s=request.timeout_s,
         on_start=progress.started,
         on_outcome=progress.ended,
     )

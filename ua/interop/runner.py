@@ -46,6 +46,7 @@ class Runner:
         at_once: scenarios at a time.
         retries: how often one that fails is run again.
         ports: of our media; any where None. Each scenario of those at a time has its own part.
+        timeout_s: seconds after which a scenario is ended; None for its own.
         on_start: called with a scenario that begins.
         on_outcome: called with what became of it.
 
@@ -62,6 +63,7 @@ class Runner:
         at_once: int = AT_ONCE,
         retries: int = RETRIES,
         ports: range | None = None,
+        timeout_s: float | None = None,
         on_start: Callable[[Scenario], None] = lambda _: None,
         on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
@@ -70,6 +72,7 @@ class Runner:
         self._base = Account() if base is None else base
         self._at_once = at_once
         self._retries = retries
+        self._timeout_s = timeout_s
         self._networks = [_network(self._base, ports, number, at_once) for number in range(at_once)]
         self._on_start = on_start
         self._on_outcome = on_outcome
@@ -167,7 +170,8 @@ class Runner:
                 engine=self._engine,
                 users=users,
             )
-            verdict, failure = await _verdict(scenario, stage)
+            limit_s = scenario.timeout_s if self._timeout_s is None else self._timeout_s
+            verdict, failure = await _verdict(scenario, stage, limit_s)
         if failure is not None:
             failure = _explained(failure, stage)
         return Outcome(
@@ -181,15 +185,15 @@ class Runner:
         )
 
 
-async def _verdict(scenario: Scenario, stage: Stage) -> tuple[Verdict, Failure | None]:
-    """Run `scenario` in bounded time: how it ended, and why."""
+async def _verdict(scenario: Scenario, stage: Stage, limit_s: float) -> tuple[Verdict, Failure | None]:
+    """Run `scenario` for so many seconds at most: how it ended, and why."""
     task = asyncio.ensure_future(scenario.run(stage))
     try:
-        done, _ = await asyncio.wait({task}, timeout=scenario.timeout_s)
+        done, _ = await asyncio.wait({task}, timeout=limit_s)
         if not done:
             failure = Failure(
                 cause="timeout",
-                expected=f"it is over in {scenario.timeout_s:g} s: {scenario.title}",
+                expected=f"it is over in {limit_s:g} s: {scenario.title}",
                 seen=f"it stood at: {stage.standing}",
                 where=stage.last_message(),
             )

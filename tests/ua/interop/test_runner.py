@@ -96,7 +96,8 @@ async def test_a_scenario_that_takes_too_long_says_where_it_stood(tmp_path: Path
             await stage.expect.that(lambda: False, "the moon is blue", "it is not", limit_s=60)
 
     async with small_pbx(tmp_path) as peer:
-        (outcome,) = await Runner(peer, tmp_path / "run", retries=0).run([made(waits, timeout_s=4.0)])
+        runner = Runner(peer, tmp_path / "run", retries=0, timeout_s=4.0)
+        (outcome,) = await runner.run([made(waits, timeout_s=40.0)])
     assert outcome.failure is not None
     assert outcome.failure.cause == "timeout"
     assert outcome.failure.seen == "it stood at: waiting for: the moon is blue"

@@ -13,6 +13,7 @@ from tests.ua.peer import media_peer
 from tests.ua.phones import account, pair
 from ua.config.account import account_from
 from ua.config.file import parse_settings
+from ua.config.srtp import SrtpChoice
 from ua.errors import ConfigurationError, ResultCode, UsageError
 from ua.events import EventLog
 from ua.phone import Phone
@@ -84,3 +85,21 @@ async def test_without_ice_and_mux_rtcp_has_the_port_above() -> None:
             call.hang_up()
             await peer.finish()
             await call.ended()
+
+
+@pytest.mark.parametrize("srtp", ["sdes", "dtls"])
+@pytest.mark.parametrize("leaves_offer", [False, True])
+async def test_protected_media_needs_no_ice(srtp: SrtpChoice, *, leaves_offer: bool) -> None:
+    settings = {"ice_enabled": False, "srtp": srtp, "srtp_over_plain_sip": True}
+    async with pair(alice=account("alice", **settings), bob=account("bob", **settings)) as phones:
+        ours, theirs = await phones.ring(MediaPlan(source=Tone(hz=440), leaves_offer=leaves_offer))
+        await theirs.accept(STAY)
+        await asyncio.gather(ours.established(), theirs.established())
+        await ours.hold()
+        await ours.resume()
+        await asyncio.gather(hears(ours), hears(theirs))
+        ours.hang_up()
+        for result in await asyncio.gather(ours.ended(), theirs.ended()):
+            assert result.result is ResultCode.OK
+            assert result.srtp == "AEAD_AES_256_GCM"
+            assert result.why.startswith("plain RTP over UDP without ICE")

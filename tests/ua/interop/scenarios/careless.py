@@ -32,6 +32,7 @@ class Proxy(asyncio.DatagramProtocol):
     def __init__(self, meddle: Meddle) -> None:
         self._meddle = meddle
         self._contacts: dict[str, Uri] = {}
+        self._refused: set[str] = set()
         self._transport: asyncio.DatagramTransport | None = None
         self.port = 0
 
@@ -68,12 +69,17 @@ class Proxy(asyncio.DatagramProtocol):
             self._contacts[request.to.uri.user or ""] = contact.uri
             self._pass_back(_own(request, 200, ("Contact", f"{contact}")))
             return
+        if request.method == "ACK" and request.via.branch in self._refused:
+            return  # for a final response of our own
         meddled = self._meddle(request)
         if isinstance(meddled, int):
-            if request.method != "ACK":
-                self._pass_back(_own(request, meddled))
+            self._refuse(request, meddled)
         elif isinstance(meddled, Request):
             self._pass_on(meddled)
+
+    def _refuse(self, request: Request, status: int) -> None:
+        self._refused.add(request.via.branch)
+        self._pass_back(_own(request, status))
 
     def _pass_on(self, request: Request) -> None:
         routes = [each for each in request.addresses("route") if each.uri.port != self.port]
@@ -81,8 +87,7 @@ class Proxy(asyncio.DatagramProtocol):
         if (target.host, target.port) == (HOST, self.port):
             contact = self._contacts.get(target.user or "")
             if contact is None:
-                if request.method != "ACK":
-                    self._pass_back(_own(request, 404))
+                self._refuse(request, 404)
                 return
             target = contact
         own = f"SIP/2.0/UDP {HOST}:{self.port};branch={request.via.branch}p"

@@ -6,10 +6,13 @@ may change at any time; sockets that are open obey at once.
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from ice.net.network import (
     ByteStream,
@@ -25,6 +28,9 @@ from ice.types import TransportAddress
 
 Rule = Literal["open", "blocked"]
 
+DIAL_S: Final = 20.0
+"""Seconds until a system gives up to connect where nobody answers."""
+
 
 @dataclass(slots=True, kw_only=True)
 class FirewallPolicy:
@@ -33,21 +39,33 @@ class FirewallPolicy:
     Attributes:
         udp: whether datagrams pass, in both directions.
         tcp_inbound: whether TCP connections from outside are let in.
+        tcp_ports: ports outside that may be connected to, None for all.
         udp_dropped_out: datagrams dropped on their way out.
         udp_dropped_in: datagrams dropped on their way in.
         tcp_refused: connections from outside that were cut off.
+        tcp_dropped: connections to ports that are not open, of which nothing was heard.
     """
 
     udp: Rule = "open"
     tcp_inbound: Rule = "open"
+    tcp_ports: frozenset[int] | None = None
     udp_dropped_out: int = 0
     udp_dropped_in: int = 0
     tcp_refused: int = 0
+    tcp_dropped: int = 0
 
     @property
     def udp_dropped(self) -> int:
         """Datagrams dropped in either direction."""
         return self.udp_dropped_out + self.udp_dropped_in
+
+    async def let_out(self, port: int) -> None:
+        """Return where this port may be connected to; else nobody answers: OSError after DIAL_S."""
+        if self.tcp_ports is None or port in self.tcp_ports:
+            return
+        self.tcp_dropped += 1
+        await asyncio.sleep(DIAL_S)
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
 
 
 class _FilteredUdpSocket:
@@ -124,7 +142,8 @@ class FirewallNetwork:
     async def connect_tcp(
         self, local_host: str, remote: TransportAddress, *, local_port: int = 0
     ) -> TcpConnection:
-        """Dial out, which the firewall allows."""
+        """Dial out, to a port that the firewall has open."""
+        await self.policy.let_out(remote.port)
         return await self._inner.connect_tcp(local_host, remote, local_port=local_port)
 
     async def open_stream(
@@ -136,7 +155,8 @@ class FirewallNetwork:
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
     ) -> ByteStream:
-        """Connect to a server outside, which the firewall allows."""
+        """Connect to a server outside, at a port that the firewall has open."""
+        await self.policy.let_out(remote.port)
         return await self._inner.open_stream(
             local_host, remote, local_port=local_port, tls=tls, server_name=server_name
         )

@@ -56,6 +56,8 @@ Ability = Literal[
     "tcp_media",
     "turn",
     "turn_tcp",
+    "symmetric_rtp",
+    "no_nat",
 ]
 """What the peer can do."""
 
@@ -125,7 +127,9 @@ DESCRIPTIONS: Final[Mapping[Need, str]] = {
     "ice_tcp": "TCP candidates",
     "tcp_media": "RTP over TCP without ICE",
     "turn": "a TURN server",
-    "turn_tcp": "a TURN server that relays TCP",
+    "turn_tcp": "a TURN server over TCP or TLS",
+    "symmetric_rtp": "media without ICE that goes back to where ours comes from",
+    "no_nat": "that no NAT is between the peer and us",
     "recordings": "the folder of its recordings",
 }  # fmt: skip
 """What each need means, as the end of "this needs ..."."""

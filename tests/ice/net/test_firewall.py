@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.network import TcpConnection
 from ice.net.sockets import HostNetwork
@@ -84,6 +86,22 @@ async def test_connections_from_outside_are_cut_off_and_counted() -> None:
     await until(lambda: bool(box.ended))
     assert policy.tcp_refused == 1
     assert accepted == []
+    listener.close()
+    await asyncio.sleep(0)
+
+
+async def test_only_some_ports_can_be_connected_to() -> None:
+    listener = await HostNetwork().listen_tcp(HOST, 0, lambda connection: connection.close())
+    policy = FirewallPolicy(tcp_ports=frozenset({listener.local.port}))
+    network = FirewallNetwork(HostNetwork(), policy)
+    (await network.connect_tcp(HOST, listener.local)).close()
+    (await network.open_stream(HOST, listener.local)).close()
+    assert policy.tcp_dropped == 0
+    policy.tcp_ports = frozenset({443})
+    for dial in (network.connect_tcp, network.open_stream):
+        with pytest.raises(TimeoutError):  # nobody answers: there is no refusal that would end it
+            await asyncio.wait_for(dial(HOST, listener.local), 0.2)
+    assert policy.tcp_dropped == 2
     listener.close()
     await asyncio.sleep(0)
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ua.call.call import Call
     from ua.events import LogEntry
 
+LAW_S: Final = 5.0
+"""So much of a recording tells by which law it was made, though the last of it may be a hole."""
+
 SAME: Final = 0.9
 """Correlation from which on what was heard is what was said."""
 
@@ -251,6 +254,7 @@ class MediaExpectations(Waiting):
         """Write down what was heard in place of what was expected: a diagnosis has nothing but the log."""
         party, _ = self._stage.side_of(call)
         codec = str(self._agreed(call).get("codec"))
+        longer = heard(self._recording(call)).last(LAW_S)
         self._stage.log.record(
             clock.now(),
             party,
@@ -260,7 +264,7 @@ class MediaExpectations(Waiting):
             level_dbfs=round(audio.level_dbfs, 1),
             tone_hz=tone,
             tone_share=None if tone is None else round(audio.share_of(tone), 3),
-            law=true_law(audio.pcm, codec, tone) if audio.rate == RATE else "",
+            law=true_law(longer.pcm, codec, tone) if longer.rate == RATE else "",
         )
 
     def _received(self, call: Call) -> str:

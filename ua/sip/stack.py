@@ -203,10 +203,11 @@ class Stack:
     async def _locate(self, draft: Request) -> tuple[Target, ...]:
         if self.closed:
             raise SipUnreachable("the SIP endpoint is closed")
-        if (known := self.transport.names.target(uri := next_hop(draft))) is not None:
-            return (known,)
-        if (flow := self.routing.flow_to(uri)) is not None:
+        # Two phones of one web page have one name: who has registered is known better.
+        if (flow := self.routing.flow_to(uri := next_hop(draft))) is not None:
             return (Target(transport=flow.transport, address=flow.remote, domain=uri.host),)
+        if (known := self.transport.names.target(uri)) is not None:
+            return (known,)
         return await self.locator.locate(
             uri,
             transports=self.transport.spoken,

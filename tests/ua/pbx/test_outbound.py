@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 
 from ice.stun.message import MessageClass, Method, StunMessage, parse, serialise
+from tests.ua.pbx.desk import desk
 from tests.ua.pbx.line import DOMAIN, USERS, line
 from tests.ua.pbx.registers import AGAIN, ALICE, bench, register
 from tests.ua.sip.bench import counting_random
@@ -15,6 +16,8 @@ from ua.pbx.registrar import FLOW_TIMER_S
 from ua.plan import MediaPlan, Tone
 from ua.sip.digest.client import DigestClient
 from ua.sip.digest.credentials import Credentials
+from ua.sip.errors import SipRejected
+from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Response
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.wire_format import parse as read
@@ -192,3 +195,28 @@ async def _connect(place: Uri, contact: str, cseq: int) -> tuple[asyncio.StreamR
         if response.status == 401:
             assert run.challenged(request, response) == ""
     return reader, writer
+
+
+@pytest.mark.req("PBX-3")
+async def test_two_phones_of_one_page_are_told_apart() -> None:
+    """They have one made-up name, and a connection each."""
+    async with (
+        line(ws_port=0) as pbx,
+        desk(pbx, "alice") as alice,
+        desk(pbx, "bob", transport="ws", transports=("ws",), registers=False) as bob,
+        desk(pbx, "carol", transport="ws", transports=("ws",), registers=False) as carol,
+    ):
+        for each in (bob, carol):
+            series = each.phone.endpoint.series(
+                target=Uri(host=DOMAIN), from_=each.aor, to=each.aor, credentials=each.known
+            )
+            rows = Headers.of(("Contact", f"<sip:{each.user}@page.invalid;transport=ws>;reg-id=1;{INSTANCE}"))
+            assert (await series.request("REGISTER", headers=rows)).response.status == 200
+        for each in (bob, carol):
+            invite = alice.call(each.user)
+            incoming = await asyncio.wait_for(each.asked(), 10)
+            assert incoming.request.uri.user == each.user
+            incoming.reject(486)
+            with pytest.raises(SipRejected):
+                await invite.answered()
+        await pbx.idle()

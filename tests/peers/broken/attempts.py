@@ -8,10 +8,8 @@ import statistics
 from tests.peers.broken.callee import running
 from tests.peers.broken.caller import NeverAcknowledges
 from ua.interop.stage import Stage
+from ua.interop.tones import HZ
 from ua.plan import Tone
-
-HZ = 1004
-"""Of 1000 Hz only three samples are heard, and they are alike in both laws."""
 
 SOON_S = 5.0
 

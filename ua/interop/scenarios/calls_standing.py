@@ -9,6 +9,7 @@ from ua.call.waiting import first
 from ua.interop.failure import Failure, Unmet
 from ua.interop.scenario import scenario
 from ua.interop.stage import Stage
+from ua.interop.tones import HZ
 from ua.plan import Tone
 
 STANDS_S: Final = 5.0
@@ -25,9 +26,9 @@ REPEATS: Final = 2
     needs={"echo"},
 )
 async def acknowledged(stage: Stage) -> None:
-    async with stage.call("echo", Tone(hz=1004)) as call:
+    async with stage.call("echo", Tone(hz=HZ)) as call:
         if await first(asyncio.sleep(STANDS_S), call.ended()):
-            await stage.expect.audio(call, tone=1004)
+            await stage.expect.audio(call, tone=HZ)
             call.hang_up()
         await stage.expect.ended_by(call, "us")
     said = [

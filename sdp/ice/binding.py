@@ -229,13 +229,17 @@ class IceBinding:
         except NegotiationError:
             self._take_back()
             raise
+        self.apply_agreed(negotiated)
+        return negotiated
+
+    def apply_agreed(self, negotiated: NegotiatedMedia) -> None:
+        """Start, or go on, with what our offer and its answer came to in `exchange`."""
         if self._started is not None:
             self.session.both_lite.update_answered()
         self.renews_keys = False
         self._apply(negotiated)
         told = negotiated.ice
         self._pairless = "" if told is None else pairless.why(self.session.local_description, told)
-        return negotiated
 
     def offer_failed(self) -> None:
         """Our offer was rejected or timed out: everything stays as it was (RFC 8839 §4.4)."""

@@ -29,16 +29,19 @@ async def begin(
     """
     if offered.exchange.open_offer is None:
         return None
+    exchange = offered.exchange.fork()
     try:
-        if offered.exchange.fork().accept(answer).ice is None:
+        negotiated = exchange.accept(answer)
+        if negotiated.ice is None:
             return None
         session = offered.session.fork()
     except (NegotiationError, ValueError):
         return None
-    binding = IceBinding(session, offered.exchange.fork(), components=session.components)
+    binding = IceBinding(session, exchange, components=session.components)
     session.subscribe(on_event)
     try:
-        return binding, binding.apply_answer(answer)
+        binding.apply_agreed(negotiated)
     except BaseException:
         await binding.close()
         raise
+    return binding, negotiated

@@ -79,13 +79,14 @@ class Expect(StreamExpectations):
             raise Unmet(Failure(cause="wrong_end", expected=expected, seen=seen, where=self.last_of(call)))
         return result
 
-    async def digits(self, call: Call, digits: str, *, limit_s: float = LIMIT_S) -> None:
+    async def digits(self, call: Call, digits: str, *, advice: str = "", limit_s: float = LIMIT_S) -> None:
         """The other side has pressed these keys, one after the other, since the call began."""
         await self.that(
             lambda: call.digits == digits,
             f"the peer sends the keys {digits}",
             lambda: f"the keys {call.digits} came" if call.digits else "no key came",
             cause="wrong_digits",
+            advice=advice,
             limit_s=limit_s,
         )
 

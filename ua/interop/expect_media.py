@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from media.audio.correlation import correlate
 from media.audio.wav import read_audio
 from ua import clock
+from ua.interop.hints import CODEC, PATHS
 from ua.interop.law import RATE, true_law
 from ua.interop.recordings import QUIET_DBFS, SOUNDING, TONE_SHARE, Heard, heard, size_of
 from ua.interop.waiting import LIMIT_S, Waiting
@@ -135,6 +136,7 @@ class MediaExpectations(Waiting):
             f"media goes over {transport.upper() if transport != 'relay' else 'a relay'}",
             lambda: f"it goes over {' by '.join(self._path(call)) or 'nothing yet'}",
             cause="wrong_path",
+            advice=PATHS[transport],
             limit_s=limit_s,
         )
 
@@ -166,6 +168,7 @@ class MediaExpectations(Waiting):
                 )
             ),
             cause="wrong_media",
+            advice=CODEC if "codec" in wanted else "",
             limit_s=limit_s,
         )
 

@@ -37,7 +37,9 @@ class StreamExpectations(MediaExpectations):
         """Our own last one."""
         return self._described(call, sent=True)
 
-    async def described(self, call: Call, *patterns: str, limit_s: float = SAID_S) -> Session:
+    async def described(
+        self, call: Call, *patterns: str, advice: str = "", limit_s: float = SAID_S
+    ) -> Session:
         """The last description of the peer has a row for each of these regular expressions; gives it."""
 
         def missing() -> str:
@@ -54,6 +56,7 @@ class StreamExpectations(MediaExpectations):
             ),
             cause="wrong_description",
             where=lambda: self.last_of(call),
+            advice=advice,
             limit_s=limit_s,
         )
         described = self.theirs(call)

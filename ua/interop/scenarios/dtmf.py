@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final
 
 from ua.call.call import Call
 from ua.call.digits import DigitWay
 from ua.config.media import CodecName
 from ua.errors import UaError
+from ua.interop import hints
 from ua.interop.explained import failure_of
 from ua.interop.failure import Unmet
 from ua.interop.scenario import scenario
@@ -16,6 +18,8 @@ from ua.plan import MediaPlan, Silence
 
 KEYS: Final = "159#"
 ALL_KEYS: Final = "1234567890*#ABCD"
+
+ADVICE: Final = {"rfc4733": hints.EVENTS, "info": hints.INFO, "inband": hints.TONES}
 
 BACK_S: Final = 20.0
 """Seconds that the keys get to come back."""
@@ -36,7 +40,8 @@ async def _press(
         except UaError as error:
             expected = f"the peer takes keys by {by}"
             where = stage.expect.last_of(call)
-            raise Unmet(failure_of(error, expected=expected, where=where)) from error
+            failure = failure_of(error, expected=expected, where=where)
+            raise Unmet(dataclasses.replace(failure, advice=ADVICE[by])) from error
 
 
 async def _back(stage: Stage, keys: str, by: DigitWay, codec: CodecName = "PCMU", **press: int) -> None:
@@ -44,7 +49,7 @@ async def _back(stage: Stage, keys: str, by: DigitWay, codec: CodecName = "PCMU"
     async with stage.call("dtmf_read_back", MediaPlan(dtmf=by), codecs=(codec,)) as call:
         await stage.expect.flows(call, packets=10)
         await _press(stage, call, keys, by, **press)
-        await stage.expect.digits(call, keys, limit_s=BACK_S)
+        await stage.expect.digits(call, keys, limit_s=BACK_S, advice=ADVICE[by])
 
 
 @scenario(
@@ -107,7 +112,7 @@ async def info(stage: Stage) -> None:
     async with stage.call("dtmf_read_back", MediaPlan(dtmf="info")) as call:
         await _press(stage, call, KEYS, "info")
         await stage.expect.messages(*("sent INFO", "received 200 INFO") * len(KEYS), call=call)
-        await stage.expect.digits(call, KEYS, limit_s=BACK_S)
+        await stage.expect.digits(call, KEYS, limit_s=BACK_S, advice=hints.INFO)
 
 
 @scenario(
@@ -129,7 +134,7 @@ async def inband(stage: Stage) -> None:
             advice="dtmf_read_back has to be a number that reads keys, not one that echoes",
             limit_s=0,
         )
-        await stage.expect.digits(call, KEYS, limit_s=BACK_S)
+        await stage.expect.digits(call, KEYS, limit_s=BACK_S, advice=hints.TONES)
 
 
 async def _between(stage: Stage, by: DigitWay) -> None:
@@ -145,9 +150,9 @@ async def _between(stage: Stage, by: DigitWay) -> None:
         await stage.expect.flows(call, packets=10)
         await stage.expect.flows(called, packets=10)
         await _press(stage, call, KEYS, by)
-        await stage.expect.digits(called, KEYS)
+        await stage.expect.digits(called, KEYS, advice=ADVICE[by])
         await _press(stage, called, "0*D", by)
-        await stage.expect.digits(call, "0*D")
+        await stage.expect.digits(call, "0*D", advice=ADVICE[by])
 
 
 @scenario(

@@ -6,6 +6,7 @@ from typing import Final
 
 from ua.call.call import Call
 from ua.errors import UaError
+from ua.interop import hints
 from ua.interop.explained import failure_of
 from ua.interop.failure import Unmet
 from ua.interop.media_gateway import MediaGateway
@@ -17,7 +18,7 @@ from ua.plan import MediaPlan, Tone
 
 HAS_ICE: Final = (r"a=ice-ufrag:.*", r"a=ice-pwd:.*", r"a=candidate:.*")
 
-TCP_CANDIDATE: Final = r"a=candidate:\S+ 1 TCP .* tcptype (active|passive|so)\b.*"
+TCP_CANDIDATE: Final = r"a=candidate:\S+ 1 (?i:tcp) .* tcptype (active|passive|so)\b.*"
 
 
 async def _offered_once(stage: Stage, call: Call) -> None:
@@ -43,7 +44,7 @@ async def _offered_once(stage: Stage, call: Call) -> None:
 )
 async def full(stage: Stage) -> None:
     async with stage.call("echo", Tone(hz=HZ)) as call:
-        await stage.expect.described(call, *HAS_ICE)
+        await stage.expect.described(call, *HAS_ICE, advice=hints.ICE)
         await stage.expect.undescribed(call, "a=ice-lite")
         await stage.expect.media(call, ice=True)
         await stage.expect.path(call, "udp")
@@ -58,7 +59,7 @@ async def full(stage: Stage) -> None:
 )
 async def lite_peer(stage: Stage) -> None:
     async with stage.call("echo", Tone(hz=HZ)) as call:
-        await stage.expect.described(call, "a=ice-lite", *HAS_ICE)
+        await stage.expect.described(call, "a=ice-lite", *HAS_ICE, advice=hints.ICE)
         await stage.expect.media(call, ice=True)
         await stage.expect.audio(call, tone=HZ)
 
@@ -73,7 +74,7 @@ async def we_are_lite(stage: Stage) -> None:
     async with stage.call(
         "echo", Tone(hz=HZ), lite=True, stun_servers=(), turn_servers=(), port_mapping="off"
     ) as call:
-        await stage.expect.described(call, *HAS_ICE)
+        await stage.expect.described(call, *HAS_ICE, advice=hints.ICE)
         await stage.expect.media(call, ice=True)
         await stage.expect.audio(call, tone=HZ)
 
@@ -116,7 +117,7 @@ def _fragment(stage: Stage, call: Call) -> str:
 )
 async def restart(stage: Stage) -> None:
     async with stage.call("echo", Tone(hz=HZ)) as call:
-        await stage.expect.described(call, *HAS_ICE)
+        await stage.expect.described(call, *HAS_ICE, advice=hints.ICE)
         await stage.expect.media(call, ice=True)
         await _restarts(stage, call)
 
@@ -155,7 +156,9 @@ async def mixed_candidates(stage: Stage) -> None:
 )
 async def tcp_beside_udp(stage: Stage) -> None:
     async with stage.call("echo", Tone(hz=HZ), tcp_candidates="auto") as call:
-        await stage.expect.described(call, *HAS_ICE, TCP_CANDIDATE, r"a=candidate:\S+ 1 UDP .*")
+        await stage.expect.described(
+            call, *HAS_ICE, TCP_CANDIDATE, r"a=candidate:\S+ 1 (?i:udp) .*", advice=hints.TCP_CANDIDATES
+        )
         await stage.expect.path(call, "udp")
         await stage.expect.audio(call, tone=HZ)
 
@@ -168,7 +171,7 @@ async def tcp_beside_udp(stage: Stage) -> None:
 )
 async def tcp_only(stage: Stage) -> None:
     async with stage.call("echo", Tone(hz=HZ), tcp_candidates="only") as call:
-        await stage.expect.described(call, TCP_CANDIDATE)
+        await stage.expect.described(call, TCP_CANDIDATE, advice=hints.TCP_CANDIDATES)
         await stage.expect.path(call, "tcp")
         await stage.expect.audio(call, tone=HZ)
 
@@ -199,7 +202,9 @@ async def tcp_only_to_a_user(stage: Stage) -> None:
 )
 async def tcp_rtp_avp(stage: Stage) -> None:
     async with stage.call("echo", MediaPlan(source=Tone(hz=HZ), media="tcp")) as call:
-        await stage.expect.described(call, r"m=audio [1-9]\d* TCP/RTP/AVP .*", r"a=setup:(active|passive)")
+        await stage.expect.described(
+            call, r"m=audio [1-9]\d* TCP/RTP/AVP .*", r"a=setup:(active|passive)", advice=hints.TCP_MEDIA
+        )
         await stage.expect.path(call, "tcp")
         await stage.expect.audio(call, tone=HZ)
 

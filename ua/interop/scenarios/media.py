@@ -6,6 +6,7 @@ from typing import Final
 
 from ua.config.media import CodecName
 from ua.errors import UaError
+from ua.interop import hints
 from ua.interop.explained import failure_of
 from ua.interop.failure import Unmet
 from ua.interop.scenario import scenario
@@ -160,7 +161,7 @@ async def codec_changed(stage: Stage) -> None:
             except UaError as error:
                 expected = f"the offer of {codec} in the call is taken"
                 raise Unmet(failure_of(error, expected=expected, where=stage.expect.last_of(call))) from error
-            await stage.expect.described(call, rf"m=audio [1-9]\d* \S+ {number}\b.*")
+            await stage.expect.described(call, rf"m=audio [1-9]\d* \S+ {number}\b.*", advice=hints.CODEC)
             await stage.expect.audio(call, tone=HZ)
     await stage.expect.messages(
         "sent INVITE",
@@ -207,7 +208,7 @@ async def silence_from_the_start(stage: Stage) -> None:
 )
 async def comfort_noise(stage: Stage) -> None:
     async with stage.call("echo", Tone(hz=HZ), codecs=("PCMU",), dtx=True) as call:
-        await stage.expect.described(call, r"m=audio \d+ \S+ .*\b13\b.*")
+        await stage.expect.described(call, r"m=audio \d+ \S+ .*\b13\b.*", advice=hints.COMFORT_NOISE)
         await stage.expect.audio(call, tone=HZ)
         call.muted = True
         await stage.expect.audio(call, silence=True, seconds=1.0)
@@ -223,7 +224,7 @@ async def comfort_noise(stage: Stage) -> None:
 )
 async def rtcp_mux(stage: Stage) -> None:
     async with stage.call("echo", Tone(hz=HZ), ice_enabled=False) as call:
-        await stage.expect.described(call, "a=rtcp-mux")
+        await stage.expect.described(call, "a=rtcp-mux", advice=hints.MUX)
         await stage.expect.audio(call, tone=HZ)
         await stage.expect.rtcp_both_ways(call)
 
@@ -250,7 +251,7 @@ async def rtcp_two_ports(stage: Stage) -> None:
 async def rtcp_component(stage: Stage) -> None:
     async with stage.call("echo", Tone(hz=HZ), rtcp_mux=False) as call:
         await stage.expect.media(call, ice=True)
-        await stage.expect.described(call, r"a=candidate:\S+ 2 .*")
+        await stage.expect.described(call, r"a=candidate:\S+ 2 .*", advice=hints.ICE)
         await stage.expect.audio(call, tone=HZ)
         await stage.expect.rtcp(call)
 

@@ -11,6 +11,7 @@ from ua.call.call import Call
 from ua.config.media import SrtpSuite
 from ua.config.sip_uri import split_sip_uri
 from ua.errors import TlsError
+from ua.interop import hints
 from ua.interop.failure import Unmet
 from ua.interop.scenario import scenario
 from ua.interop.stage import Stage
@@ -78,6 +79,7 @@ async def tls(stage: Stage) -> None:
         "every message of the call goes over TLS",
         lambda: f"some went over {', '.join(sorted(others))}",
         cause="wrong_transport",
+        advice="the Contact and Record-Route of the peer have to keep TLS: sips, or transport=tls",
         limit_s=0,
     )
 
@@ -128,7 +130,9 @@ async def _protected(stage: Stage, suite: SrtpSuite) -> None:
     async with stage.call(
         "echo", Tone(hz=HZ), srtp="sdes", srtp_suites=(suite,), **_telling_keys(stage)
     ) as call:
-        await stage.expect.described(call, r"m=audio [1-9]\d* RTP/SAVPF? .*", rf"a=crypto:\d+ {suite} .*")
+        await stage.expect.described(
+            call, r"m=audio [1-9]\d* RTP/SAVPF? .*", rf"a=crypto:\d+ {suite} .*", advice=hints.SDES
+        )
         await stage.expect.media(call, srtp=True)
         await stage.expect.audio(call, tone=HZ)
 
@@ -186,6 +190,7 @@ async def dtls(stage: Stage) -> None:
             r"m=audio [1-9]\d* (UDP/TLS/)?RTP/SAVPF? .*",
             r"a=fingerprint:.*",
             r"a=setup:(active|passive)",
+            advice=hints.DTLS,
         )
         await stage.expect.media(call, srtp=True)
         await stage.expect.audio(call, tone=HZ)

@@ -13,6 +13,9 @@ from ua.interop.tones import HZ
 from ua.plan import Tone
 from ua.sip.syntax.uri import Uri
 
+SOON_S: Final = 10.0
+"""Within this time a caller is told that nobody is there."""
+
 BYE_S: Final = 5.0
 """Seconds that BYE and CANCEL may take from one phone to the other."""
 
@@ -40,6 +43,20 @@ async def no_answer(stage: Stage) -> None:
             advice="does the peer divert calls that are not answered, to voice mail for example?",
             limit_s=0,
         )
+
+
+@scenario(
+    id="calls.absent",
+    title="A call of a user who has no phone is refused, and soon",
+    rfc="RFC 3261 §21.4.18",
+    needs={"second_account", "registrar"},
+)
+async def absent(stage: Stage) -> None:
+    async with stage.phone(0, registered=True) as caller:
+        async with stage.phone(1, registered=True):
+            pass  # it was here, and is removed
+        async with stage.ringing(stage.address(1), phone=caller) as call:
+            await stage.expect.status(call, 480, 404, 408, 410, 486, 603, 604, limit_s=SOON_S)
 
 
 @scenario(

@@ -66,7 +66,11 @@ class Proxy(asyncio.DatagramProtocol):
         request = request.with_via(told)
         if request.method == "REGISTER":
             (contact,) = request.contacts
-            self._contacts[request.to.uri.user or ""] = contact.uri
+            user = request.to.uri.user or ""
+            if contact.param("expires") != "0":
+                self._contacts[user] = contact.uri
+            elif self._contacts.get(user) == contact.uri:
+                del self._contacts[user]
             self._pass_back(_own(request, 200, ("Contact", f"{contact}")))
             return
         if request.method == "ACK" and request.via.branch in self._refused:

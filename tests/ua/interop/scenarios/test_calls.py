@@ -83,6 +83,7 @@ async def test_with_a_pbx_that_is_set_up_otherwise(
     "scenario",
     [
         "calls.to_a_user",
+        "calls.absent",
         "calls.given_up_at_a_user",
         "calls.ended_by_a_user",
         "calls.caller",
@@ -98,6 +99,7 @@ async def test_with_a_sound_proxy(scenario: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("scenario", "meddle", "causes"),
     [
+        ("calls.absent", refusing("INVITE", 500), ("server_error", "wrong_status")),
         ("calls.given_up_at_a_user", without("CANCEL"), ("cancel_lost",)),
         ("calls.ended_by_a_user", refusing("BYE", 200), ("never_bye",)),
         ("calls.caller", anonymous, ("wrong_caller",)),

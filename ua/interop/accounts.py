@@ -9,9 +9,16 @@ from typing import Any, Final, get_args
 
 from ua.config.account import Account
 from ua.config.ice import TcpCandidates, with_tcp_candidates
+from ua.config.media import DEFAULT_CODECS, CodecName
 from ua.config.sip_uri import is_loopback, split_sip_uri
 from ua.interop.peer import Peer, PeerAccount
 from ua.sip.transport.hop import SipTransport
+
+USUAL_CODECS: Final[tuple[CodecName, ...]] = ("PCMU", "PCMA", "G722")
+"""Where neither the user nor the scenario names others: everybody has the first, which costs least.
+
+Several calls run at a time, and a machine that is late spoils what is judged. Opus has its own scenarios.
+"""
 
 SECTIONS: Final = ("media", "sip", "calls", "registration", "ice")
 """Parts of an account whose settings may be named without them."""
@@ -37,7 +44,7 @@ def account_at(
     chosen = transport or peer.phone.get("transport") or peer.transports[0]
     server = split_sip_uri(peer.server(chosen))
     secure = "s" if split_sip_uri(peer.uri).secure else ""
-    account = base
+    account = base if base.media.codecs != DEFAULT_CODECS else changed(base, codecs=USUAL_CODECS)
     if who is not None:
         account = dataclasses.replace(
             account,

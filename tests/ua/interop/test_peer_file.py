@@ -200,6 +200,12 @@ def test_settings_of_the_user_of_the_peer_and_of_the_scenario() -> None:
     assert account_at(peer, WHO, base).media.codecs == ("PCMA", "PCMU")
 
 
+def test_codecs_that_cost_little_unless_somebody_names_others() -> None:
+    assert account_at(plain(), WHO, Account()).media.codecs == ("PCMU", "PCMA", "G722")
+    chosen = changed(Account(), codecs=("opus",))
+    assert account_at(plain(), WHO, chosen).media.codecs == ("opus",)
+
+
 def test_a_peer_on_loopback_gets_candidates_there() -> None:
     assert account_at(plain(uri="sip:127.0.0.1:5070"), WHO, Account()).ice.loopback
     assert not account_at(plain(), WHO, Account()).ice.loopback

@@ -1,7 +1,7 @@
 """Calls with linphonec in every codec that both have, each hearing the tone of the other.
 
-What it takes of L16 it plays without turning the bytes round, though it sends them as RFC 3551 §4.5.11 has it: the
-tone is in its recording the other way round.
+What it takes of L16 it plays without turning the bytes round, though it sends them as RFC 3551 §4.5.11 has
+it: the tone is in its recording the other way round.
 """
 
 from __future__ import annotations

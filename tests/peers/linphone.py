@@ -56,7 +56,7 @@ class Linphone:
         self.program.write(line.encode() + b"\n")
 
     async def enable(self, codec: str) -> None:
-        """Offer and take a codec that it has, e.g. "G722", beside those that it offers without being asked."""
+        """Offer and take a codec that it has, e.g. "G722", beside those that it offers anyway."""
         self.command("codec list")
         listed = rf"(\d+): {re.escape(codec)} \("
         await self.tells(listed)

@@ -33,9 +33,9 @@ class StreamExpectations(MediaExpectations):
         """The last description of the peer in this call, None before there is one."""
         return self._described(call, sent=False)
 
-    def ours(self, call: Call) -> Session | None:
-        """Our own last one."""
-        return self._described(call, sent=True)
+    def offered(self, call: Call) -> Session | None:
+        """Our own first one: what came before anybody knew the other side."""
+        return self._described(call, sent=True, number=0)
 
     async def described(
         self, call: Call, *patterns: str, advice: str = "", limit_s: float = SAID_S
@@ -164,14 +164,14 @@ class StreamExpectations(MediaExpectations):
             )
         )
 
-    def _described(self, call: Call, *, sent: bool) -> Session | None:
+    def _described(self, call: Call, *, sent: bool, number: int = -1) -> Session | None:
         way = "out" if sent else "in"
         found = [
             each
             for each in self._entries(call, "offer", "answer")
             if each.source == "sdp" and each.data.get("direction") == way
         ]
-        return Session.read(found[-1]) if found else None
+        return Session.read(found[number]) if found else None
 
     @staticmethod
     def _figures(call: Call) -> MediaStatistics:

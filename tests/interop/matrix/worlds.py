@@ -28,8 +28,8 @@ from ua.sip.transport.hop import SipTransport
 
 USERS: Final = ("1001", "1002", "1003")
 TONE_HZ: Final = 1000
-MEDIA: Final = "dtx = true\nsrtp_over_plain_sip = true\n"
-"""Comfort noise; keys of SRTP over plain SIP, on one host."""
+MEDIA: Final = 'dtx = true\nsrtp_over_plain_sip = true\n[ice]\ninterfaces = ["lo"]\n'
+"""Comfort noise; keys of SRTP over plain SIP, on one host; loopback alone, where the phones are."""
 
 TRANSPORTS: Final[tuple[SipTransport, ...]] = ("udp", "tcp", "tls", "ws", "wss")
 
@@ -140,7 +140,7 @@ def phones(name: str, all_of_them: Mapping[Extension, Baresip | Linphone]) -> Pe
 
 @asynccontextmanager
 async def chromium_world(programs: Programs, _: Authority) -> AsyncIterator[Peer]:
-    """JsSIP in Chromium that plays a tone, registered with `icephone answer --pbx` by WebSocket."""
+    """JsSIP in Chromium: one plays a tone, one echoes; registered with `icephone answer --pbx`."""
     sound = write_tone(programs.folder / "tone.wav", TONE_HZ, seconds=10, rate=48000)
     page = write_page(programs.folder)
     async with one_host() as host:
@@ -150,8 +150,9 @@ async def chromium_world(programs: Programs, _: Authority) -> AsyncIterator[Peer
                 browser(programs, host, sound=sound) as tab,
             ):
                 await tab.open(page.as_uri())
-                who = [f"ws://{pbx.host}:{pbx.ports['ws']}/", f"sip:{USERS[1]}@{pbx.host}", PASSWORD]
-                await tab.run(f"serve(...{json.dumps(who)})")
+                for user, echoes in ((USERS[1], False), (USERS[2], True)):
+                    who = [f"ws://{pbx.host}:{pbx.ports['ws']}/", f"sip:{user}@{pbx.host}", PASSWORD, echoes]
+                    await tab.run(f"serve(...{json.dumps(who)})")
                 yield described(
                     "chromium",
                     uri=f"sip:{pbx.host}:{pbx.port}",
@@ -167,5 +168,5 @@ WORLDS: Final[Mapping[str, World]] = {
     "baresip": World(programs=("netns", "baresip", "coturn"), start=baresip_world, root=True),
     # It takes one call at a time.
     "linphone": World(programs=("netns", "linphone"), start=linphone_world, root=True, at_once=1),
-    "chromium": World(programs=("netns", "chromium", "jssip"), start=chromium_world, root=True),
+    "chromium": World(programs=("netns", "chromium", "jssip"), start=chromium_world, root=True, at_once=2),
 }

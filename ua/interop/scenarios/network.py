@@ -123,7 +123,7 @@ async def only_443(stage: Stage) -> None:
 )
 async def relay_alone(stage: Stage) -> None:
     async with stage.call("echo", MediaPlan(source=Tone(hz=HZ), path="relay")) as call:
-        ours = stage.expect.ours(call)
+        ours = stage.expect.offered(call)
         rows = [row for m in (() if ours is None else ours.streams) for row in m.rows]
         others = [row for row in rows if row.startswith("a=candidate:") and " typ relay" not in row]
         await stage.expect.that(
@@ -175,7 +175,7 @@ async def behind_nat_without_ice(stage: Stage) -> None:
 
 async def _told_inside(stage: Stage, call: Call) -> None:
     """Our offer names the address inside the NAT, to which no way leads."""
-    ours = stage.expect.ours(call)
+    ours = stage.expect.offered(call)
     await stage.expect.that(
         lambda: ours is not None and ours.host == INSIDE,
         f"our offer has the address inside the NAT, {INSIDE}",

@@ -70,7 +70,7 @@ def test_peers_can_be_read_and_their_limits_are_about_something(file: Path) -> N
         for pattern in limit.scenarios:
             assert fnmatch.filter(ids, pattern), f"no scenario is called {pattern}"
         assert limit.reason.endswith("."), "a sentence"
-        assert re.search(r"https?://|^measured with ", limit.source), limit.source
+        assert re.search(r"https?://|^measured with |^docs/", limit.source), limit.source
 
 
 def test_peers_with_numbers_have_those_of_the_pbx_configurations() -> None:

@@ -10,20 +10,19 @@ import asyncio
 import errno
 import os
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from ice.net.network import (
     ByteStream,
     DatagramReceiver,
-    Gateway,
-    HostAddress,
     Network,
     TcpConnection,
     TcpListener,
     UdpSocket,
 )
+from ice.net.outer_network import OuterNetwork
 from ice.types import TransportAddress
 
 Rule = Literal["open", "blocked"]
@@ -87,7 +86,7 @@ class _FilteredUdpSocket:
         self._inner.close()
 
 
-class FirewallNetwork:
+class FirewallNetwork(OuterNetwork):
     """A network (`ice.net.network.Network`) whose traffic passes a firewall.
 
     Args:
@@ -96,16 +95,8 @@ class FirewallNetwork:
     """
 
     def __init__(self, inner: Network, policy: FirewallPolicy) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self.policy = policy
-
-    def host_addresses(self) -> Sequence[HostAddress]:
-        """The addresses of the inner network."""
-        return self._inner.host_addresses()
-
-    def gateways(self) -> Sequence[Gateway]:
-        """The gateways of the inner network."""
-        return self._inner.gateways()
 
     async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> UdpSocket:
         """Bind a UDP socket whose datagrams pass the firewall."""
@@ -118,11 +109,6 @@ class FirewallNetwork:
                 on_datagram(data, remote)
 
         return _FilteredUdpSocket(await self._inner.bind_udp(host, port, filtered), policy)
-
-    @property
-    def shares_ports(self) -> bool:
-        """What the inner network can do."""
-        return self._inner.shares_ports
 
     async def listen_tcp(
         self, host: str, port: int, on_accept: Callable[[TcpConnection], None], *, shared: bool = False

@@ -56,6 +56,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "net.marking",
         "net.nat",
         "net.network",
+        "net.outer_network",
         "net.poller",
         "net.port_sharing",
         "net.sockets",

@@ -7,7 +7,7 @@ host it shows what passed a simulated firewall in front of it, around that firew
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from ice.net.framing import frame
@@ -17,13 +17,12 @@ from ice.net.network import (
     DatagramReceiver,
     DataReceiver,
     FrameReceiver,
-    Gateway,
-    HostAddress,
     Network,
     TcpConnection,
     TcpListener,
     UdpSocket,
 )
+from ice.net.outer_network import OuterNetwork
 from ice.types import TransportAddress
 from ua import clock
 from ua.interop.pcap import HEADER, Pcap
@@ -276,7 +275,7 @@ class _Stream:
             self._capture.bytes_received(*self._wire, rest)
 
 
-class CapturingNetwork:
+class CapturingNetwork(OuterNetwork):
     """A network (`ice.net.network.Network`) whose packets are written down.
 
     Args:
@@ -285,16 +284,8 @@ class CapturingNetwork:
     """
 
     def __init__(self, inner: Network, capture: Capture) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._capture = capture
-
-    def host_addresses(self) -> Sequence[HostAddress]:
-        """The addresses of the inner network."""
-        return self._inner.host_addresses()
-
-    def gateways(self) -> Sequence[Gateway]:
-        """The gateways of the inner network."""
-        return self._inner.gateways()
 
     async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> UdpSocket:
         """Bind a UDP socket whose datagrams are written down."""
@@ -308,11 +299,6 @@ class CapturingNetwork:
         socket = await self._inner.bind_udp(host, port, captured)
         bound.append(socket.local)
         return _Udp(socket, self._capture)
-
-    @property
-    def shares_ports(self) -> bool:
-        """What the inner network can do."""
-        return self._inner.shares_ports
 
     async def listen_tcp(
         self, host: str, port: int, on_accept: Callable[[TcpConnection], None], *, shared: bool = False

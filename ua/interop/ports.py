@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import errno
 import itertools
-import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from ice.net.network import (
-    ByteStream,
-    DatagramReceiver,
-    Gateway,
-    HostAddress,
-    Network,
-    TcpConnection,
-    TcpListener,
-    UdpSocket,
-)
-from ice.types import TransportAddress
+from ice.net.network import DatagramReceiver, Network, TcpConnection, TcpListener, UdpSocket
+from ice.net.outer_network import OuterNetwork
 
 Opened = TypeVar("Opened")
 
 
-class PortRangeNetwork:
+class PortRangeNetwork(OuterNetwork):
     """A network (`ice.net.network.Network`) that binds ports of a range where any port will do.
 
     Args:
@@ -32,7 +22,7 @@ class PortRangeNetwork:
     """
 
     def __init__(self, inner: Network, ports: range) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._ports = ports
         self._next = itertools.cycle(ports)
 
@@ -50,19 +40,6 @@ class PortRangeNetwork:
             errno.EADDRINUSE, f"all ports of {self._ports.start} to {self._ports.stop - 1} are in use"
         )
 
-    def host_addresses(self) -> Sequence[HostAddress]:
-        """The addresses of the inner network."""
-        return self._inner.host_addresses()
-
-    def gateways(self) -> Sequence[Gateway]:
-        """The gateways of the inner network."""
-        return self._inner.gateways()
-
-    @property
-    def shares_ports(self) -> bool:
-        """What the inner network can do."""
-        return self._inner.shares_ports
-
     async def bind_udp(self, host: str, port: int, on_datagram: DatagramReceiver) -> UdpSocket:
         """Bind a UDP socket to a port of the range."""
         return await self._open(port, lambda free: self._inner.bind_udp(host, free, on_datagram))
@@ -73,24 +50,4 @@ class PortRangeNetwork:
         """Listen on a port of the range."""
         return await self._open(
             port, lambda free: self._inner.listen_tcp(host, free, on_accept, shared=shared)
-        )
-
-    async def connect_tcp(
-        self, local_host: str, remote: TransportAddress, *, local_port: int = 0
-    ) -> TcpConnection:
-        """Dial out; from which port is of no matter to firewalls."""
-        return await self._inner.connect_tcp(local_host, remote, local_port=local_port)
-
-    async def open_stream(
-        self,
-        local_host: str,
-        remote: TransportAddress,
-        *,
-        local_port: int = 0,
-        tls: ssl.SSLContext | None = None,
-        server_name: str = "",
-    ) -> ByteStream:
-        """Connect to a server."""
-        return await self._inner.open_stream(
-            local_host, remote, local_port=local_port, tls=tls, server_name=server_name
         )

@@ -44,6 +44,9 @@ async def test_packets_of_30_ms(tmp_path: Path) -> None:
     ("scenario", "manners", "causes"),
     [
         ("media.pcma", Manners(), ("bad_sdp_answer",)),
+        ("media.g722", Manners(), ("bad_sdp_answer",)),
+        ("media.opus", Manners(), ("bad_sdp_answer",)),
+        ("media.l16", Manners(), ("bad_sdp_answer",)),
         ("media.pcmu", Manners(law="PCMA"), ("wrong_codec",)),
         ("media.ptime_40", Manners(), ("wrong_ptime",)),
         ("media.codec_changed", Manners(), ("bad_sdp_answer", "rejected", "wrong_description")),
@@ -57,7 +60,7 @@ async def test_packets_of_30_ms(tmp_path: Path) -> None:
 async def test_they_fail_where_the_peer_does_it_wrong(
     scenario: str, manners: Manners, causes: tuple[str, ...], tmp_path: Path
 ) -> None:
-    async with broken(manners, "rtcp", "rtcp_mux", "comfort_noise") as peer:
+    async with broken(manners, "rtcp", "rtcp_mux", "comfort_noise", "g722", "opus", "l16") as peer:
         await fails(peer, tmp_path, scenario, *causes)
 
 

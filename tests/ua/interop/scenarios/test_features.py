@@ -6,17 +6,15 @@ import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import Any, Final
 
 from tests.peers.broken.callee import Callee, running
 from tests.peers.broken.voice import Manners
 from tests.ua.interop.scenarios.careless import Meddle, proxy, refusing, rewriting
 from tests.ua.interop.scenarios.phones import Stubborn, phone
 from tests.ua.interop.scenarios.registrars import Registrar, registrar_at
-from tests.ua.interop.scenarios.tried import fails, passes, pbx
-from ua.interop.catalog import select
+from tests.ua.interop.scenarios.suites import all_pass
+from tests.ua.interop.scenarios.tried import fails, own, passes, pbx, together
 from ua.interop.peer import Peer
 from ua.sip.syntax.message import Message, Request
 
@@ -37,26 +35,27 @@ def no_replaces(message: Message) -> Message | int:
 LEFT_OUT = ("features.message_waiting",)
 
 
-@pytest.mark.parametrize("scenario", [each.id for each in select(["features"]) if each.id not in LEFT_OUT])
-async def test_with_the_pbx(scenario: str, tmp_path: Path) -> None:
+async def test_with_the_pbx(tmp_path: Path) -> None:
     async with pbx(tmp_path) as peer:
-        await passes(dataclasses.replace(peer, recordings=tmp_path), tmp_path, scenario)
+        peer = dataclasses.replace(peer, recordings=tmp_path)
+        await all_pass(peer, tmp_path, "features", but=LEFT_OUT)
 
 
-@pytest.mark.parametrize(
-    ("scenario", "cause", "settings"),
-    [
-        ("features.message_waiting", "subscription_refused", {"offers": ("message_waiting",)}),
-        ("features.conference", "wrong_audio", {"numbers": {"conference": "600"}}),
-        ("features.recording", "not_recorded", {"numbers": {"record": "600"}}),
-        ("features.hold", "wrong_audio", {"numbers": {"echo": "601"}}),
-    ],
+OTHERWISE: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
+    ("features.message_waiting", "subscription_refused", {"offers": ("message_waiting",)}),
+    ("features.conference", "wrong_audio", {"numbers": {"conference": "600"}}),
+    ("features.recording", "not_recorded", {"numbers": {"record": "600"}}),
+    ("features.hold", "wrong_audio", {"numbers": {"echo": "601"}}),
 )
-async def test_with_a_pbx_that_is_set_up_otherwise(
-    scenario: str, cause: str, settings: dict[str, Any], tmp_path: Path
-) -> None:
-    async with pbx(tmp_path, **settings) as peer:
-        await fails(dataclasses.replace(peer, recordings=tmp_path), tmp_path, scenario, cause)
+
+
+async def test_with_a_pbx_that_is_set_up_otherwise(tmp_path: Path) -> None:
+    async def one(number: int, scenario: str, cause: str, settings: dict[str, Any]) -> None:
+        folder = own(tmp_path, number)
+        async with pbx(folder, **settings) as peer:
+            await fails(dataclasses.replace(peer, recordings=folder), folder, scenario, cause)
+
+    await together(*(one(number, *row) for number, row in enumerate(OTHERWISE)))
 
 
 async def test_waiting_messages(tmp_path: Path) -> None:
@@ -79,44 +78,32 @@ async def test_a_phone_that_refuses_holds(tmp_path: Path) -> None:
         await fails(peer, tmp_path, "features.hold", "change_refused")
 
 
-THROUGH_A_PROXY = (
-    "features.hold_music",
-    "features.message",
-    "features.message_within",
-    "features.message_to_nobody",
-    "features.transfer",
-    "features.transfer_fails",
-    "features.attended_transfer",
-)
-
-
-@pytest.mark.parametrize("scenario", THROUGH_A_PROXY)
-async def test_with_a_sound_proxy(scenario: str, tmp_path: Path) -> None:
+async def test_with_a_sound_proxy(tmp_path: Path) -> None:
     async with with_a_tone(lambda message: message) as peer:
-        await passes(peer, tmp_path, scenario)
+        await all_pass(peer, tmp_path, *dict.fromkeys(row[0] for row in MEDDLING))
 
 
-@pytest.mark.parametrize(
-    ("scenario", "meddle", "causes"),
-    [
-        ("features.hold_music", rewriting(b"a=sendonly", b"a=sendrecv"), ("hold_ignored",)),
-        ("features.message", refusing("MESSAGE", 405), ("message_refused",)),
-        ("features.message", refusing("MESSAGE", 200), ("no_message",)),
-        ("features.message", rewriting(b"&", b"&amp;", method="MESSAGE"), ("wrong_text",)),
-        ("features.message_within", refusing("MESSAGE", 481), ("message_refused",)),
-        ("features.message_to_nobody", refusing("MESSAGE", 202), ("unexpected_success",)),
-        ("features.transfer", refusing("REFER", 403), ("transfer_failed",)),
-        ("features.transfer", refusing("NOTIFY", 200), ("no_notify",)),
-        (
-            "features.transfer_fails",
-            rewriting(b"404 Not Found", b"200 OK", method="NOTIFY"),
-            ("transfer_lies",),
-        ),
-        ("features.attended_transfer", no_replaces, ("transfer_failed",)),
-    ],
+MEDDLING: Final[tuple[tuple[str, Meddle, str], ...]] = (
+    ("features.hold_music", rewriting(b"a=sendonly", b"a=sendrecv"), "hold_ignored"),
+    ("features.message", refusing("MESSAGE", 405), "message_refused"),
+    ("features.message", refusing("MESSAGE", 200), "no_message"),
+    ("features.message", rewriting(b"&", b"&amp;", method="MESSAGE"), "wrong_text"),
+    ("features.message_within", refusing("MESSAGE", 481), "message_refused"),
+    ("features.message_to_nobody", refusing("MESSAGE", 202), "unexpected_success"),
+    ("features.transfer", refusing("REFER", 403), "transfer_failed"),
+    ("features.transfer", refusing("NOTIFY", 200), "no_notify"),
+    (
+        "features.transfer_fails",
+        rewriting(b"404 Not Found", b"200 OK", method="NOTIFY"),
+        "transfer_lies",
+    ),
+    ("features.attended_transfer", no_replaces, "transfer_failed"),
 )
-async def test_with_a_proxy_that_does_it_wrong(
-    scenario: str, meddle: Meddle, causes: tuple[str, ...], tmp_path: Path
-) -> None:
-    async with with_a_tone(meddle) as peer:
-        await fails(peer, tmp_path, scenario, *causes)
+
+
+async def test_with_a_proxy_that_does_it_wrong(tmp_path: Path) -> None:
+    async def one(number: int, scenario: str, meddle: Meddle, cause: str) -> None:
+        async with with_a_tone(meddle) as peer:
+            await fails(peer, own(tmp_path, number), scenario, cause)
+
+    await together(*(one(number, *row) for number, row in enumerate(MEDDLING)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,27 @@ async def fails(peer: Peer, folder: Path, scenario: str, *causes: str) -> Outcom
     assert failure.expected, failure
     assert failure.seen, failure
     return outcome
+
+
+AT_ONCE = 4
+
+
+def own(folder: Path, name: object) -> Path:
+    """A folder for one of several."""
+    mine = folder / str(name)
+    mine.mkdir()
+    return mine
+
+
+async def together(*checks: Awaitable[object]) -> None:
+    """Await these, some at a time; raises what they have raised, of all of them."""
+    free = asyncio.Semaphore(AT_ONCE)
+
+    async def one(check: Awaitable[object]) -> None:
+        async with free:
+            await check
+
+    ended = await asyncio.gather(*map(one, checks), return_exceptions=True)
+    raised = [each for each in ended if isinstance(each, BaseException)]
+    if raised:
+        raise BaseExceptionGroup("not as it should be", raised)

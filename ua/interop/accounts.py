@@ -20,8 +20,11 @@ USUAL_CODECS: Final[tuple[CodecName, ...]] = ("PCMU", "PCMA", "G722")
 Several calls run at a time, and a machine that is late spoils what is judged. Opus has its own scenarios.
 """
 
-SECTIONS: Final = ("media", "sip", "calls", "registration", "ice")
-"""Parts of an account whose settings may be named without them."""
+SECTIONS: Final = ("registration", "media", "sip", "calls", "ice")
+"""Parts of an account whose settings may be named without them; the first that has one gets it.
+
+How a registration is kept up stands in `[sip]` of a file too, and a phone looks at the account's own part.
+"""
 
 
 def account_at(

@@ -202,6 +202,8 @@ def test_settings_of_the_user_of_the_peer_and_of_the_scenario() -> None:
 
 def test_codecs_that_cost_little_unless_somebody_names_others() -> None:
     assert account_at(plain(), WHO, Account()).media.codecs == ("PCMU", "PCMA", "G722")
+    kept = changed(Account(), keepalive="off", keepalive_s=3.0, recovery_s=0.5).registration
+    assert (kept.keepalive, kept.keepalive_s, kept.recovery_s) == ("off", 3.0, 0.5)
     chosen = changed(Account(), codecs=("opus",))
     assert account_at(plain(), WHO, chosen).media.codecs == ("opus",)
 

@@ -63,18 +63,16 @@ async def removal(stage: Stage) -> None:
 
 @scenario(
     id="registration.refresh",
-    title="A phone that registers again is granted a new time, and is not listed twice",
+    title="A phone that registers again stays registered, and is listed once",
     rfc="RFC 3261 §10.2.4",
     needs={"account", "registrar", "udp"},
 )
 async def refresh(stage: Stage) -> None:
-    async with stage.phone(
-        transport="udp", instance="", keepalive="auto", keepalive_s=REFRESH_S, recovery_s=0.5
-    ) as phone:
+    async with stage.phone(transport="udp", instance="", keepalive="auto", keepalive_s=REFRESH_S) as phone:
         registration = await phone.register(expires=300)
         contact = registration.contact
         steps = ["sent REGISTER", "received 200 REGISTER"]
-        *_, again, done = await stage.expect.messages(*steps, *steps)
+        *_, done = await stage.expect.messages(*steps, *steps)
         await stage.expect.that(
             lambda: lists(done, contact) == 1 and bool(expires_of(done, contact)),
             "the answer to the second REGISTER lists our Contact once, with a time",
@@ -83,15 +81,6 @@ async def refresh(stage: Stage) -> None:
             where=done.place(stage.started),
             advice="a REGISTER with the same Contact and Call-ID updates what is there; "
             "is the Contact rewritten differently each time?",
-            limit_s=0,
-        )
-        before = expires_of(done, contact) or 0
-        await stage.expect.that(
-            lambda: before > 300 / 2 or registration.expires_s >= before,
-            "the time begins anew",
-            f"{before} s are left",
-            cause="no_expires",
-            where=again.place(stage.started),
             limit_s=0,
         )
 

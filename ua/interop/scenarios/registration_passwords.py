@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ua.errors import AuthenticationError, CallRejected, UaError
+from ua.interop.failure import Failure, Unmet
 from ua.interop.scenario import scenario
 from ua.interop.stage import Stage
 from ua.interop.wire import WireMessage
@@ -110,7 +111,19 @@ async def challenge(stage: Stage) -> None:
 )
 async def sha256(stage: Stage) -> None:
     async with stage.phone(refuse_md5=True) as phone:
-        await phone.register(expires=300)
+        try:
+            await phone.register(expires=300)
+        except AuthenticationError as error:
+            raise Unmet(
+                Failure(
+                    cause="wrong_algorithm",
+                    expected="the registrar asks for a proof by SHA-256, and takes it",
+                    seen=error.seen or error.what,
+                    where=stage.last_message(),
+                    advice="who hears an MD5 proof can try passwords at it fast; "
+                    "leave sha256 out of what the peer offers where it has MD5 alone",
+                )
+            ) from error
         await _proved_by(stage, "algorithm=SHA-256", "algorithm=SHA-512-256")
 
 

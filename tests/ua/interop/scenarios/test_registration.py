@@ -35,7 +35,7 @@ async def test_md5_with_the_pbx(tmp_path: Path) -> None:
 
 OTHERWISE: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("registration.md5", "wrong_algorithm", {"offers": ("md5",)}),
-    ("registration.sha256", "authentication", {"algorithms": ("MD5",)}),
+    ("registration.sha256", "wrong_algorithm", {"algorithms": ("MD5",)}),
     ("registration.challenge", "no_challenge", {"users": {}}),
     ("registration.wrong_password", "unexpected_success", {"users": {}}),
     ("registration.unknown_user", "unexpected_success", {"users": {}}),

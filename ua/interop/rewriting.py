@@ -47,6 +47,11 @@ class Rewriter:
         self.uri = ""
         self.said: list[str] = []
 
+    @property
+    def last(self) -> str:
+        """The last description of the peer; empty where none came this way."""
+        return self.said[-1] if self.said else ""
+
     @asynccontextmanager
     async def running(self, peer: Peer) -> AsyncIterator[None]:
         """Listen, on the address of this host that leads to `peer`; raises OSError."""

@@ -234,12 +234,12 @@ async def second_line(stage: Stage) -> None:
         rewriter.running(stage.peer),
         stage.call("echo", Tone(hz=HZ), transport="tcp", proxy=rewriter.uri) as call,
     ):
-        lines = [row.split(" ") for row in rewriter.said[-1].split("\r\n") if row.startswith("m=")]
+        lines = [row.split(" ") for row in rewriter.last.split("\r\n") if row.startswith("m=")]
         await stage.expect.that(
             lambda: len(lines) == 2 and lines[0][1] != "0" and lines[1][2] == "TCP/RTP/AVP",
             "the answer has an m= line for each of the offer, in their order: RTP/AVP, then TCP/RTP/AVP, "
             "with port 0 where it is not taken",
-            lambda: f"it has {' | '.join(' '.join(each) for each in lines)}",
+            lambda: f"it has {' | '.join(' '.join(each) for each in lines) or 'none'}",
             cause="bad_sdp_answer",
             where=lambda: stage.expect.last_of(call),
             advice="an answer has as many m= lines as the offer; one that is refused keeps its profile",
@@ -260,7 +260,7 @@ async def mismatch(stage: Stage) -> None:
         gateway.running(stage.peer),
         stage.call("echo", Tone(hz=HZ), transport="tcp", proxy=gateway.rewriter.uri) as call,
     ):
-        said = gateway.rewriter.said[-1]
+        said = gateway.rewriter.last
         await stage.expect.that(
             lambda: (
                 "a=ice-mismatch" in said or not any(each in said for each in ("a=ice-ufrag", "a=candidate"))

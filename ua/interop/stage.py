@@ -239,7 +239,8 @@ class Stage:
                         expected="the peer passes a call on to our registered phone",
                         seen=f"no INVITE came in {limit_s:g} s",
                         where=self.last_message(),
-                        advice="does the peer route calls to this user? Does it reach our Contact address?",
+                        advice="does the peer route calls to this user, also its own ones? Does it reach our "
+                        "Contact?",
                     )
                 ) from None
         self._begins(call, phone)

@@ -8,6 +8,7 @@ from ice.net.firewall import FirewallPolicy
 from ice.net.nat import INSIDE, NatNetwork
 from ua.call.call import Call
 from ua.config.sip_uri import split_sip_uri
+from ua.interop import hints
 from ua.interop.rewriting import route_to
 from ua.interop.scenario import scenario
 from ua.interop.stage import Stage
@@ -155,6 +156,8 @@ async def behind_nat(stage: Stage) -> None:
     nat = await _nat(stage)
     async with stage.call("echo", Tone(hz=HZ), network=nat, tcp_candidates="never") as call:
         await _told_inside(stage, call)
+        await stage.expect.described(call, r"a=ice-ufrag:.*", advice=hints.ICE)
+        await stage.expect.media(call, ice=True)
         await stage.expect.path(call, "udp")
         await stage.expect.audio(call, tone=HZ)
 

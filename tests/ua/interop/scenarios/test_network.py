@@ -53,6 +53,13 @@ async def test_who_sends_to_where_media_comes_from_is_heard_behind_a_nat(tmp_pat
         await fails(peer, tmp_path / "pbx", SYMMETRIC, "one_way_audio_in", "private_address")
 
 
+async def test_a_nat_without_ice_is_not_one_with_it(tmp_path: Path) -> None:
+    async with running(Symmetric()) as callee:
+        numbers = {"echo": callee.address}
+        peer = peer_at(callee.address, accounts=(), extensions=numbers, abilities=frozenset({"ice"}))
+        await fails(peer, tmp_path, "network.behind_nat", "wrong_description")
+
+
 async def test_who_knows_udp_alone_fails(tmp_path: Path) -> None:
     udp = dataclasses.replace(LOOPBACK, tcp=False)
     pathless = ("no_media_path", "ice_unanswered", "wrong_path", "rejected", "media_stopped")

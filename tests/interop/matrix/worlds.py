@@ -77,7 +77,7 @@ async def icephone_world(programs: Programs, authority: Authority) -> AsyncItera
     algorithms = '["SHA-256", "MD5"]'
     async with icephone_pbx(programs, *USERS, algorithms=algorithms, certificate=own, media=MEDIA) as pbx:
         peer = served("icephone", pbx.host, pbx.ports, authority, lambda _: PASSWORD)
-        yield dataclasses.replace(peer, domain=pbx.host)
+        yield dataclasses.replace(peer, domain=pbx.host, recordings=programs.folder / "recordings")
 
 
 @asynccontextmanager
@@ -94,7 +94,8 @@ async def kamailio_world(
         )
         ports = {"udp": proxy.port, "tcp": proxy.port, **proxy.ports}
         name = "kamailio-rtpengine" if relayed else "kamailio"
-        yield served(name, proxy.host, ports, authority, password)
+        peer = served(name, proxy.host, ports, authority, password)
+        yield dataclasses.replace(peer, recordings=programs.folder / "recordings")
 
 
 def rtpengine_world(programs: Programs, authority: Authority) -> AbstractAsyncContextManager[Peer]:

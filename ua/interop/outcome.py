@@ -37,8 +37,8 @@ class Outcome:
         scenario: its id.
         verdict: how it ended.
         failure: what was not met, None where nothing was. An expected failure has one, too.
-        reason: why it was skipped, why its failure is expected, what a pass contradicts, or what the attempt
-            before one that passed met; may be empty.
+        reason: why it was skipped, why its failure is expected, what a pass contradicts, what the attempt
+            before one that passed met, or what one that passed has found; may be empty.
         duration_s: seconds that its last attempt took.
         attempts: how often it was run; 0 where it was skipped.
         flaky: it passed, but not at the first attempt.

@@ -144,7 +144,7 @@ class Runner:
             outcome = await self._attempt(scenario, network, users, attempt)
             failure = outcome.failure
             if outcome.verdict is not Verdict.FAILED or failure is None or attempt >= attempts:
-                return dataclasses.replace(outcome, reason=before if outcome.flaky else "")
+                return dataclasses.replace(outcome, reason=before) if outcome.flaky else outcome
             attempt, before = attempt + 1, f"failed before: {failure.cause}: {failure.seen}"
 
     def _forget(self, scenario: Scenario) -> None:
@@ -178,6 +178,7 @@ class Runner:
             scenario=scenario.id,
             verdict=verdict,
             failure=failure,
+            reason=stage.note if verdict is Verdict.PASSED else "",
             duration_s=clock.now() - started,
             attempts=attempt,
             flaky=verdict is Verdict.PASSED and attempt > 1,

@@ -64,6 +64,7 @@ class Stage:
         expect: waits for things, and raises Unmet where they do not come.
         results: of the calls that are over.
         standing: where the scenario stands, for people.
+        note: what is worth saying where the scenario passes; may be set.
         started: when it began, monotonic seconds.
     """
 
@@ -85,6 +86,7 @@ class Stage:
         self.expect = Expect(self)
         self.results: list[CallResult] = []
         self.standing = "it has not begun"
+        self.note = ""
         self.started = clock.now()
         self._base = Account() if base is None else base
         self._engine = engine

@@ -44,6 +44,7 @@ async def udp_blocked(stage: Stage) -> None:
         await stage.expect.path(call, "tcp")
         await stage.expect.audio(call, tone=HZ)
         await _was_in_the_way(stage, call, policy)
+    _tell(stage)
 
 
 @scenario(
@@ -57,6 +58,7 @@ async def only_outgoing_tcp(stage: Stage) -> None:
     async with stage.call("echo", Tone(hz=HZ), firewall=policy, tcp_candidates="only") as call:
         await stage.expect.path(call, "tcp")
         await stage.expect.audio(call, tone=HZ)
+    _tell(stage)
 
 
 @scenario(
@@ -77,6 +79,7 @@ async def udp_blocked_between_users(stage: Stage) -> None:
         await stage.expect.audio(call, tone=HZ)
         await stage.expect.audio(called, tone=440)
         await _was_in_the_way(stage, called, policy)
+    _tell(stage)
 
 
 @scenario(
@@ -95,6 +98,7 @@ async def udp_dies_in_the_call(stage: Stage) -> None:
         await stage.expect.flows(call)
         await stage.expect.audio(call, tone=HZ)
         await _was_in_the_way(stage, call, policy)
+    _tell(stage)
 
 
 @scenario(
@@ -114,6 +118,7 @@ async def only_443(stage: Stage) -> None:
     async with stage.call("echo", Tone(hz=HZ), firewall=policy) as call:
         await stage.expect.path(call, "relay")
         await stage.expect.audio(call, tone=HZ)
+    _tell(stage)
 
 
 @scenario(
@@ -136,6 +141,7 @@ async def relay_alone(stage: Stage) -> None:
         )
         await stage.expect.path(call, "relay")
         await stage.expect.audio(call, tone=HZ)
+    _tell(stage)
 
 
 async def _nat(stage: Stage) -> NatNetwork:
@@ -160,6 +166,7 @@ async def behind_nat(stage: Stage) -> None:
         await stage.expect.media(call, ice=True)
         await stage.expect.path(call, "udp")
         await stage.expect.audio(call, tone=HZ)
+    _tell(stage)
 
 
 @scenario(
@@ -174,6 +181,7 @@ async def behind_nat_without_ice(stage: Stage) -> None:
         await _told_inside(stage, call)
         await stage.expect.audio(call, tone=HZ, limit_s=6.0)
         await stage.expect.path(call, "udp")
+    _tell(stage)
 
 
 async def _told_inside(stage: Stage, call: Call) -> None:
@@ -186,3 +194,9 @@ async def _told_inside(stage: Stage, call: Call) -> None:
         cause="wrong_media",
         limit_s=0,
     )
+
+
+def _tell(stage: Stage) -> None:
+    """Say which way media took."""
+    ways = [each.why for each in stage.results if each.why]
+    stage.note = f"the way of media: {ways[-1]}" if ways else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from tests.peers.coturn import coturn
 from tests.peers.process import Programs
 from tests.ua.interop.pbx import base, peer_at
 from tests.ua.interop.scenarios.suites import all_pass
-from tests.ua.interop.scenarios.tried import fails, passes, pbx
+from tests.ua.interop.scenarios.tried import fails, pbx, tried
 from tests.ua.phones import LOOPBACK
+from ua.interop.outcome import Verdict
 
 SERVERS = ("network.only_443", "network.relay_alone")
 """What needs a TURN server."""
@@ -40,6 +42,13 @@ async def test_they_pass_with_the_pbx(tmp_path: Path) -> None:
         await all_pass(peer, tmp_path, "network", but=(*SERVERS, SYMMETRIC))
 
 
+async def test_which_way_media_took_is_told(tmp_path: Path) -> None:
+    async with pbx(tmp_path) as peer:
+        outcome = await tried(peer, tmp_path, "network.udp_blocked")
+    assert outcome.verdict is Verdict.PASSED
+    assert re.fullmatch(r"the way of media: UDP: .* 0 answers; TCP .*", outcome.reason), outcome
+
+
 async def test_who_sends_to_where_media_comes_from_is_heard_behind_a_nat(tmp_path: Path) -> None:
     async with running(Symmetric()) as callee:
         peer = peer_at(
@@ -48,7 +57,8 @@ async def test_who_sends_to_where_media_comes_from_is_heard_behind_a_nat(tmp_pat
             extensions={"echo": callee.address},
             abilities=frozenset({"symmetric_rtp"}),
         )
-        await passes(peer, tmp_path, SYMMETRIC)
+        outcome = await tried(peer, tmp_path, SYMMETRIC)
+        assert (outcome.verdict, outcome.failure) == (Verdict.PASSED, None)
     async with pbx(tmp_path, offers=("symmetric_rtp",)) as peer:
         await fails(peer, tmp_path / "pbx", SYMMETRIC, "one_way_audio_in", "private_address")
 

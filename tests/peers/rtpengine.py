@@ -13,7 +13,7 @@ from tests.peers.namespace import LOOPBACK, Namespace
 from tests.peers.process import PeerError, Program, Programs, free_ports, until
 from tests.peers.registry import find_program
 
-_MEDIA_PORTS = 200
+_MEDIA_PORTS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,8 @@ async def rtpengine(programs: Programs, *, place: Namespace = LOOPBACK) -> Async
 
 def media_ports() -> tuple[int, int]:
     """The first and the last port that one may relay at."""
-    first = 20000 + secrets.randbelow(60) * _MEDIA_PORTS
+    # Ports of a call that is over are kept for half a minute.
+    first = 20000 + secrets.randbelow(12) * _MEDIA_PORTS
     return first, first + _MEDIA_PORTS - 1
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from ua.config.account import account_from
 from ua.config.file import load_settings
+from ua.config.pbx import USERS_VARIABLE, pbx_config
 from ua.interop.catalog import all_scenarios
 from ua.interop.peer_file import load_peer
 from ua.pbx.extensions import NUMBERS
@@ -35,6 +36,13 @@ def test_accounts_can_be_used_as_they_stand(file: Path, tmp_path: Path) -> None:
         (tmp_path / name).write_text("secret\n", encoding="utf-8")
     secrets = dict.fromkeys(re.findall(r'^password_env = "(\w+)"', text, re.MULTILINE), "secret")
     assert account_from(load_settings(copy), environ=secrets).uri.startswith("sip")
+
+
+def test_our_own_pbx_starts_with_its_file() -> None:
+    settings = load_settings(FOLDER / "pbx" / "icephone.toml")
+    assert settings.media.dtx
+    assert settings.media.srtp_over_plain_sip
+    assert pbx_config(settings.pbx, {USERS_VARIABLE: "1001:change-me-1001"}).domain == "localhost"
 
 
 @pytest.mark.parametrize("file", XML, ids=lambda file: file.name)

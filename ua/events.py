@@ -12,7 +12,7 @@ call     state (data: state, reason), ringback (state: on, off: play a ringing t
          media (data: negotiated codec, ptime_ms, transport), verdict, digit (key, duration_ms, way),
          sending (stopped, cause, reason: a circuit breaker has cut our media, or it is sent again),
          transfer (state, target, status, reason),
-         audio_heard (level_dbfs, tone_share, law: what an expectation of a scenario heard in place of its own)
+         audio_heard (level_dbfs, tone_share, law: what a scenario heard in place of what it expected)
 sip      message (direction, transport, local, remote, size, text), refused (reason, remote), transaction,
          connection (state, remote), registration (state, contact, expires_s, reason),
          bindings (user, contacts, status, reason: at a PBX),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -105,6 +105,12 @@ def test_run(
             metavar="TIME",
         ),
     ] = None,
+    firewall: Annotated[
+        Literal["udp", "inbound", "443"] | None,
+        typer.Option(
+            help="Simulate a firewall around our media: no UDP; nobody connects in either; only 443 out."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -144,6 +150,7 @@ def test_run(
         retries=retries,
         ports=ports,
         timeout_s=timeout,
+        firewall=firewall,
         output=out,
         junit=junit,
         html=html,

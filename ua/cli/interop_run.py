@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, assert_never
 
+from ice.net.firewall import FirewallPolicy
 from ua import clock
 from ua.cli.interop_peer import PeerRequest, chosen_peer, person
 from ua.cli.interop_progress import Progress
@@ -46,6 +47,7 @@ class RunRequest:
     retries: int = RETRIES
     ports: str | None = None
     timeout_s: float | None = None
+    firewall: FirewallChoice | None = None
     output: Path | None = None
     junit: Path | None = None
     html: Path | None = None
@@ -63,6 +65,25 @@ class RunRequest:
                 hint=f"write --ports 20000-20999; {self.at_once} scenarios run at a time (-n)",
             )
         return range(first, last + 1)
+
+
+FirewallChoice = Literal["udp", "inbound", "443"]
+"""What lies between our media and the peer, each stricter than the one before it."""
+
+
+def firewall(choice: FirewallChoice | None) -> FirewallPolicy | None:
+    """What passes: no UDP; nor connections from outside; nor ours but to port 443."""
+    match choice:
+        case None:
+            return None
+        case "udp":
+            return FirewallPolicy(udp="blocked")
+        case "inbound":
+            return FirewallPolicy(udp="blocked", tcp_inbound="blocked")
+        case "443":
+            return FirewallPolicy(udp="blocked", tcp_inbound="blocked", tcp_ports=frozenset({443}))
+        case _:
+            assert_never(choice)
 
 
 PORTS_EACH: Final = 16
@@ -91,6 +112,7 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
         retries=request.retries,
         ports=ports,
         timeout_s=request.timeout_s,
+        firewall=firewall(request.firewall),
         on_start=progress.started,
         on_outcome=progress.ended,
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.network import Network
 from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
@@ -47,6 +48,7 @@ class Runner:
         retries: how often one that fails is run again.
         ports: of our media; any where None. Each scenario of those at a time has its own part.
         timeout_s: seconds after which a scenario is ended; None for its own.
+        firewall: what all our media passes; none where None.
         on_start: called with a scenario that begins.
         on_outcome: called with what became of it.
 
@@ -64,6 +66,7 @@ class Runner:
         retries: int = RETRIES,
         ports: range | None = None,
         timeout_s: float | None = None,
+        firewall: FirewallPolicy | None = None,
         on_start: Callable[[Scenario], None] = lambda _: None,
         on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
@@ -73,6 +76,7 @@ class Runner:
         self._at_once = at_once
         self._retries = retries
         self._timeout_s = timeout_s
+        self._firewall = firewall
         self._networks = [_network(self._base, ports, number, at_once) for number in range(at_once)]
         self._on_start = on_start
         self._on_outcome = on_outcome
@@ -161,12 +165,13 @@ class Runner:
         started = clock.now()
         log = EventLog()
         with Evidence(self._folder / name, log) as evidence:
+            passing = evidence.network(network)
             stage = Stage(
                 self._peer,
                 self._folder / name,
                 base=self._base,
                 log=log,
-                network=evidence.network(network),
+                network=passing if self._firewall is None else FirewallNetwork(passing, self._firewall),
                 engine=self._engine,
                 users=users,
             )

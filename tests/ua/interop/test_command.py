@@ -15,7 +15,7 @@ from ua.cli.interop_list import show_peers, show_scenarios
 from ua.cli.interop_peer import PeerRequest, chosen_peer
 from ua.cli.interop_progress import Progress, outcome_lines
 from ua.cli.interop_results import report_runs, show_difference
-from ua.cli.interop_run import RunRequest, run_scenarios
+from ua.cli.interop_run import RunRequest, firewall, run_scenarios
 from ua.cli.runner import Stop
 from ua.errors import ConfigurationError, ResultCode, UsageError
 from ua.interop.catalog import all_scenarios
@@ -270,3 +270,14 @@ def test_ports_that_are_none_or_too_few(ports: str) -> None:
     with pytest.raises(UsageError, match="--ports"):
         _ = RunRequest(ports=ports).port_range
     assert RunRequest(ports="20000-20063").port_range == range(20000, 20064)
+
+
+def test_firewalls_are_each_stricter_than_the_one_before() -> None:
+    assert firewall(None) is None
+    udp, inbound, only = firewall("udp"), firewall("inbound"), firewall("443")
+    assert udp is not None
+    assert inbound is not None
+    assert only is not None
+    assert [each.udp for each in (udp, inbound, only)] == ["blocked"] * 3
+    assert [each.tcp_inbound for each in (udp, inbound, only)] == ["open", "blocked", "blocked"]
+    assert [each.tcp_ports for each in (udp, inbound, only)] == [None, None, frozenset({443})]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from ice.net.firewall import FirewallPolicy
 from tests.ua.interop.pbx import small_pbx
 from ua.interop.catalog import select
 from ua.interop.failure import Failure, Unmet
@@ -14,6 +15,7 @@ from ua.interop.peer import Limit
 from ua.interop.runner import Runner
 from ua.interop.scenario import Run, Scenario
 from ua.interop.stage import Stage
+from ua.plan import Tone
 
 
 def made(run: Run, *needs: Need, timeout_s: float = 30.0, name: str = "made") -> Scenario:
@@ -102,6 +104,20 @@ async def test_a_scenario_that_takes_too_long_says_where_it_stood(tmp_path: Path
     assert outcome.failure.cause == "timeout"
     assert outcome.failure.seen == "it stood at: waiting for: the moon is blue"
     assert "REGISTER" in outcome.failure.where
+
+
+async def test_all_media_passes_the_firewall(tmp_path: Path) -> None:
+    async def calls(stage: Stage) -> None:
+        async with stage.call("echo", Tone(hz=1004)) as call:
+            await stage.expect.audio(call, tone=1004)
+            await stage.expect.path(call, "tcp")
+
+    policy = FirewallPolicy(udp="blocked")
+    async with small_pbx(tmp_path) as peer:
+        runner = Runner(peer, tmp_path / "run", retries=0, firewall=policy)
+        (outcome,) = await runner.run([made(calls)])
+    assert (outcome.verdict, outcome.failure) == (Verdict.PASSED, None)
+    assert policy.udp_dropped > 0
 
 
 async def test_a_mistake_of_a_scenario_is_no_failure_of_the_peer(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def gather(
     round_trip_ms: float | None,
     level_sent_dbfs: float,
     level_received_dbfs: float,
+    recent_mos: float | None,
     refused: Mapping[str, int],
     skipped_frames: int,
 ) -> MediaStatistics:
@@ -63,6 +64,7 @@ def gather(
         buffer_ms=0.0 if active is None else active.buffer.delay.delay * 1000,
         level_sent_dbfs=level_sent_dbfs,
         level_received_dbfs=level_received_dbfs,
+        recent_mos=recent_mos,
         first_received_at=receiver.first_received_at,
         refused=refused,
         skipped_frames=skipped_frames,

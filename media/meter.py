@@ -21,10 +21,12 @@ class Meter:
         frames: frames in a period.
     """
 
-    __slots__ = ("_quality", "frames", "level_received_dbfs", "level_sent_dbfs", "received", "sent")
+    __slots__ = ("_quality", "frames", "level_received_dbfs", "level_sent_dbfs", "mos", "received", "sent")
 
     def __init__(self, frames: int) -> None:
         self._quality = IntervalQuality()
+        self.mos: float | None = None
+        """Mean opinion score of the last 5 s, as of the last counters."""
         self.frames = max(1, frames)
         """So many played frames are a period."""
         self.sent: list[bytes] = []
@@ -61,12 +63,12 @@ class Meter:
         active = receiver.active
         packets, lost, late = receiver.packets, receiver.lost, receiver.figures.late
         jitter_ms = buffer_ms = packet_ms = 0.0
-        mos = None
+        self.mos = None
         if active is not None:
             jitter_ms, packet_ms = active.jitter_ms, active.buffer.packet_ms
             buffer_ms = active.buffer.delay.delay * 1000
             delay_ms = packet_ms + (round_trip_ms or 0.0) / 2 + buffer_ms
-            mos = self._quality.mos(
+            self.mos = self._quality.mos(
                 now, received=packets, lost=lost, late=late, delay_ms=delay_ms, impairment=impairment
             )
         return MediaCounters(
@@ -79,7 +81,7 @@ class Meter:
             jitter_ms=jitter_ms,
             buffer_ms=buffer_ms,
             packet_ms=packet_ms,
-            mos=mos,
+            mos=self.mos,
             round_trip_ms=round_trip_ms,
             level_sent_dbfs=self.level_sent_dbfs,
             level_received_dbfs=self.level_received_dbfs,

@@ -370,6 +370,7 @@ class MediaSession:
             round_trip_ms=self.round_trip_ms,
             level_sent_dbfs=self._meter.level_sent_dbfs,
             level_received_dbfs=self._meter.level_received_dbfs,
+            recent_mos=self._meter.mos,
             refused=dict(self._refusals.counts),
             skipped_frames=self._skipped,
         )

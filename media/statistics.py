@@ -49,6 +49,7 @@ class MediaStatistics:
         round_trip_ms: least of the last eight round trips by RTCP; else as measured by ICE, else None.
         delay_ms: None before the first packet was played.
         mos: mean opinion score estimated from delay and loss (E-model), None before the first packet.
+        recent_mos: the same of the last 5 s.
         concealed_ms: audio made up in place of lost or late packets.
         recovered_ms: audio of lost packets that came from the copy in the next one (in-band FEC).
         late: packets that came after their time to be played.
@@ -85,3 +86,4 @@ class MediaStatistics:
     skipped_frames: int
     peer_cname: str | None
     peer_mos: float | None = None
+    recent_mos: float | None = None

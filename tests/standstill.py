@@ -24,8 +24,8 @@ STOLEN_S: Final = 0.3
 """Processor time that others took during a test."""
 
 ATTEMPTS: Final = 3
-LONGEST_S: Final = 25.0
-"""What took longer is not begun again: its time limit runs on."""
+LIMIT_S: Final = 120.0
+"""The time limit of a test that names none; it holds for all attempts together."""
 
 _NAP_S: Final = 0.02
 _TICKS_A_SECOND: Final = 100
@@ -75,6 +75,9 @@ class Rerunner:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports: list[pytest.TestReport] = []
+        marker = item.get_closest_marker("timeout")
+        limit_s = float(marker.args[0]) if marker is not None and marker.args else LIMIT_S
+        ends = time.monotonic() + 0.9 * limit_s
         for attempt in range(1, ATTEMPTS + 1):
             began, paused, stolen = time.monotonic(), self.still.paused_s, stolen_s()
             reports = runtestprotocol(item, nextitem=nextitem, log=False)
@@ -82,7 +85,7 @@ class Rerunner:
             if (
                 attempt == ATTEMPTS
                 or not any(report.failed for report in reports)
-                or time.monotonic() - began > LONGEST_S
+                or 2 * time.monotonic() - began > ends
                 or (paused <= PAUSE_S and stolen <= STOLEN_S)
             ):
                 break

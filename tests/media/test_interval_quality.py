@@ -74,3 +74,4 @@ def test_a_session_tells_it_with_its_counters_for_its_own_codec() -> None:
     assert other is not None
     assert OPUS.ie > G711_WITH_CONCEALMENT.ie
     assert other < plain
+    assert bench.session.statistics.recent_mos == other

@@ -173,14 +173,14 @@ class MediaExpectations(Waiting):
         )
 
     async def mos(self, call: Call, wanted: str, *, limit_s: float = LIMIT_S) -> None:
-        """The opinion score of what is heard (ITU-T G.107) is ">=4", say."""
+        """The opinion score of what was heard in the last 5 s (ITU-T G.107) is ">=4", say."""
         match = re.fullmatch(r"(>=|>|<=|<)\s*([0-9.]+)", wanted.strip())
         if match is None:
             raise ValueError(f"{wanted!r} is no comparison such as '>=4'")
         compare, limit = _COMPARISONS[match[1]], float(match[2])
 
         def value() -> float | None:
-            return None if call.statistics is None else call.statistics.mos
+            return None if call.statistics is None else call.statistics.recent_mos
 
         await self.that(
             lambda: (mos := value()) is not None and compare(mos, limit),

@@ -1,12 +1,11 @@
-"""Calls with linphonec in every codec that both have, each hearing the tone of the other.
+"""Calls with linphonec in every codec of speech that both have, each hearing the tone of the other.
 
-What it takes of L16 it plays without turning the bytes round, though it sends them as RFC 3551 §4.5.11 has
-it: the tone is in its recording the other way round.
+L16 is left out: linphonec has it at 44.1 kHz alone, plays what it takes of it without turning the bytes round,
+and on a busy machine stops sending it.
 """
 
 from __future__ import annotations
 
-from array import array
 from pathlib import Path
 
 import pytest
@@ -29,23 +28,20 @@ pytestmark = pytest.mark.peer("linphone")
 TALK_S = 2.0
 CODECS = pytest.mark.parametrize(
     ("codec", "rate"),
-    [("PCMU", 8000), ("PCMA", 8000), ("G722", 16000), ("opus", 48000), ("L16/44100", 44100)],
+    [("PCMU", 8000), ("PCMA", 8000), ("G722", 16000), ("opus", 48000)],
 )
 
 
-def both_heard_each_other(ours: Path, theirs: Path, codec: CodecName, rate: int) -> None:
+def both_heard_each_other(ours: Path, theirs: Path, rate: int) -> None:
     """Our recording holds 1000 Hz and theirs 440 Hz."""
     assert read_samples(ours)[1] == rate
     assert tone_share(ours, 1000) > 0.9
     assert all(lasts(path, TALK_S) for path in (ours, theirs))
     samples, at = read_samples(theirs)
-    pcm = array("h", samples)
-    if codec.startswith("L16"):
-        pcm.byteswap()
-    assert best_share_of_power(pcm.tobytes(), 440, at) > 0.9
+    assert best_share_of_power(samples, 440, at) > 0.9
 
 
-@pytest.mark.req("PCM-1", "G722-1", "OPUS-1", "L16-1")
+@pytest.mark.req("PCM-1", "G722-1", "OPUS-1")
 @CODECS
 async def test_calling_it(programs: Programs, tmp_path: Path, codec: CodecName, rate: int) -> None:
     ours = tmp_path / "ours.wav"
@@ -54,14 +50,14 @@ async def test_calling_it(programs: Programs, tmp_path: Path, codec: CodecName, 
         linphone(programs, "lin", source=tone) as lin,
         Phone(account("alice", codecs=(codec,)), EventLog()) as phone,
     ):
-        await lin.enable(codec.partition("/")[0])
+        await lin.enable(codec)
         plan = MediaPlan(source=Tone(hz=440), record=ours, duration_s=TALK_S)
         call = await phone.place(lin.uri(), plan)
         result = await call.ended()
         await lin.over()
     assert result.result is ResultCode.OK, result
-    assert result.codec == codec.partition("/")[0]
-    both_heard_each_other(ours, lin.recording, codec, rate)
+    assert result.codec == codec
+    both_heard_each_other(ours, lin.recording, rate)
 
 
 @CODECS
@@ -72,7 +68,7 @@ async def test_being_called_by_it(programs: Programs, tmp_path: Path, codec: Cod
         linphone(programs, "lin", source=tone) as lin,
         Phone(account("alice", codecs=(codec,)), EventLog()) as phone,
     ):
-        await lin.enable(codec.partition("/")[0])
+        await lin.enable(codec)
         call = await ring(phone, lin, direct_uri(phone, "tcp"))
         await call.accept(MediaPlan(source=Tone(hz=440), record=ours))
         await call.established()
@@ -81,5 +77,5 @@ async def test_being_called_by_it(programs: Programs, tmp_path: Path, codec: Cod
         result = await call.ended()
         await lin.over()
     assert result.result is ResultCode.OK, result
-    assert result.codec == codec.partition("/")[0]
-    both_heard_each_other(ours, lin.recording, codec, rate)
+    assert result.codec == codec
+    both_heard_each_other(ours, lin.recording, rate)

@@ -31,9 +31,8 @@ class ReceivedStream:
     """
 
     __slots__ = (
-        "_clock", "_codec", "_jitter", "_limit", "_media", "_next_sequence", "_payload_type", "_size",
-        "_step", "_timeline", "_transit", "buffer", "bytes", "heard_at", "last_sr", "last_sr_at",
-        "next_header", "packets", "sequence", "since", "ssrc",
+        "_codec", "_jitter", "_media", "_payload_type", "_size", "_step", "_timeline", "_transit", "buffer",
+        "bytes", "heard_at", "last_sr", "last_sr_at", "next_header", "packets", "sequence", "since", "ssrc",
     )  # fmt: skip
 
     def __init__(
@@ -55,9 +54,7 @@ class ReceivedStream:
         self.next_header = b""
         """Of a packet for `follow`; empty where the next packet must be looked at."""
         self._codec: Codec | None = None
-        self._clock = self._timeline.clock
-        self._payload_type = self._next_sequence = self._size = self._step = 0
-        self._limit = 0.0
+        self._payload_type = self._size = self._step = 0
 
     @property
     def jitter(self) -> float:
@@ -119,21 +116,18 @@ class ReceivedStream:
             if put is Put.MALFORMED:
                 return "malformed payload"
             if put is Put.KEPT and verdict is Verdict.VALID and number == self.sequence.highest:
-                self._expect(sequence, timestamp, payload, codec, payload_type)
+                self._expect(number, timestamp, payload, codec, payload_type)
         return None
 
-    def _expect(self, sequence: int, timestamp: int, payload: bytes, codec: Codec, payload_type: int) -> None:
+    def _expect(self, number: int, timestamp: int, payload: bytes, codec: Codec, payload_type: int) -> None:
         """This packet was kept; one that follows it may take the short way."""
-        end = self.buffer.end_of(self.sequence.highest)
+        end = self.buffer.end_of(number)
         if end is None:
             return
         self._codec, self._payload_type, self._size = codec, payload_type, len(payload)
-        self._clock = clock = self._timeline.clock
-        self._step = (end - self._media) // clock.scale
-        self._limit = _DISCONTINUITY_S * clock.rate
-        self._next_sequence = (sequence + 1) & 0xFFFF
+        self._step = (end - self._media) // self._timeline.clock.scale
         following = (timestamp + self._step) & TIMESTAMP_MASK
-        self.next_header = HEADER.pack(PLAIN, payload_type, self._next_sequence, following, self.ssrc)
+        self.next_header = HEADER.pack(PLAIN, payload_type, (number + 1) & 0xFFFF, following, self.ssrc)
 
     def follow(self, packet: bytes, now: float) -> bool:
         """Take a packet whose header is `next_header`; False where it must go to `receive`.
@@ -143,11 +137,11 @@ class ReceivedStream:
         codec = self._codec
         if codec is None or len(packet) != HEADER_LENGTH + self._size:
             return False
-        clock = self._clock
+        clock = self._timeline.clock
         extended = clock.extended + self._step
         transit = now * clock.rate - extended
         moved = transit - self._transit
-        if not -self._limit <= moved <= self._limit:
+        if abs(moved) > _DISCONTINUITY_S * clock.rate:
             return False
         tracker, jitter = self.sequence, self._jitter
         number = tracker.highest = tracker.highest + 1
@@ -161,9 +155,8 @@ class ReceivedStream:
         self.bytes += self._size
         self._media = media = clock.offset + extended * clock.scale
         self.buffer.follow(number, media, packet[HEADER_LENGTH:], codec, now)
-        self._next_sequence = sequence = (self._next_sequence + 1) & 0xFFFF
         following = (timestamp + self._step) & TIMESTAMP_MASK
-        self.next_header = HEADER.pack(PLAIN, self._payload_type, sequence, following, self.ssrc)
+        self.next_header = HEADER.pack(PLAIN, self._payload_type, (number + 1) & 0xFFFF, following, self.ssrc)
         return True
 
     def receive_event(

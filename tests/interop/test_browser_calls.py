@@ -22,7 +22,7 @@ from ua.events import EventLog
 from ua.phone import Phone
 from ua.plan import Echo, MediaPlan
 
-pytestmark = [pytest.mark.peer("netns", "chromium"), pytest.mark.root, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.peer("netns", "chromium"), pytest.mark.root, pytest.mark.timeout(300)]
 
 TONE_HZ = 440
 PACKETS = 150
@@ -131,7 +131,7 @@ async def test_the_page_is_called(programs: Programs, transport: str, srtp: str)
                 )
                 phone = await icephone(
                     programs, "call", f"sip:browser@127.0.0.1:{port};transport=tcp", "--srtp", srtp,
-                    "--path", transport, "--tone", "1000", "--record", record, "--for", "5s",
+                    "--path", transport, "--tone", "1000", "--record", record, "--for", "15s",
                     prefix=host.prefix,
                 )  # fmt: skip
                 await page.holds("call?.state === 'ringing'", "it rings")

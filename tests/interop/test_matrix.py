@@ -25,7 +25,7 @@ def worlds() -> list[Any]:
     return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", worlds())
 async def test_it_is_as_the_table_says(programs: Programs, name: str) -> None:
     results = await run(name, [], programs)

@@ -34,7 +34,7 @@ from ua.plan import MediaPlan, Tone
 pytestmark = [
     pytest.mark.peer("netns", "chromium", "jssip", "kamailio-tls", "rtpengine"),
     pytest.mark.root,
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(300),
 ]
 
 OUR_HZ = 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,24 @@ async def test_ctrl_c_keeps_what_is_there(programs: Programs, tmp_path: Path) ->
     assert results.interrupted
     assert [each.scenario for each in results.outcomes] == ["registration.plain"]
     assert (tmp_path / "out" / "calls.ended_by_peer" / "sip.txt").is_file()
+
+
+async def test_a_run_that_is_killed_leaves_what_was_over(programs: Programs, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    async with icephone_pbx(programs, "1001", "1002") as pbx:
+        running = await tried(
+            programs, pbx, out, "registration.plain", "calls.ended_by_peer", "-n", "1",
+            "--extension", "hangs_up=607",
+        )  # fmt: skip
+        await running.noted("passed            registration.plain")
+        assert await running.program.stop(signal.SIGKILL) == -signal.SIGKILL
+    html = tmp_path / "report.html"
+    report = await icephone(programs, "test", "report", out, "--html", html)
+    (told,) = (await report.result())["runs"]
+    assert told["summary"] == "1 passed, stopped before its end"
+    assert "registration.plain" in html.read_text(encoding="utf-8")
+    compared = await (await icephone(programs, "test", "diff", out, out)).result()
+    assert (compared["same"], compared["changes"]) == (1, [])
 
 
 @pytest.mark.parametrize("words", [("registration.plain", "--peer", "sip:pbx.invalid"), ("nothing",)])

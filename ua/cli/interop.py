@@ -127,7 +127,10 @@ def test_run(
     json: Json = False,
     quiet: Quiet = False,
 ) -> NoReturn:
-    """Run scenarios against a peer. Exit code 9 where one ended unexpectedly, 5 where nobody is there."""
+    """Run scenarios against a peer.
+
+    Exit code 9 where one ended unexpectedly, 1 by a mistake of icephone, 5 where nobody is there.
+    """
     from ua.cli.interop_peer import PeerRequest
     from ua.cli.interop_run import RunRequest, run_scenarios
     from ua.cli.output import Output

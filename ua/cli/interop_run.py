@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -30,6 +30,8 @@ from ua.interop.runner import AT_ONCE, RETRIES, Runner
 if TYPE_CHECKING:
     from ua.cli.output import Output
     from ua.cli.runner import Stop
+    from ua.interop.peer import Peer
+    from ua.interop.scenario import Scenario
 
 FOLDER: Final = Path("icephone-test")
 """Where results go by default, a folder for each peer in it."""
@@ -104,6 +106,12 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
         output.note(note)
     folder = _folder(request.output or FOLDER / re.sub(r"[^\w.-]", "-", peer.name))
     progress = Progress(len(scenarios), folder, output)
+    kept = _Kept(peer, scenarios, folder / FILE, output)
+
+    def ended(outcome: Outcome) -> None:
+        kept.keep(runner.outcomes)
+        progress.ended(outcome)
+
     runner = Runner(
         peer,
         folder,
@@ -114,9 +122,9 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
         timeout_s=request.timeout_s,
         firewall=firewall(request.firewall),
         on_start=progress.started,
-        on_outcome=progress.ended,
+        on_outcome=ended,
     )
-    started, begun = datetime.fromtimestamp(clock.unix(), UTC), clock.now()
+    kept.keep(())
     running = asyncio.ensure_future(runner.run(scenarios))
     finished = False
     try:
@@ -124,23 +132,75 @@ async def run_scenarios(request: RunRequest, output: Output, stop: Stop) -> Resu
             finished = await stop.first(running)
             if not finished:
                 output.note("interrupted: phones hang up and unregister; once more, and it ends at once")
-    finally:  # what is there is written, whatever ended the run
+    finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        results = RunResults.of(
-            peer=peer.name,
-            peer_title=peer.title,
-            started=started.isoformat(timespec="seconds"),
-            version=_version(),
-            outcomes=_in_order(runner.outcomes),
-            scenarios=scenarios,
-            duration_s=clock.now() - begun,
-            interrupted=not finished,
-        )
-        _write(results, request, folder, output)
-    show_table(results, scenarios, peer, output)
+        results = kept.results(runner.outcomes, interrupted=not finished)
+        told = _Steps(output)
+        # First what the others can be made of again.
+        told.step("results", lambda: write_results(folder / FILE, results))
+        told.step("report", lambda: _report(results, request, folder, output))
+        if (junit := request.junit) is not None:
+            told.step("JUnit XML", lambda: write_junit(junit, [results]))
+    told.step("table", lambda: show_table(results, scenarios, peer, output))
     output.object(results.to_json())
+    told.end()
     return results.result
+
+
+class _Kept:
+    """The results while scenarios run, written each time one is over: a run that is killed leaves them."""
+
+    def __init__(self, peer: Peer, scenarios: Sequence[Scenario], file: Path, output: Output) -> None:
+        self._peer = peer
+        self._scenarios = scenarios
+        self._file = file
+        self._output = output
+        self._started, self._begun = datetime.fromtimestamp(clock.unix(), UTC), clock.now()
+        self._failed = False
+
+    def results(self, outcomes: Sequence[Outcome], *, interrupted: bool) -> RunResults:
+        """The results with what is over."""
+        return RunResults.of(
+            peer=self._peer.name,
+            peer_title=self._peer.title,
+            started=self._started.isoformat(timespec="seconds"),
+            version=_version(),
+            outcomes=_in_order(outcomes),
+            scenarios=self._scenarios,
+            duration_s=clock.now() - self._begun,
+            interrupted=interrupted,
+        )
+
+    def keep(self, outcomes: Sequence[Outcome]) -> None:
+        """Write what is over; a disk that is full is told once, and tried again."""
+        try:
+            write_results(self._file, self.results(outcomes, interrupted=True), indent=None)
+        except UsageError as error:
+            if not self._failed:
+                self._output.warning(error)
+            self._failed = True
+
+
+class _Steps:
+    """Does one thing after the other, whatever becomes of each; the first error is raised at the end."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._error: Exception | None = None
+
+    def step(self, what: str, do: Callable[[], None]) -> None:
+        """Do it."""
+        try:
+            do()
+        except Exception as error:  # a mistake in one of them takes none of the others away
+            self._output.note(f"the {what} could not be made: {error}")
+            self._error = self._error or error
+
+    def end(self) -> None:
+        """Raise the first error."""
+        if self._error is not None:
+            raise self._error
 
 
 def _folder(path: Path) -> Path:
@@ -163,11 +223,7 @@ def _in_order(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return sorted(outcomes, key=lambda each: order.get(each.scenario, len(order)))
 
 
-def _write(results: RunResults, request: RunRequest, folder: Path, output: Output) -> None:
-    """Write results.json first: what comes then can be made of it again."""
-    write_results(folder / FILE, results)
-    if request.junit is not None:
-        write_junit(request.junit, [results])
+def _report(results: RunResults, request: RunRequest, folder: Path, output: Output) -> None:
     report = request.html or folder / REPORT
     write([Run(results=results, folder=folder)], report)
     output.note(f"results: {folder / FILE}, report: {report}")

@@ -8,9 +8,12 @@ from ua.errors import ResultCode, UaError
 from ua.interop.failure import Failure
 from ua.results import CallResult
 
+INTERNAL: Final = "internal"
+"""The cause where the mistake is ours."""
+
 CAUSES: Final = {
     ResultCode.OK: "unexpected_success",
-    ResultCode.INTERNAL: "internal",
+    ResultCode.INTERNAL: INTERNAL,
     ResultCode.USAGE: "wrong_state",
     ResultCode.CONFIGURATION: "configuration",
     ResultCode.AUTHENTICATION: "authentication",

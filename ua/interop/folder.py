@@ -17,6 +17,9 @@ TRACE: Final = "sip.txt"
 PACKETS: Final = "packets.pcap"
 """What the sockets of the scenario sent and received, and the SIP messages."""
 
+TRACEBACK: Final = "traceback.txt"
+"""Where in icephone a mistake of ours was made; not there where none was."""
+
 INCOMPLETE: Final = "incomplete.txt"
 """Which of these is not whole, and why; not there where all are."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from ua import clock
+from ua.errors import UsageError
 from ua.interop import report
 from ua.interop.failure import Failure
 from ua.interop.outcome import Outcome, Verdict
@@ -67,7 +69,7 @@ def _verdict(report: pytest.TestReport) -> Verdict:
 
 
 class Kept:
-    """Writes results.json and report.html at the end; with xdist in the process that sees all reports."""
+    """Writes results.json as tests end, report.html at the end; with xdist where all reports are seen."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._folder = Path(config.getoption("--icephone-output"))
@@ -80,15 +82,21 @@ class Kept:
         value = getattr(report, OUTCOME, None)
         if isinstance(value, dict):
             self._told[str(value["scenario"])] = value
+            if not self._is_worker:
+                # A run that is killed leaves what was over; that nothing can be written is told at the end.
+                with contextlib.suppress(UsageError):
+                    write_results(self._folder / FILE, self._results(interrupted=True), indent=None)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Write the files, and say where they are."""
         if self._is_worker or not self._told:
             return
-        self._write()
+        results = self._results(interrupted=False)
+        write_results(self._folder / FILE, results)
+        report.write([report.Run(results=results, folder=self._folder)], self._folder / "report.html")
         terminalreporter.write_sep("-", f"icephone: {self._folder / 'report.html'}")
 
-    def _write(self) -> None:
+    def _results(self, *, interrupted: bool) -> RunResults:
         try:
             known = version("icephone")
         except PackageNotFoundError:
@@ -99,16 +107,14 @@ class Kept:
         ]
         # One peer: of several that the tests made themselves the first gives the name.
         name, title = scenarios[0]["peer"]
-        results = RunResults.from_json(
+        return RunResults.from_json(
             {
                 "schema": SCHEMA,
                 "peer": {"name": name, "title": title},
                 "started": self._started.isoformat(timespec="seconds"),
                 "version": known,
                 "duration_s": sum(each["duration_s"] for each in scenarios),
-                "interrupted": False,
+                "interrupted": interrupted,
                 "scenarios": scenarios,
             }
         )
-        write_results(self._folder / FILE, results)
-        report.write([report.Run(results=results, folder=self._folder)], self._folder / "report.html")

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, Protocol, Self
 
 from ua.errors import ResultCode, UsageError
+from ua.interop.explained import INTERNAL
 from ua.interop.failure import Failure
 from ua.interop.outcome import Outcome, Verdict
 
@@ -160,9 +161,11 @@ class RunResults:
 
     @property
     def result(self) -> ResultCode:
-        """`quality` where something unexpected was seen."""
+        """`quality` where something unexpected was seen, `internal` where a mistake of ours was."""
         if self.interrupted:
             return ResultCode.INTERRUPTED
+        if any(each.failure is not None and each.failure.cause == INTERNAL for each in self.unexpected):
+            return ResultCode.INTERNAL
         return ResultCode.QUALITY if self.unexpected else ResultCode.OK
 
     @property
@@ -279,11 +282,14 @@ def note_of(outcome: Outcome) -> str:
     return " ".join(note.split())
 
 
-def write_results(path: Path, results: RunResults) -> None:
-    """Write the file; a reader never sees half of it. Raises UsageError."""
+def write_results(path: Path, results: RunResults, *, indent: int | None = 1) -> None:
+    """Write the file; a reader never sees half of it. Raises UsageError.
+
+    Without `indent` it is one line, which takes a fifth of the time.
+    """
     draft = path.with_name(f".{path.name}.part")
     try:
-        draft.write_text(json.dumps(results.to_json(), indent=1) + "\n", encoding="utf-8")
+        draft.write_text(json.dumps(results.to_json(), indent=indent) + "\n", encoding="utf-8")
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)

@@ -6,9 +6,10 @@ import asyncio
 import dataclasses
 import re
 import shutil
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.network import Network
@@ -16,13 +17,13 @@ from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
 from ua import clock
 from ua.config.account import Account
-from ua.errors import ConfigurationError, UaError
+from ua.errors import ConfigurationError, UaError, UsageError
 from ua.events import EventLog
 from ua.interop.diagnosis import diagnose
 from ua.interop.evidence import Evidence
-from ua.interop.explained import failure_of
+from ua.interop.explained import INTERNAL, failure_of
 from ua.interop.failure import Failure, Unmet
-from ua.interop.folder import EVENTS
+from ua.interop.folder import EVENTS, TRACEBACK
 from ua.interop.leases import Leases, wanted
 from ua.interop.outcome import Outcome, Verdict
 from ua.interop.peer import Peer
@@ -100,7 +101,7 @@ class Runner:
                     await self._leases.returned()
                 else:
                     waiting.remove(scenario)
-                    self._ended(await self._one(scenario, network))
+                    self._ended(await self._surely(scenario, network))
 
         workers = [asyncio.ensure_future(work(network)) for network in self._networks]
         try:
@@ -115,14 +116,31 @@ class Runner:
 
     def _ended(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
-        self._on_outcome(outcome)
+        _tell(self._on_outcome, outcome)
+
+    async def _surely(self, scenario: Scenario, network: Network) -> Outcome:
+        """What became of a scenario; a mistake of ours around it costs no other one."""
+        try:
+            return await self._one(scenario, network)
+        except UsageError as error:
+            failure = Failure(cause="not_kept", expected=scenario.title, seen=_line(error), advice=error.hint)
+        except Exception as error:
+            _report(f"the scenario {scenario.id} could not be run", error)
+            failure = _mistake(error, scenario, self._folder / scenario.id)
+        return Outcome(
+            scenario=scenario.id,
+            verdict=Verdict.ERROR,
+            failure=failure,
+            attempts=1,
+            folder=scenario.id if (self._folder / scenario.id).is_dir() else "",
+        )
 
     async def _one(self, scenario: Scenario, network: Network) -> Outcome:
         lacks = self._peer.lacks(scenario)
         if lacks:
             return Outcome(scenario=scenario.id, verdict=Verdict.SKIPPED, reason=lacks)
         users = self._leases.take(wanted(scenario))
-        self._on_start(scenario)
+        _tell(self._on_start, scenario)
         self._forget(scenario)
         limit = self._peer.limit_of(scenario)
         attempts = 1 if limit is not None else 1 + self._retries
@@ -212,18 +230,37 @@ async def _verdict(scenario: Scenario, stage: Stage, limit_s: float) -> tuple[Ve
         case None:
             return Verdict.PASSED, None
         case Unmet() as error:
-            return Verdict.FAILED, error.failure
+            ours = error.failure.cause == INTERNAL
+            return Verdict.ERROR if ours else Verdict.FAILED, error.failure
         case ConfigurationError() as error:
             return Verdict.ERROR, failure_of(error, expected=scenario.title)
         case UaError() as error:
             return Verdict.FAILED, failure_of(error, expected=scenario.title, where=stage.last_message())
         case error:
             _report(f"the scenario {scenario.id} failed", error)
-            seen = f"{type(error).__name__}: {error}"
-            advice = "this is a mistake in the scenario or in icephone; please report it"
-            return Verdict.ERROR, Failure(
-                cause="internal", expected=scenario.title, seen=seen, where=stage.standing, advice=advice
-            )
+            return Verdict.ERROR, _mistake(error, scenario, stage.folder, stage.standing)
+
+
+def _mistake(error: BaseException, scenario: Scenario, folder: Path, where: str = "") -> Failure:
+    """A mistake of ours, whose place is kept with the evidence."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = "".join(traceback.format_exception(error))
+        (folder / TRACEBACK).write_text(text, encoding="utf-8", errors="backslashreplace")
+        kept = f" with {TRACEBACK}"
+    except OSError:
+        kept = ""
+    return Failure(
+        cause=INTERNAL,
+        expected=scenario.title,
+        seen=_line(error),
+        where=where,
+        advice=f"this is a mistake in the scenario or in icephone; please report it{kept}",
+    )
+
+
+def _line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _error_of(task: asyncio.Future[None]) -> BaseException | None:
@@ -241,6 +278,14 @@ def _explained(failure: Failure, stage: Stage) -> Failure:
     except Exception as error:  # what a peer sent may be beyond all that a diagnosis has thought of
         _report("a diagnosis failed", error)
         return failure
+
+
+def _tell(watcher: Callable[[Any], None], what: Scenario | Outcome) -> None:
+    """Tell whoever watches, who ends no run."""
+    try:
+        watcher(what)
+    except Exception as error:
+        _report("a run could not be watched", error)
 
 
 def _report(what: str, error: BaseException) -> None:

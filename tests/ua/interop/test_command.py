@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -154,12 +155,17 @@ def test_the_peers_that_come_with_it(capsys: pytest.CaptureFixture[str]) -> None
 
 
 async def run(
-    tmp_path: Path, *words: str, json_results: bool = False, stop: Stop | None = None, **numbers: str
+    tmp_path: Path,
+    *words: str,
+    json_results: bool = False,
+    stop: Stop | None = None,
+    screen: Screen | None = None,
+    **numbers: str,
 ) -> tuple[ResultCode, Screen]:
     """Run against a small PBX, as somebody who has an address, an account and numbers."""
     secret = tmp_path / "password"
     secret.write_text(PASSWORD, encoding="utf-8")
-    screen = Screen(json_results=json_results)
+    screen = screen or Screen(json_results=json_results)
     async with small_pbx(tmp_path) as peer:
         request = RunRequest(
             words=words,
@@ -209,6 +215,37 @@ async def test_what_is_there_is_written_where_a_signal_comes(tmp_path: Path) -> 
     results, _ = read_results(tmp_path / "out")
     assert results.interrupted
     assert "stopped before its end" in screen.out.getvalue()
+
+
+async def test_results_are_there_while_scenarios_run(tmp_path: Path) -> None:
+    seen: list[tuple[int, bool]] = []
+
+    class Looks(Screen):
+        def object(self, value: dict[str, Any]) -> None:
+            if value.get("event") == "outcome":
+                results, _ = read_results(tmp_path / "out")
+                seen.append((len(results.outcomes), results.interrupted))
+
+    _, _ = await run(tmp_path, "registration.plain", "calls.no_such_number", screen=Looks())
+    assert seen == [(1, True), (2, True)]
+    results, _ = read_results(tmp_path / "out")
+    assert (len(results.outcomes), results.interrupted) == (2, False)
+
+
+async def test_a_mistake_in_one_report_takes_none_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr("ua.cli.interop_run.write", broken)
+    screen = Screen(json_results=False)
+    with pytest.raises(RecursionError):
+        await run(tmp_path, "registration.plain", screen=screen)
+    assert "1 passed" in screen.out.getvalue()
+    assert "the report could not be made: too deep" in screen.err.getvalue()
+    assert read_results(tmp_path / "out")[0].summary == "1 passed"
+    assert (tmp_path / "junit.xml").is_file()
 
 
 async def test_runs_are_compared_and_reported_together(

@@ -188,6 +188,30 @@ async def test_what_other_processes_run_is_in_the_report(tmp_path: Path) -> None
     ]
 
 
+async def test_tests_that_are_killed_leave_what_was_over(tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        """
+        import os
+
+        async def test_busy(call, expect):
+            async with call.ringing("busy"):
+                await expect.status(486)
+
+        async def test_killed(phone):
+            os.kill(os.getpid(), 9)
+        """,
+    )
+    async with small_pbx(tmp_path) as peer:
+        code, told = await run_pytest(tmp_path, *options(tmp_path, peer, "1001"), "--icephone-output", "kept")
+    assert code == -9, told
+    results, _ = read_results(tmp_path / "kept")
+    assert [(each.scenario, each.verdict.value) for each in results.outcomes] == [
+        ("test_own.test_busy", "passed")
+    ]
+    assert results.interrupted
+
+
 async def test_a_suite_may_bring_its_own_peer(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
         textwrap.dedent(

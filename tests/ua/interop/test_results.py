@@ -99,6 +99,13 @@ def test_only_the_unexpected_makes_an_exit_code() -> None:
     assert dataclasses.replace(GOOD, interrupted=True).exit_code == 130
 
 
+def test_a_mistake_of_ours_is_told_by_the_exit_code() -> None:
+    ours = Failure(cause="internal", expected="a call", seen="KeyError: 1")
+    assert with_outcome(RUN, "calls.busy", verdict=Verdict.ERROR, failure=ours).exit_code == 1
+    expected = with_outcome(GOOD, "calls.busy", verdict=Verdict.EXPECTED_FAILURE, failure=ours)
+    assert expected.exit_code == 0
+
+
 def test_the_summary_counts() -> None:
     assert RUN.summary == ("2 passed (1 flaky), 1 failed, 1 unexpected pass, 1 expected failure, 1 skipped")
     assert dataclasses.replace(RUN, outcomes=(), interrupted=True).summary == (

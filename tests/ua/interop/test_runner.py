@@ -129,6 +129,46 @@ async def test_a_mistake_of_a_scenario_is_no_failure_of_the_peer(tmp_path: Path)
     outcome = await run_one(tmp_path, made(stumbles))
     assert (outcome.verdict, outcome.attempts) == (Verdict.ERROR, 1)
     assert [type(each) for each in reported] == [KeyError]
+    assert outcome.failure is not None
+    assert (outcome.failure.cause, outcome.failure.seen) == ("internal", "KeyError: 'nothing'")
+    kept = (tmp_path / "run" / "calls.made" / "traceback.txt").read_text(encoding="utf-8")
+    assert "in stumbles" in kept
+
+
+async def test_a_mistake_around_a_scenario_ends_no_other(tmp_path: Path) -> None:
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "calls.kept").write_text("not ours", encoding="utf-8")
+    broken = made(works, name="broken", timeout_s="soon")  # type: ignore[arg-type]
+    async with small_pbx(tmp_path) as peer:
+        runner = Runner(peer, tmp_path / "run", at_once=1)
+        outcomes = await runner.run([broken, made(works, name="kept"), made(works, name="works")])
+    assert [(each.verdict, each.failure and each.failure.cause) for each in outcomes] == [
+        (Verdict.ERROR, "internal"), (Verdict.ERROR, "not_kept"), (Verdict.PASSED, None),
+    ]  # fmt: skip
+    assert "TypeError" in (tmp_path / "run" / "calls.broken" / "traceback.txt").read_text(encoding="utf-8")
+    assert (tmp_path / "run" / "calls.kept").read_text(encoding="utf-8") == "not ours"
+    assert [type(each) for each in reported] == [TypeError]
+
+
+async def test_a_call_that_ends_by_a_mistake_of_ours_is_no_failure_of_the_peer(tmp_path: Path) -> None:
+    async def ends(stage: Stage) -> None:
+        raise Unmet(Failure(cause="internal", expected="a call", seen="KeyError"))
+
+    outcome = await run_one(tmp_path, made(ends))
+    assert (outcome.verdict, outcome.attempts) == (Verdict.ERROR, 1)
+
+
+async def test_who_watches_ends_no_run(tmp_path: Path) -> None:
+    def broken(_: object) -> None:
+        raise BrokenPipeError
+
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    async with small_pbx(tmp_path) as peer:
+        runner = Runner(peer, tmp_path / "run", at_once=1, on_start=broken, on_outcome=broken)
+        outcomes = await runner.run([made(works, name="first"), made(works, name="second")])
+    assert [each.verdict for each in outcomes] == [Verdict.PASSED] * 2
 
 
 async def test_a_scenario_that_cancels_itself_ends_no_other(tmp_path: Path) -> None:

@@ -14,3 +14,8 @@ def now() -> float:
 def unix() -> float:
     """Seconds since 1970, as certificates know the time."""
     return time.time()
+
+
+def worked() -> float:
+    """Processor seconds that this thread has used."""
+    return time.thread_time()

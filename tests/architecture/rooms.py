@@ -206,6 +206,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "interop.scenarios.registration_passwords",
         "interop.scenarios.security",
         "interop.stage",
+        "interop.standstill",
         "interop.waiting",
         "messages",
         "pair.files",

@@ -13,7 +13,8 @@ class Verdict(enum.StrEnum):
     """How a scenario ended.
 
     An expected failure is one that the file of the peer names, with a reason; where such a scenario passes,
-    the file is out of date: that is an unexpected pass. An error is a mistake of ours, not of the peer.
+    the file is out of date: that is an unexpected pass. An error is a mistake of ours, or of a machine that
+    was too busy, not of the peer.
     """
 
     PASSED = "passed"

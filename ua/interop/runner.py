@@ -30,9 +30,13 @@ from ua.interop.peer import Peer
 from ua.interop.ports import PortRangeNetwork
 from ua.interop.scenario import Scenario
 from ua.interop.stage import Stage
+from ua.interop.standstill import BUSY_S, Standstill, excused, words
 
 AT_ONCE: Final = 4
 RETRIES: Final = 1
+
+BUSY_RETRIES: Final = 2
+"""How often more where this machine stood still while a scenario failed."""
 
 LEAVING_S: Final = 30.0
 """Seconds that a scenario gets to hang up and to switch off its phones once its time is over."""
@@ -46,10 +50,12 @@ class Runner:
         folder: a folder of its own for each scenario is made in it.
         base: settings of the user that all phones share.
         at_once: scenarios at a time.
-        retries: how often one that fails is run again.
+        retries: how often one that fails is run again; more often where this machine was too busy for it,
+            after which it is an error and no failure of the peer.
         ports: of our media; any where None. Each scenario of those at a time has its own part.
         timeout_s: seconds after which a scenario is ended; None for its own.
         firewall: what all our media passes; none where None.
+        standstill: tells how long this machine stood still; measured where None.
         on_start: called with a scenario that begins.
         on_outcome: called with what became of it.
 
@@ -68,6 +74,7 @@ class Runner:
         ports: range | None = None,
         timeout_s: float | None = None,
         firewall: FirewallPolicy | None = None,
+        standstill: Standstill | None = None,
         on_start: Callable[[Scenario], None] = lambda _: None,
         on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
@@ -79,6 +86,7 @@ class Runner:
         self._timeout_s = timeout_s
         self._firewall = firewall
         self._networks = [_network(self._base, ports, number, at_once) for number in range(at_once)]
+        self._standstill = Standstill() if standstill is None else standstill
         self._on_start = on_start
         self._on_outcome = on_outcome
         self._leases = Leases(len(peer.accounts))
@@ -103,13 +111,14 @@ class Runner:
                     waiting.remove(scenario)
                     self._ended(await self._surely(scenario, network))
 
+        watching = asyncio.ensure_future(self._standstill.watch())
         workers = [asyncio.ensure_future(work(network)) for network in self._networks]
         try:
             await asyncio.gather(*workers)
         finally:
-            for worker in workers:
+            for worker in (*workers, watching):
                 worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+            await asyncio.gather(*workers, watching, return_exceptions=True)
             await self._engine.close()
         order = {each.id: number for number, each in enumerate(scenarios)}
         return tuple(sorted(self.outcomes, key=lambda each: order[each.scenario]))
@@ -143,9 +152,11 @@ class Runner:
         _tell(self._on_start, scenario)
         self._forget(scenario)
         limit = self._peer.limit_of(scenario)
-        attempts = 1 if limit is not None else 1 + self._retries
         try:
-            outcome = await self._tried(scenario, network, users, attempts)
+            if limit is None:
+                outcome = await self._tried(scenario, network, users)
+            else:
+                outcome = await self._attempt(scenario, network, users, 1)
         finally:
             self._leases.give_back(wanted(scenario), users)
         if limit is not None and outcome.verdict in (Verdict.FAILED, Verdict.PASSED):
@@ -157,17 +168,27 @@ class Runner:
             )
         return outcome
 
-    async def _tried(
-        self, scenario: Scenario, network: Network, users: tuple[int, ...], attempts: int
-    ) -> Outcome:
-        """Run a scenario until it does not fail, so often at most."""
+    async def _tried(self, scenario: Scenario, network: Network, users: tuple[int, ...]) -> Outcome:
+        """Run a scenario until it does not fail, so often at most; more where this machine stood still."""
         attempt, before = 1, ""
+        attempts, more = 1 + self._retries, BUSY_RETRIES if self._retries else 0
         while True:
+            stood = self._standstill.seconds
             outcome = await self._attempt(scenario, network, users, attempt)
+            stood = self._standstill.seconds - stood
             failure = outcome.failure
-            if outcome.verdict is not Verdict.FAILED or failure is None or attempt >= attempts:
+            if outcome.verdict is not Verdict.FAILED or failure is None:
                 return dataclasses.replace(outcome, reason=before) if outcome.flaky else outcome
-            attempt, before = attempt + 1, f"failed before: {failure.cause}: {failure.seen}"
+            if attempt >= attempts:
+                if stood < BUSY_S or not more:
+                    break
+                attempts, more = attempts + 1, more - 1
+            said = (f"failed before: {failure.cause}: {failure.seen}", words(stood))
+            attempt, before = attempt + 1, "; ".join(each for each in said if each)
+        machine = excused(failure, stood)
+        if machine is None:
+            return outcome
+        return dataclasses.replace(outcome, verdict=Verdict.ERROR, failure=machine)
 
     def _forget(self, scenario: Scenario) -> None:
         """Remove what a run before has left of a scenario, and nothing else."""

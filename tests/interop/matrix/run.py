@@ -34,7 +34,7 @@ async def run(
         runner = Runner(peer, programs.folder / "results", at_once=at_once or world.at_once)
         outcomes = await runner.run(scenarios)
         for chance in _CHANCES:
-            failed = {each.scenario for each in outcomes if each.verdict is Verdict.FAILED}
+            failed = {each.scenario for each in outcomes if each.verdict in (Verdict.FAILED, Verdict.ERROR)}
             if not failed:
                 break
             alone = Runner(peer, programs.folder / chance, at_once=1)

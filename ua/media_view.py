@@ -10,10 +10,6 @@ if TYPE_CHECKING:
     from ua.events import LogEntry
 
 
-PACKET_MS = 20.0
-"""Audio of one packet, which has to be gathered before it is sent."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaView:
     """One `media` / `counters` entry (`media.events.MediaCounters`); None where nothing is known.
@@ -26,6 +22,7 @@ class MediaView:
         dropped_stale: packets that the path dropped instead of sending late.
         jitter_ms: interarrival jitter.
         buffer_ms: playout delay of the jitter buffer.
+        packet_ms: audio of one packet of the peer, which has to be gathered before it is sent.
         rtt_ms: round trip.
         sent_level_db: level of the last 200 ms sent, dB below full scale (0 is loudest).
         received_level_db: level of the last 200 ms played.
@@ -39,6 +36,7 @@ class MediaView:
     dropped_stale: int | None = None
     jitter_ms: float | None = None
     buffer_ms: float | None = None
+    packet_ms: float | None = None
     rtt_ms: float | None = None
     sent_level_db: float | None = None
     received_level_db: float | None = None
@@ -57,6 +55,8 @@ class MediaView:
             dropped_stale=_whole(data.get("dropped_stale")),
             jitter_ms=_number(data.get("jitter_ms")),
             buffer_ms=_number(data.get("buffer_ms")),
+            # 0 is told until it is known.
+            packet_ms=_number(data.get("packet_ms")) or None,
             rtt_ms=_number(data.get("round_trip_ms")),
             sent_level_db=_number(data.get("level_sent_dbfs")),
             received_level_db=_number(data.get("level_received_dbfs")),
@@ -65,10 +65,13 @@ class MediaView:
 
     @property
     def delay_ms(self) -> float | None:
-        """Estimated delay from mouth to ear: packet time, half the round trip, jitter buffer."""
-        if self.buffer_ms is None:
+        """Estimated delay from mouth to ear: packet time, half the round trip, jitter buffer.
+
+        None before anything came.
+        """
+        if self.buffer_ms is None or self.packet_ms is None:
             return None
-        return PACKET_MS + (self.rtt_ms or 0.0) / 2 + self.buffer_ms
+        return self.packet_ms + (self.rtt_ms or 0.0) / 2 + self.buffer_ms
 
     @property
     def missing(self) -> int | None:

@@ -278,6 +278,7 @@ def udp_blocked_log(*, mute: bool = False) -> EventLog:
                 lost=1 if tick > 12 else 0,
                 jitter_ms=1.5 + 0.8 * ((tick * 7) % 5) + (2.0 if party == "bob" else 0.0),
                 buffer_ms=42.0 + 4 * ((tick * 3) % 4),
+                packet_ms=20.0,
                 round_trip_ms=26.0,
                 level_sent_dbfs=-127.0 if mute else -20.0 - tick % 4,
                 level_received_dbfs=-24.0 - tick % 3,

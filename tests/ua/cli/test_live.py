@@ -90,6 +90,12 @@ def test_the_meter() -> None:
     assert fullness == sorted(fullness)
 
 
+def test_the_delay_has_the_packets_of_the_peer() -> None:
+    data = {"buffer_ms": 40.0, "round_trip_ms": 10.0, "packet_ms": 60.0}
+    assert MediaView.from_data(data).delay_ms == 105.0
+    assert MediaView.from_data(data | {"packet_ms": 0.0}).delay_ms is None, "nothing came yet"
+
+
 def test_loss_counts_late_packets_and_no_negative_numbers() -> None:
     before = MediaView(received=100, lost=0, late=0)
     assert MediaView(received=190, lost=10, late=0).loss_percent_since(before) == 10.0

@@ -29,8 +29,12 @@ class MediaCounters:
         round_trip_ms: None until known.
         level_sent_dbfs: level of the last 200 ms sent, -127 for silence.
         level_received_dbfs: level of the last 200 ms played.
+        level_told_dbov: level of the last 200 ms that the peer says it sent (RFC 6464), on the same scale;
+            None where it says nothing.
         mos: mean opinion score of the last 5 s (E-model), None until measured.
         refused: packets refused since the start, by reason.
+        malformed_extensions: packets whose header extension could not be read to its end (RFC 8285), and
+            whose audio was played.
     """
 
     at: float
@@ -45,8 +49,10 @@ class MediaCounters:
     round_trip_ms: float | None = None
     level_sent_dbfs: float = SILENCE_DBFS
     level_received_dbfs: float = SILENCE_DBFS
+    level_told_dbov: float | None = None
     mos: float | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
+    malformed_extensions: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

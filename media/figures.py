@@ -70,6 +70,8 @@ def gather(
         skipped_frames=skipped_frames,
         peer_cname=None if rtcp is None else rtcp.peer_cname,
         peer_mos=None if rtcp is None else rtcp.peer_mos,
+        level_told_dbov=receiver.extensions.level.last,
+        malformed_extensions=receiver.extensions.malformed,
     )
 
 

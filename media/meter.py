@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from media.audio import pcm as audio
+from media.audio.level import ToldLevel
 from media.events import MediaCounters
 from media.interval_quality import IntervalQuality
 from media.quality import Impairment
@@ -19,12 +20,23 @@ class Meter:
 
     Args:
         frames: frames in a period.
+        told: the level that the peer tells besides.
     """
 
-    __slots__ = ("_quality", "frames", "level_received_dbfs", "level_sent_dbfs", "mos", "received", "sent")
+    __slots__ = (
+        "_quality",
+        "_told",
+        "frames",
+        "level_received_dbfs",
+        "level_sent_dbfs",
+        "mos",
+        "received",
+        "sent",
+    )
 
-    def __init__(self, frames: int) -> None:
+    def __init__(self, frames: int, told: ToldLevel) -> None:
         self._quality = IntervalQuality()
+        self._told = told
         self.mos: float | None = None
         """Mean opinion score of the last 5 s, as of the last counters."""
         self.frames = max(1, frames)
@@ -42,6 +54,7 @@ class Meter:
         """A period is over: its levels are known now."""
         self.level_sent_dbfs = self._level(self.sent)
         self.level_received_dbfs = self._level(self.received)
+        self._told.measure()
         self.sent.clear()
         self.received.clear()
 
@@ -85,5 +98,7 @@ class Meter:
             round_trip_ms=round_trip_ms,
             level_sent_dbfs=self.level_sent_dbfs,
             level_received_dbfs=self.level_received_dbfs,
+            level_told_dbov=self._told.last,
+            malformed_extensions=receiver.extensions.malformed,
             refused=dict(refused),
         )

@@ -19,6 +19,7 @@ from media.ends import AudioEnds
 from media.errors import MediaError
 from media.events import AudioFailed, MediaCounters, MediaEvent
 from media.figures import gather
+from media.header_extensions import HeaderExtensions
 from media.inbox import Inbox
 from media.meter import Meter
 from media.path import PacketPath
@@ -92,9 +93,7 @@ class MediaSession:
         self.ptime_ms = ptime_ms
         self.rate = codec.sample_rate if rate is None else rate
         """Samples per second of source and sink, Hz."""
-        self._ends = AudioEnds(
-            source, sink, lambda reason, now: self._emit(AudioFailed(at=now, reason=reason))
-        )
+        self._ends = AudioEnds(source, sink, lambda why, at: self._emit(AudioFailed(at=at, reason=why)))
         self.sending = sending
         """Whether RTP is sent; switch it for hold."""
         self.reporting = True
@@ -147,12 +146,14 @@ class MediaSession:
         )
         self.inbox = Inbox(self._receiver)
         """What has arrived on the RTP path since the last frame."""
+        self.extensions = HeaderExtensions(rtp, self._sender, self._receiver, self.inbox, ptime_ms)
+        """Header extensions (RFC 8285); its `use` follows what was agreed."""
         self.keys = OutgoingKeys(self._sender, self.rate)
         """The keys that are pressed in place of our audio."""
         self._receiver.playing = receiving
         self._rtcp: RtcpSession | None = None
         self._ended = False
-        self._meter = Meter(self._config.counters_ms // ptime_ms)
+        self._meter = Meter(self._config.counters_ms // ptime_ms, self._receiver.extensions.level)
         self._skipped = 0
 
     # --- life -------------------------------------------------------------------------------------------
@@ -187,7 +188,7 @@ class MediaSession:
             self.inbox.mux(self.receive_rtcp)
         elif self._rtcp_path is not None:
             self._rtcp_path.set_receiver(self.receive_rtcp)
-        self._rtp.set_receiver(self.inbox.add)
+        self.extensions.begin()
 
     def stop(self, now: float) -> None:
         """Say BYE (RFC 3550 §6.6), let go of the paths and close source and sink. Does nothing twice."""
@@ -199,7 +200,7 @@ class MediaSession:
         self._receiver.keys.finish(now)
         if self._rtcp is not None:
             self._rtcp.bye(now)
-            self._rtp.set_receiver(None)
+            self.extensions.end()
             if self._rtcp_path is not None:
                 self._rtcp_path.set_receiver(None)
         self._ends.close(now)
@@ -288,8 +289,6 @@ class MediaSession:
         heard.payload_types = {**heard.payload_types, **events.receive}
         heard.detecting = events.detecting
         self._keepalive.avoid((events.send, *heard.payload_types, *self._receiver.payload_types))
-
-    # --- packets ----------------------------------------------------------------------------------------
 
     def receive_rtcp(self, packet: bytes, now: float) -> None:
         """Take a packet from the RTCP path."""

@@ -59,8 +59,11 @@ class MediaStatistics:
         buffer_ms: playout delay aimed at, above the fastest packet of the path.
         level_sent_dbfs: level of the last 200 ms sent; -127 is silence.
         level_received_dbfs: level of the last 200 ms played.
+        level_told_dbov: level of the last 200 ms that the peer says it sent (RFC 6464), None where it says
+            nothing.
         first_received_at: monotonic seconds of the first accepted RTP packet, None before.
         refused: packets refused, by reason.
+        malformed_extensions: packets with a header extension that could not be read to its end (RFC 8285).
         skipped_frames: frames that the clock left out after a stall of this process.
         peer_cname: canonical name that the peer gave itself (RFC 3550 §6.5.1).
         peer_mos: how well the peer hears us by its own account (MOS-CQ of RFC 3611), None where it says
@@ -87,3 +90,5 @@ class MediaStatistics:
     peer_cname: str | None
     peer_mos: float | None = None
     recent_mos: float | None = None
+    level_told_dbov: float | None = None
+    malformed_extensions: int = 0

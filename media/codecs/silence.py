@@ -42,7 +42,10 @@ class SilenceSuppression:
 
     def is_speech(self, pcm: bytes) -> bool:
         """Whether a frame is to be sent."""
-        level = dbfs(rms(pcm))
+        return self.is_speech_at(dbfs(rms(pcm)))
+
+    def is_speech_at(self, level: float) -> bool:
+        """The same of a frame with this level, dBFS."""
         rise = _RISE_DB_PER_S * self._frame_ms / 1000
         self._floor = min(level, self._floor + rise, _LOUDEST_FLOOR_DBFS)
         if level > max(self._floor + _ABOVE_FLOOR_DB, _ALWAYS_SILENT_DBFS):

@@ -244,6 +244,7 @@ class RtcpSession:
             if block.ssrc != self._sender.ssrc:
                 continue
             self.peer_report = block
+            self._sender.is_known = True
             seconds = round_trip(arrival=middle_32(self._ntp(now)), lsr=block.lsr, dlsr=block.dlsr)
             if seconds is not None:
                 self._round_trips.append(seconds)

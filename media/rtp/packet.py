@@ -28,6 +28,7 @@ BARRED_PAYLOAD_TYPES = range(64, 96)
 """RFC 5761 §4: with the marker bit these look like RTCP."""
 
 EXTENSION_BIT = 0x10
+_EXTENSION = struct.Struct("!HH")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def is_rtcp(packet: bytes) -> bool:
 def parse(packet: bytes) -> RtpHeader:
     """Read any RTP packet (RFC 3550 §5.1, §5.3.1, A.1).
 
-    Header extensions are stepped over: none is negotiated, and a broken one must not cost the audio.
+    Header extensions are stepped over: a broken one must not cost the audio.
 
     Raises:
         PacketError: wrong version, truncated header, or a padding count that cannot be.
@@ -58,7 +59,7 @@ def parse(packet: bytes) -> RtpHeader:
     if len(packet) < HEADER_LENGTH:
         raise PacketError("shorter than an RTP header")
     if packet[0] & EXTENSION_BIT:
-        packet = _without_extension(packet)
+        packet = split_extension(packet)[0]
     try:
         read = RtpPacket.parse(packet)
     except ValueError as error:
@@ -73,14 +74,21 @@ def parse(packet: bytes) -> RtpHeader:
     )
 
 
-def _without_extension(packet: bytes) -> bytes:
+def split_extension(packet: bytes) -> tuple[bytes, int, bytes]:
+    """A packet with a header extension (RFC 3550 §5.3.1): without it, the 16 bits of its profile, its data.
+
+    Raises:
+        PacketError: the packet ends within the extension.
+    """
     start = HEADER_LENGTH + 4 * (packet[0] & 0x0F)
     if len(packet) < start + 4:
         raise PacketError("header extension is truncated")
-    end = start + 4 + 4 * int.from_bytes(packet[start + 2 : start + 4], "big")
+    profile, words = _EXTENSION.unpack_from(packet, start)
+    end = start + 4 + 4 * words
     if len(packet) < end:
         raise PacketError("header extension is longer than the packet")
-    return bytes((packet[0] & ~EXTENSION_BIT,)) + packet[1:start] + packet[end:]
+    plain = bytes((packet[0] & ~EXTENSION_BIT,)) + packet[1:start] + packet[end:]
+    return plain, profile, packet[start + 4 : end]
 
 
 def build(

@@ -13,6 +13,7 @@ from media.events import MediaEvent, MediaStarted, StreamChanged
 from media.playout.delay import PlayoutDelay
 from media.playout.figures import PlayoutFigures
 from media.playout.jitter import JitterBuffer
+from media.rtp.incoming_extensions import IncomingExtensions
 from media.rtp.packet import HEADER, HEADER_LENGTH, MARKER, PLAIN, parse
 from media.rtp.stream import ReceivedStream
 from media.rtp.timeline import MEDIA_CLOCK
@@ -74,6 +75,8 @@ class RtpReceiver:
         self.figures = PlayoutFigures()
         self.keys = IncomingKeys(rate, on_event)
         """The keys that the peer presses."""
+        self.extensions = IncomingExtensions(refuse)
+        """What its packets tell beside their audio."""
 
     @property
     def followed(self) -> ReceivedStream | None:

@@ -9,6 +9,7 @@ from media.codecs.codec import Codec
 from media.codecs.silence import SilenceSuppression
 from media.path import PacketPath
 from media.rtp.clock import TIMESTAMP_MASK
+from media.rtp.outgoing_extensions import OutgoingExtensions
 from media.rtp.packet import HEADER, PLAIN
 
 
@@ -27,20 +28,24 @@ class RtpSender:
     """
 
     __slots__ = (
+        "_bare",
         "_clock_rate",
         "_encode",
+        "_extensions",
         "_first",
         "_frame_samples",
         "_kept_at",
         "_noise_type",
         "_payload_type",
         "_rate",
+        "_send",
         "_silence",
         "_step",
         "_timestamp",
         "bytes",
         "dropped",
         "frame_at",
+        "is_known",
         "last_sent_at",
         "packets",
         "path",
@@ -63,9 +68,11 @@ class RtpSender:
         timestamp: int,
     ) -> None:
         self.path = path
+        self._send: Callable[[bytes], bool] = path.send
+        self._extensions: OutgoingExtensions | None = None
         self._rate = rate
         self._frame_samples = frame_samples
-        self._encode = _encoding(codec, rate)
+        self._encode = self._bare = _encoding(codec, rate)
         self._payload_type = payload_type
         self._clock_rate = codec.clock_rate
         self._step = frame_samples * codec.clock_rate // rate
@@ -76,6 +83,8 @@ class RtpSender:
         """Sampling instant of the last frame, sent or not."""
         self._first = False
         self.ssrc = ssrc
+        self.is_known = False
+        """Whether the peer has reported on our stream."""
         self.sequence = sequence
         self.packets = 0
         self.bytes = 0
@@ -111,7 +120,7 @@ class RtpSender:
         self.report_packets += 1
         self.report_bytes += size
         self.frame_at = self.last_sent_at = now
-        if not self.path.send(packet):
+        if not self._send(packet):
             self.dropped += 1
 
     def event(self, payload_type: int, payload: bytes, now: float, *, marker: bool, timestamp: int) -> None:
@@ -129,7 +138,7 @@ class RtpSender:
         self.report_packets += 1
         self.report_bytes += len(payload)
         self.last_sent_at = now
-        if not self.path.send(header + payload):
+        if not self._send(header + payload):
             self.dropped += 1
 
     @property
@@ -193,7 +202,8 @@ class RtpSender:
 
         Another clock needs another SSRC as well: `use_ssrc` (RFC 7160 §4.1).
         """
-        self._encode = _encoding(codec, self._rate)
+        self._bare = _encoding(codec, self._rate)
+        self._extend()
         self._payload_type = payload_type
         self._clock_rate = codec.clock_rate
         self._step = self._frame_samples * codec.clock_rate // self._rate
@@ -202,12 +212,28 @@ class RtpSender:
         """Go on under another payload type with the same codec and its state."""
         self._payload_type = payload_type
 
+    def use_extensions(self, extensions: OutgoingExtensions | None) -> None:
+        """Put these into our packets from now on (RFC 8285), None for none."""
+        self._extensions = extensions
+        self.is_known = False
+        self._extend()
+
+    def _extend(self) -> None:
+        """They stand around the way of a packet, which costs nothing where there are none."""
+        extensions = self._extensions
+        if extensions is None:
+            self._encode, self._send = self._bare, self.path.send
+        else:
+            self._encode = extensions.encoding(self._bare)
+            self._send = extensions.sending(self.path.send)
+
     def use_ssrc(self, ssrc: int, *, sequence: int | None = None, timestamp: int | None = None) -> None:
         """Go on under another SSRC; the counters of sender reports start again (RFC 3550 §6.4.1).
 
         `sequence` and `timestamp`, those of the next packet, go on where they are None.
         """
         self.ssrc = ssrc
+        self.is_known = False
         self.report_packets = self.report_bytes = 0
         if sequence is not None:
             self.sequence = sequence

@@ -14,6 +14,9 @@ from sdp.syntax.model import Attribute, Media, SessionDescription
 MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
 """Tells which m= line a packet belongs to (RFC 9143 §15)."""
 
+AUDIO_LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+"""Tells how loud the audio of a packet is (RFC 6464)."""
+
 ONE_BYTE = range(1, 15)
 """Ids of the one-byte form, which every receiver of extensions can read (RFC 8285 §4.2)."""
 
@@ -121,7 +124,8 @@ def answer(
     """Our answer to the extensions of an offer (RFC 8285 §7).
 
     What we know stays under its id; alternatives get a free one of the one-byte form, of several with one id
-    the first that we know. All else is left out. Ids of `earlier` exchanges never change.
+    the first that we know. All else is left out, and what only the two-byte form can name, which we do not
+    send. Ids of `earlier` exchanges never change.
 
     Args:
         offered: the peer's.
@@ -137,6 +141,8 @@ def answer(
         direction = _mirrored(extension.direction, way)
         if extension.uri not in supported or direction is None:
             continue
+        if any(extension.uri == each.uri for each in chosen):
+            continue
         number: int | None = extension.id
         if extension.id in ALTERNATIVES:
             if extension.id in alternatives:
@@ -147,7 +153,7 @@ def answer(
         ):
             # RFC 8285 §7: an id in use is not altered; the peer's new one is not taken up.
             continue
-        if number is None:
+        if number is None or number not in ONE_BYTE:
             continue
         alternatives.add(extension.id)
         used.add(number)
@@ -161,6 +167,9 @@ def _mirrored(theirs: Direction | None, way: Direction) -> Direction | None:
     """The direction in our answer; None where nothing is left of it."""
     if theirs is None:
         return way
+    if way is Direction.INACTIVE:
+        # RFC 8285 §7: on a stream that rests they keep their directions.
+        return theirs.reverse
     ours = theirs.reverse.limited_to(way)
     return ours if theirs is Direction.INACTIVE or ours is not Direction.INACTIVE else None
 

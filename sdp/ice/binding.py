@@ -330,6 +330,7 @@ class IceBinding:
             controlling=self.session.role is Role.CONTROLLING,
             ice_required=wish.ice_required,
             extended_reports=wish.extended_reports,
+            extensions=wish.extensions,
             mid=MID if self._started is None else self._started.mid,
             keying=self.exchange.keying(wish.keying, secrets.token_bytes, renew=self.renews_keys),
         )

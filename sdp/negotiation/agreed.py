@@ -7,6 +7,7 @@ from dataclasses import replace
 from sdp.attributes import rtp_attr
 from sdp.attributes.connection_attr import Agreement
 from sdp.attributes.direction import Direction
+from sdp.attributes.extmap_attr import Extension
 from sdp.attributes.rtp_attr import AudioFormat
 from sdp.negotiation import default_destination, ice_decision
 from sdp.negotiation.format_match import CommonFormats
@@ -34,6 +35,7 @@ def negotiated_media(
     tcp: Agreement | None,
     keys: Keys | None,
     extended_reports: bool,
+    extensions: tuple[Extension, ...],
 ) -> NegotiatedMedia:
     """The result of an exchange, seen from our side; the arguments are what both descriptions came to.
 
@@ -79,4 +81,5 @@ def negotiated_media(
         comfort_noise=formats.noise,
         limit_bps=remote.limit_bps,
         extended_reports=(remote.report_blocks or ()) if extended_reports else (),
+        extensions=extensions,
     )

@@ -10,7 +10,7 @@ from sdp.attributes.connection_attr import Agreement, ConnectionUse
 from sdp.attributes.direction import Direction
 from sdp.diagnostics import Diagnostic
 from sdp.errors import NegotiationError
-from sdp.negotiation import format_match, ice_decision, key_agreement, remote_audio
+from sdp.negotiation import format_match, header_extensions, ice_decision, key_agreement, remote_audio
 from sdp.negotiation.agreed import has_no_default, negotiated_media
 from sdp.negotiation.key_agreement import Addresses
 from sdp.negotiation.keying import DtlsTerms, Keys
@@ -80,6 +80,7 @@ def _accept_section(
         tcp=agreement,
         keys=keys,
         extended_reports=ours.report_blocks is not None,
+        extensions=header_extensions.accepted(ours, theirs, remarks),
     )
     if negotiated.ice is None and ours.holds_by_address:
         raise NegotiationError(f"there is no UDP address here for plain RTP, and {ice.reason}", media.line)

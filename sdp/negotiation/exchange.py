@@ -157,7 +157,8 @@ class MediaExchange:
 
     def _further_offer(self, local: LocalMedia, last: SessionDescription) -> SessionDescription:
         sections = list(last.media)
-        sections[self._index : self._index + 1] = [offer_answer.offered_section(local)]
+        in_force = () if self._negotiated is None else self._negotiated.extensions
+        sections[self._index : self._index + 1] = [offer_answer.offered_section(local, in_force)]
         groups = tuple(last.all("group"))
         return section.description(sections, origin=last.origin, ice=local.ice, groups=groups)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ice.types import Candidate, Description, TransportAddress
 from sdp.attributes.connection_attr import Agreement, TcpSetup
 from sdp.attributes.direction import Direction
+from sdp.attributes.extmap_attr import Extension
 from sdp.attributes.feedback_attr import ReportBlock
 from sdp.attributes.ice_attr import RemoteCandidate
 from sdp.attributes.rtp_attr import AudioFormat
@@ -58,7 +59,7 @@ class LocalMedia:
         rtcp_mux: RTP and RTCP may share a port.
         rtcp_mux_only: offers say that they must (RFC 8858).
         feedback: RTCP feedback that we do, by kind and parameter (RFC 4585); for AVPF profiles.
-        extensions: URIs of the RTP header extensions that we know (RFC 8285).
+        extensions: URIs of the RTP header extensions that we know (RFC 8285); for AVPF profiles.
         extended_reports: offers ask for extended reports, and we send those that we are asked for (RFC 3611).
         selected: the nominated pairs once ICE has completed; they replace candidates and defaults in
             further offers and answers (RFC 8839 §4.4.1.2.2).
@@ -109,6 +110,8 @@ class NegotiatedMedia:
             none.
         limit_bps: bit/s that the peer takes, None where it says nothing.
         extended_reports: those that the peer asks for, none where we do not do them.
+        extensions: RTP header extensions that both know, with their directions as we see them; None there is
+            that of the stream.
         ptime_ms: packet time that we send with, in ms: the peer's wish, clipped to its maxptime.
         direction: ours in force.
         held: the peer receives nothing from us (c=0.0.0.0 or a direction that says so).
@@ -149,6 +152,7 @@ class NegotiatedMedia:
     comfort_noise: AudioFormat | None = None
     limit_bps: int | None = None
     extended_reports: tuple[ReportBlock, ...] = ()
+    extensions: tuple[Extension, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -188,6 +192,7 @@ class AudioWish:
         ice_required: talk with nobody who has no ICE.
         keying: how media shall be protected.
         extended_reports: as in `LocalMedia`.
+        extensions: as in `LocalMedia`.
     """
 
     formats: tuple[AudioFormat, ...]
@@ -199,3 +204,4 @@ class AudioWish:
     ice_required: bool = False
     keying: KeyingPolicy = PLAIN.policy
     extended_reports: bool = False
+    extensions: frozenset[str] = frozenset()

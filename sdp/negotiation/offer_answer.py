@@ -20,6 +20,7 @@ from sdp.negotiation import (
     default_destination,
     format_match,
     format_parameters,
+    header_extensions,
     ice_decision,
     key_agreement,
     remote_audio,
@@ -71,8 +72,11 @@ def build_offer(local: LocalMedia, *, session_id: int, version: int) -> SessionD
     )
 
 
-def offered_section(local: LocalMedia) -> Media:
-    """Our audio section in an offer; over TCP once a TCP pair is selected (RFC 8839 §4.4.1.2.2)."""
+def offered_section(local: LocalMedia, in_force: tuple[Extension, ...] | None = None) -> Media:
+    """Our audio section in an offer; over TCP once a TCP pair is selected (RFC 8839 §4.4.1.2.2).
+
+    `in_force` are the header extensions that the session has so far, None in its first offer.
+    """
     tcp = section.existing_connection(local) if local.ice is not None else None
     if local.tcp is not None:
         tcp = local.tcp.offer
@@ -81,6 +85,7 @@ def offered_section(local: LocalMedia) -> Media:
     numbers = {candidate.component for candidate in local.ice.candidates} if local.ice is not None else {1, 2}
     if local.selected and local.ice is not None:
         numbers = {pair.component for pair in local.selected}
+    mid = local.mid if local.ice is not None else None
     mux_only = local.rtcp_mux and local.rtcp_mux_only
     # RFC 8858 §4.2: nothing for a second component then.
     components = 1 if mux_only else max(numbers, default=1)
@@ -94,8 +99,9 @@ def offered_section(local: LocalMedia) -> Media:
         components=components,
         is_offer=True,
         tcp=None if local.keying.policy.offers is Keying.DTLS else tcp,
-        mid=local.mid if local.ice is not None else None,
+        mid=mid,
         mux_only=mux_only,
+        extensions=header_extensions.offered(local, protocol, mid, in_force),
         report_blocks=feedback_attr.OUR_BLOCKS if local.extended_reports and not local.terse else None,
         keys=key_agreement.offered_lines(local.keying),
     )
@@ -266,7 +272,7 @@ def _accept(
         feedback=feedback_attr.answer(
             remote.feedback, local.feedback, [audio.payload_type for audio in formats.common]
         ),
-        extensions=extmap_attr.answer(remote.extensions, local.extensions, way, earlier=earlier),
+        extensions=header_extensions.answered(index, remote, local, way, earlier),
         report_blocks=_answered_blocks(remote, local),
         keys=keys.lines,
     )
@@ -282,6 +288,7 @@ def _accept(
         tcp=agreement,
         keys=keys.keys,
         extended_reports=local.extended_reports,
+        extensions=plan.extensions.listed,
     )
     return section.audio_section(local, plan), negotiated, ice.shown
 

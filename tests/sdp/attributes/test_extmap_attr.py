@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,9 +14,12 @@ from sdp.attributes.direction import Direction
 from sdp.attributes.extmap_attr import ALTERNATIVES, MID_URI, ONE_BYTE, USABLE, Extension, Extensions
 from sdp.errors import ValueFault
 from sdp.negotiation.exchange import MediaExchange
+from sdp.negotiation.keying import KeyingPolicy
+from sdp.negotiation.negotiated import LocalMedia
 from sdp.syntax.parser import parse
 from sdp.syntax.writer import write
 from tests.sdp.answering import HEAD, accepted, names, plain
+from tests.sdp.keyed import ALL, DTLS, SDES, THEIRS, Side, two, values, with_value
 from tests.sdp.local import LOCAL, PEER
 
 LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
@@ -79,14 +83,65 @@ def test_levels_ids_and_repeats() -> None:
     assert extmap_attr.read(session, session.media[0])[0].listed == (extension(3, OTHER),)
 
 
+BROWSER = HEAD + "\na=group:BUNDLE 0"
+DTLS_LINES = (f"a=fingerprint:{THEIRS}", "a=setup:actpass", "a=mid:0", "a=rtcp-mux")
+
+
+def browser(*lines: str, head: str = BROWSER, proto: str = "UDP/TLS/RTP/SAVPF") -> str:
+    """An offer in the profile of browsers."""
+    return plain(*DTLS_LINES, *lines, head=head, media=f"audio 4000 {proto} 0 8")
+
+
+def knowing(*uris: str) -> LocalMedia:
+    """Our side, which knows these."""
+    return Side(DTLS, replace(LOCAL, extensions=frozenset(uris)), 1).local()
+
+
 @pytest.mark.req("BUN-3")
 def test_the_answer_keeps_ids_and_drops_what_we_do_not_know() -> None:
-    offer = plain(f"a=extmap:3 {LEVEL}", f"a=extmap:4 {MID_URI}", f"a=extmap:4096 {OTHER}")
-    media, _ = accepted(offer, replace(LOCAL, extensions=frozenset({MID_URI, OTHER})))
+    offer = browser(f"a=extmap:3 {LEVEL}", f"a=extmap:4 {MID_URI}", f"a=extmap:4096 {OTHER}")
+    media, negotiated = accepted(offer, knowing(MID_URI, OTHER))
     values = [attribute.value for attribute in media.all("extmap")]
     assert values == [f"4 {MID_URI}", f"1 {OTHER}"]
+    assert negotiated.extensions == (extension(4), extension(1, OTHER))
     # We know none by default.
-    assert "extmap" not in names(accepted(offer)[0])
+    media, negotiated = accepted(offer, knowing())
+    assert "extmap" not in names(media)
+    assert negotiated.extensions == ()
+
+
+@pytest.mark.req("BUN-3")
+@pytest.mark.parametrize("number", [15, 16, 255, 256])
+def test_an_id_that_only_the_two_byte_form_has_is_left_out(number: int) -> None:
+    media, _ = accepted(browser(f"a=extmap:{number} {LEVEL}"), knowing(LEVEL))
+    assert "extmap" not in names(media)
+
+
+@pytest.mark.req("BUN-3")
+def test_each_extension_is_answered_once() -> None:
+    offer = browser(f"a=extmap:3 {LEVEL} vad=off", f"a=extmap:5 {LEVEL}")
+    media, _ = accepted(offer, knowing(LEVEL))
+    assert [each.value for each in media.all("extmap")] == [f"3 {LEVEL} vad=off"]
+
+
+def test_in_other_profiles_there_are_none() -> None:
+    lines = f"a=extmap:3 {LEVEL}", f"a=extmap:4 {MID_URI}"
+    knows = knowing(LEVEL, MID_URI)
+    assert "extmap" not in names(accepted(plain(*lines), replace(knows, keying=LOCAL.keying))[0])
+    assert "extmap" not in names(accepted(browser(*lines, proto="UDP/TLS/RTP/SAVP"), knows)[0])
+    assert "extmap" in names(accepted(browser(*lines), knows)[0])
+
+
+@pytest.mark.req("BUN-2")
+@pytest.mark.parametrize(
+    ("head", "mid", "named"),
+    [(BROWSER, "0", True), (HEAD, "0", False), (f"{HEAD}\na=group:BUNDLE {'m' * 17}", "m" * 17, False)],
+)
+def test_names_are_told_within_a_group_alone(head: str, mid: str, named: bool) -> None:
+    """One that is longer than 16 bytes does not fit into the one-byte form."""
+    offer = browser(f"a=extmap:3 {LEVEL}", f"a=extmap:4 {MID_URI}", head=head).replace("mid:0", f"mid:{mid}")
+    negotiated = accepted(offer, knowing(LEVEL, MID_URI))[1]
+    assert [each.uri for each in negotiated.extensions] == [LEVEL, MID_URI][: 1 + named]
 
 
 @pytest.mark.req("BUN-3")
@@ -161,23 +216,122 @@ def test_answers_obey_the_rules_and_ids_never_change(
 
 @pytest.mark.req("BUN-3")
 def test_a_further_offer_keeps_the_ids() -> None:
-    exchange = MediaExchange(session_id=1)
-    local = replace(LOCAL, extensions=frozenset({MID_URI, OTHER}))
-    for first, second in ((f"4096 {OTHER}", f"4097 {OTHER}"), (f"1 {OTHER}", f"1 {OTHER}")):
-        for value in (first, second):
-            offer = parse(plain(f"a=extmap:{value}"))
-            text = write(exchange.answer(offer, replace(local, ice=None)).description)
-            assert f"a=extmap:1 {OTHER}\r\n" in text
+    side = Side(DTLS, replace(LOCAL, ice=None, extensions=frozenset({MID_URI, OTHER})), 1)
+    for value in (f"4096 {OTHER}", f"4097 {OTHER}", f"1 {OTHER}", f"1 {OTHER}"):
+        text = write(side.answer(parse(browser(f"a=extmap:{value}"))).description)
+        assert f"a=extmap:1 {OTHER}\r\n" in text
+    assert f"a=extmap:1 {OTHER}\r\n" in write(side.offer()), "ours too"
+
+
+@pytest.mark.req("BUN-3")
+@pytest.mark.parametrize(
+    ("changed", "kept"),
+    [
+        ((f"3 {LEVEL}", f"4 {OTHER}"), [f"3 {LEVEL}", f"4 {OTHER}"]),
+        ((f"3 {LEVEL}", f"5 {OTHER}"), [f"3 {LEVEL}"]),
+        ((f"4 {LEVEL}", f"3 {OTHER}"), []),
+        ((f"4 {LEVEL}",), []),
+        ((), []),
+    ],
+)
+def test_an_id_that_changes_within_the_session_is_left_out(changed: tuple[str, ...], kept: list[str]) -> None:
+    """RFC 8285 §7 forbids it: what is under way would be taken for something else."""
+    side = Side(DTLS, replace(LOCAL, ice=None, extensions=frozenset({LEVEL, OTHER})), 1)
+    side.answer(parse(browser(f"a=extmap:3 {LEVEL}", f"a=extmap:4 {OTHER}")))
+    answered = side.answer(parse(browser(*(f"a=extmap:{value}" for value in changed))))
+    assert values(answered.description, "extmap") == kept
+    assert answered.negotiated is not None
+    assert [f"{each.id} {each.uri}" for each in answered.negotiated.extensions] == kept
+
+
+@pytest.mark.req("BUN-3")
+@pytest.mark.parametrize("way", ["sendonly", "inactive", "recvonly", "sendrecv"])
+def test_a_hold_keeps_them(way: str) -> None:
+    side = Side(DTLS, replace(LOCAL, ice=None, extensions=frozenset({LEVEL, OTHER})), 1)
+    lines = f"a=extmap:3 {LEVEL}", f"a=extmap:4/{'sendrecv' if way == 'inactive' else way} {OTHER}"
+    for each in ("sendrecv", way, "sendrecv"):
+        answered = side.answer(parse(browser(*lines, f"a={each}")))
+        assert answered.negotiated is not None
+        assert [(it.id, it.uri) for it in answered.negotiated.extensions] == [(3, LEVEL), (4, OTHER)]
+    held = values(side.offer(direction=Direction.INACTIVE), "extmap")
+    assert held == [f"3 {LEVEL}", f"4 {OTHER}"]
+
+
+# --- our offers -------------------------------------------------------------------------------------------
+
+WEBRTC = replace(DTLS, feedback=True)
+
+
+def offering(policy: KeyingPolicy = WEBRTC, **changes: Any) -> tuple[Side, Side]:
+    """Two sides that know both extensions and have their stream in a group."""
+    near, far = two(policy)
+    for side in (near, far):
+        side.media = replace(side.media, extensions=frozenset({LEVEL, MID_URI}), mid="a", **changes)
+    return near, far
+
+
+def test_offers_have_them_in_the_profile_of_browsers_alone() -> None:
+    offer = offering()[0].offer()
+    assert values(offer, "extmap") == [f"1 {MID_URI}", f"2 {LEVEL}"]
+    assert "extmap-allow-mixed" not in names(offer.media[0])
+    for near in (offering(DTLS)[0], offering(SDES)[0], offering(ALL)[0], offering(terse=True)[0]):
+        assert values(near.offer(), "extmap") == []
+    assert values(offering(ice=None)[0].offer(), "extmap") == [f"1 {LEVEL}"], "without a group no names"
+
+
+def test_what_both_know_is_in_force_and_stays() -> None:
+    near, far = offering()
+    answered = far.answer(near.offer())
+    assert answered.negotiated is not None
+    agreed = near.accept(answered.description)
+    assert agreed.extensions == answered.negotiated.extensions == (extension(1), extension(2, LEVEL))
+    for way in (Direction.SENDONLY, Direction.SENDRECV):
+        offer = far.offer(direction=way)
+        assert values(offer, "extmap") == [f"1 {MID_URI}", f"2 {LEVEL}"]
+        assert near.answer(offer).negotiated is not None
+        assert far.accept(near.exchange.local or offer).extensions == agreed.extensions
+
+
+@pytest.mark.req("BUN-3")
+@pytest.mark.parametrize(
+    ("answered", "taken", "remarks"),
+    [
+        ((f"2 {LEVEL}",), (extension(2, LEVEL),), 0),
+        ((f"2/recvonly {LEVEL}",), (extension(2, LEVEL, Direction.SENDONLY),), 0),
+        ((f"2/inactive {LEVEL}",), (extension(2, LEVEL, Direction.INACTIVE),), 0),
+        ((f"3 {LEVEL}", f"1 {MID_URI}"), (extension(1),), 1),
+        ((f"1 {LEVEL}", f"4 {OTHER}"), (), 2),
+        ((), (), 0),
+    ],
+)
+def test_an_answer_has_nothing_that_was_not_offered(
+    answered: tuple[str, ...], taken: tuple[Extension, ...], remarks: int
+) -> None:
+    near, far = offering()
+    answer = with_value(far.answer(near.offer()).description, "extmap", *answered)
+    agreed = near.accept(answer)
+    assert agreed.extensions == taken
+    assert sum("was not offered" in each.reason for each in agreed.diagnostics) == remarks
+    again = [f"{each.id} {each.uri}" for each in taken]
+    assert values(near.offer(), "extmap") == again, "a further offer has what is in force"
+
+
+@pytest.mark.req("BUN-2")
+def test_an_answer_without_the_group_leaves_the_names_out() -> None:
+    near, far = offering()
+    answer = far.answer(near.offer()).description
+    ungrouped = replace(answer, attributes=tuple(each for each in answer.attributes if each.name != "group"))
+    assert near.accept(ungrouped).extensions == (extension(2, LEVEL),)
 
 
 @pytest.mark.req("BUN-6")
 @pytest.mark.parametrize("level", ["session", "media"])
 def test_mixed_forms_only_where_they_were_offered_and_of_use(level: str) -> None:
-    knows = replace(LOCAL, extensions=frozenset({MID_URI}))
+    knows = knowing(MID_URI)
     lines = [f"a=extmap:1 {MID_URI}"]
-    assert "extmap-allow-mixed" not in names(accepted(plain(*lines), knows)[0])
+    assert "extmap-allow-mixed" not in names(accepted(browser(*lines), knows)[0])
     mixed = "a=extmap-allow-mixed"
-    offer = plain(*lines, mixed) if level == "media" else plain(*lines, head=f"{HEAD}\n{mixed}")
+    offer = browser(*lines, mixed) if level == "media" else browser(*lines, head=f"{BROWSER}\n{mixed}")
     assert "extmap-allow-mixed" in names(accepted(offer, knows)[0])
-    assert "extmap-allow-mixed" not in names(accepted(offer)[0])
+    assert "extmap-allow-mixed" not in names(accepted(offer, knowing())[0])
     assert "extmap-allow-mixed" not in write(MediaExchange(session_id=1).offer(PEER))

@@ -32,7 +32,7 @@ from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.uri_headers import headers_of
-from ua.sip.syntax.wire_format import parse, serialise
+from ua.sip.syntax.wire_format import MalformedRequest, parse, serialise
 from ua.sip.transaction.layer import TransactionLayer
 from ua.sip.transaction.messages import RequestReceived
 from ua.sip.transaction.timers import Timers
@@ -117,7 +117,7 @@ class Reader:
         try:
             message = parse(data)
         except SipParseError as error:
-            if error.answer is not None:
+            if isinstance(error, MalformedRequest):
                 serialise(error.answer)
             return "refused"
         if parse(serialise(message)) != message:

@@ -9,7 +9,7 @@ import pytest
 from tests.peers.process import Programs, until
 from tests.peers.sipp import Sipp, SippResult, sipp
 from tests.ua.sip.phones import ALICE, phone
-from ua.sip.errors import SipRejected
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.uri import Uri
 from ua.sip.transaction.timers import Timers
 

@@ -22,8 +22,8 @@ from ua.errors import AuthenticationError, Interrupted, NoMediaPath, UaError
 from ua.plan import MediaPlan
 from ua.sip.digest.credentials import Credentials
 from ua.sip.endpoint import SipEndpoint
-from ua.sip.errors import SipRejected
 from ua.sip.invite.outgoing import OutgoingInvite
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Response

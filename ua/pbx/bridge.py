@@ -11,12 +11,13 @@ from typing import Final
 from ua.pbx.crossing import Crossing
 from ua.pbx.errands import Errands
 from ua.pbx.passing import response_headers
-from ua.sip.errors import SipError, SipRejected, SipStateError, SipTimeout
+from ua.sip.errors import SipError, SipStateError, SipTimeout
 from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.invite.offer_answer import Carrier
 from ua.sip.invite.outgoing import OutgoingInvite
 from ua.sip.invite.pracks import MakeAnswer
 from ua.sip.invite.rack import RELIABLE
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Response

@@ -2,12 +2,13 @@
 
     SipError
      ├─ SipParseError     bytes or text that are no SIP (raised by the wire door and the value parsers only)
+     │   └─ MalformedRequest a request whose sender gets an answer (`ua.sip.syntax.wire_format`)
      ├─ SipTimeout        no final response in time (RFC 3261 §8.1.3.1: as a 408)
      ├─ SipUnreachable    no address, connection refused, transport broken (as a 503)
      │   ├─ SipNoRoute       this host has no way there now: nothing was sent
      │   ├─ SipTlsError      TLS failed, or the certificate is another one (RFC 5922 §7.3)
      │   └─ SipLoginRefused  a WebSocket server that wants a login before it speaks SIP
-     ├─ SipRejected       a final response of 300 to 699
+     ├─ SipRejected       a final response of 300 to 699 (`ua.sip.rejection`)
      └─ SipStateError     misuse by our own caller: answering twice, using what is closed
 
 What a peer sends never raises out of a core: `SipParseError` is caught by the shell, counted and logged.
@@ -15,12 +16,7 @@ What a peer sends never raises out of a core: `SipParseError` is caught by the s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ua.errors import AuthenticationError, CallRejected, TimedOut, TlsError, UaError, Unreachable
-
-if TYPE_CHECKING:
-    from ua.sip.syntax.message import Response
+from ua.errors import AuthenticationError, TimedOut, TlsError, UaError, Unreachable
 
 
 class SipError(UaError):
@@ -32,14 +28,11 @@ class SipParseError(SipError):
 
     Attributes:
         reason: what is wrong, in a few words.
-        answer: the 4xx or 505 that the sender should get, without a To tag; None where nothing can be
-            answered: a response, an ACK, or a request without a usable top Via (RFC 3261 §8.2.6, §18.3).
     """
 
-    def __init__(self, reason: str, *, answer: Response | None = None) -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.answer = answer
 
 
 class SipTimeout(SipError, TimedOut):
@@ -52,26 +45,6 @@ class SipUnreachable(SipError, Unreachable):
     """The request could not be handed to the other side (RFC 3261 §8.1.3.1)."""
 
     code = Unreachable.code
-
-
-class SipRejected(SipError, CallRejected):
-    """The other side answered with a final response that is no success.
-
-    Attributes:
-        response: that response, 300 to 699.
-        sip_code: its status code.
-    """
-
-    code = CallRejected.code
-
-    def __init__(self, response: Response) -> None:
-        CallRejected.__init__(
-            self,
-            f"rejected: {response.status} {response.reason}".rstrip(),
-            sip_code=response.status,
-            retry_after_s=response.seconds("retry-after"),
-        )
-        self.response = response
 
 
 class SipStateError(SipError):

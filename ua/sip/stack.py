@@ -25,7 +25,7 @@ from ua.sip.requests.routing import Routing
 from ua.sip.requests.sending import Sending
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.uri import Uri
-from ua.sip.syntax.wire_format import parse, serialise
+from ua.sip.syntax.wire_format import MalformedRequest, parse, serialise
 from ua.sip.transaction.layer import TransactionLayer
 from ua.sip.transaction.messages import (
     AckReceived,
@@ -364,7 +364,7 @@ class Stack:
             message = parse(data)
         except SipParseError as error:
             self.report.refused(source, error.reason, data)
-            if error.answer is not None:
+            if isinstance(error, MalformedRequest):
                 self._answer_malformed(error.answer, source)
             return
         self.transport.names.note(message, source)

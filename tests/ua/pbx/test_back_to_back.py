@@ -9,8 +9,8 @@ import pytest
 
 from tests.ua.pbx.desk import ANSWER, HELD, HOLD, OFFER, desk, talk
 from tests.ua.pbx.line import DOMAIN, line
-from ua.sip.errors import SipRejected
 from ua.sip.incoming_request import IncomingRequest
+from ua.sip.rejection import SipRejected
 from ua.sip.retry.targets import RedirectPolicy
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers

@@ -16,7 +16,7 @@ from ua.pbx.registrar import FLOW_TIMER_S
 from ua.plan import MediaPlan, Tone
 from ua.sip.digest.client import DigestClient
 from ua.sip.digest.credentials import Credentials
-from ua.sip.errors import SipRejected
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Response
 from ua.sip.syntax.uri import Uri

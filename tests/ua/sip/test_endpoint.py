@@ -10,10 +10,11 @@ import pytest
 
 from tests.ua.sip.phones import ALICE, Phone, phone
 from ua.sip.endpoint import SipEndpoint
-from ua.sip.errors import SipRejected, SipStateError, SipTimeout, SipUnreachable
+from ua.sip.errors import SipStateError, SipTimeout, SipUnreachable
 from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.outgoing import OutgoingInvite
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.uri import Uri
 from ua.sip.transaction.timers import Timers

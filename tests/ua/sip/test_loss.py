@@ -12,10 +12,11 @@ import pytest
 from tests.media.virtual_loop import run_virtually
 from tests.ua.sip.phones import ALICE, Phone, phone
 from tests.ua.sip.stateless_proxy import Fate, StatelessProxy
-from ua.sip.errors import SipError, SipRejected, SipTimeout
+from ua.sip.errors import SipError, SipTimeout
 from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.outgoing import OutgoingInvite
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.message import Message
 from ua.sip.transaction.timers import Timers
 

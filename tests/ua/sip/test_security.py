@@ -13,8 +13,8 @@ from tests.ua.sip.phones import ALICE
 from tests.ua.sip.transport.secure import pair, sips
 from ua.sip.config import SipConfig
 from ua.sip.dialog import Dialog, next_hop
-from ua.sip.errors import SipRejected
 from ua.sip.inspection import inspect
+from ua.sip.rejection import SipRejected
 from ua.sip.security import (
     DOWNGRADED,
     answer_demands_sips,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from ua.sip.errors import SipError, SipParseError, SipRejected, SipTimeout
+from ua.sip.errors import SipError, SipParseError, SipTimeout
 from ua.sip.events.event import Event, SubscriptionState
 from ua.sip.events.notification import Notifying
 from ua.sip.events.notifier import Notifier, Package
@@ -14,6 +14,7 @@ from ua.sip.events.sipfrag import CONTENT_TYPE, SipFrag
 from ua.sip.events.subscriber import Subscriber, SubscriptionEnded
 from ua.sip.events.subscription import SubscriberClock
 from ua.sip.incoming_request import IncomingRequest
+from ua.sip.rejection import SipRejected
 from ua.sip.requests.exchange import Exchange
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request

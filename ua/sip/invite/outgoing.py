@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from ua.sip.digest.client import DigestClient
-from ua.sip.errors import SipError, SipRejected, SipTimeout, SipUnreachable
+from ua.sip.errors import SipError, SipTimeout, SipUnreachable
 from ua.sip.invite.forks import Forks
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.pracks import MakeAnswer
+from ua.sip.rejection import SipRejected
 from ua.sip.retry.attempts import Attempts
 from ua.sip.stack import Stack
 from ua.sip.syntax.headers import Headers

@@ -39,11 +39,25 @@ _SINGLE: Final = (
 )  # fmt: skip
 
 
+class MalformedRequest(SipParseError):
+    """A request that cannot be read, though it says where its answer goes.
+
+    No ACK is answered, nor a request without a usable top Via (RFC 3261 §8.2.6, §18.3).
+
+    Attributes:
+        answer: the 400 or 505 that the sender should get, without a To tag of ours.
+    """
+
+    def __init__(self, reason: str, answer: Response) -> None:
+        super().__init__(reason)
+        self.answer = answer
+
+
 def parse(data: bytes) -> Message:
     """Read one message: a datagram, or one that a stream was framed into.
 
     Bytes behind Content-Length are dropped; without one the body is what follows the header (RFC 3261 §18.3).
-    Raises SipParseError, whose `answer` is the response that the sender should get.
+    Raises SipParseError: a MalformedRequest where the sender should get an answer.
     """
     data = data.lstrip(b"\r\n")
     head, blank, body = data.partition(b"\r\n\r\n")
@@ -62,8 +76,9 @@ def parse(data: bytes) -> Message:
     problem = problem or flaw
     if is_response is None and is_request is None:
         method = start.split(" ", 1)[0]
-        answer = _answer(400, _read_rows(rows), method) if len(lines) > 1 and is_token(method) else None
-        raise SipParseError("malformed request line", answer=answer)
+        if len(lines) > 1 and is_token(method):
+            raise _malformed("malformed request line", 400, _read_rows(rows), method)
+        raise SipParseError("malformed request line")
     headers = _read_rows(rows)
     if is_response is not None:
         return _finish_response(is_response, headers, body, lengths, problem)
@@ -185,10 +200,9 @@ def _finish_request(
 ) -> Request:
     method = line[1]
     if not is_token(method):
-        raise SipParseError("malformed method", answer=_answer(400, headers, method))
+        raise _malformed("malformed method", 400, headers, method)
     if (int(line[3]), int(line[4])) != (2, 0):
-        raise SipParseError("version is not SIP/2.0", answer=_answer(505, headers, method))
-    status = 400
+        raise _malformed("version is not SIP/2.0", 505, headers, method)
     try:
         if problem:
             raise SipParseError(problem)
@@ -199,16 +213,14 @@ def _finish_request(
         if request.cseq.method != method:
             raise SipParseError("CSeq names another method")
     except SipParseError as error:
-        raise SipParseError(error.reason, answer=_answer(status, headers, method)) from error
+        raise _malformed(error.reason, 400, headers, method) from error
     return request
 
 
-def _answer(status: int, headers: Headers, method: str) -> Response | None:
-    """What the sender of a bad request gets, made of the parts that can be read."""
-    if method == "ACK":
-        return None
-    if _VIA_START_RE.match(headers.first("via") or "") is None:
-        return None
+def _malformed(reason: str, status: int, headers: Headers, method: str) -> SipParseError:
+    """What a bad request raises; its answer is made of the parts that can be read."""
+    if method == "ACK" or _VIA_START_RE.match(headers.first("via") or "") is None:
+        return SipParseError(reason)
     kept = {name: headers.all(name)[:1] if name != "via" else headers.all(name) for name in _MANDATORY}
     rows = Headers({name: values for name, values in kept.items() if values})
-    return Response(status=status, reason=REASONS[status], headers=rows)
+    return MalformedRequest(reason, Response(status=status, reason=REASONS[status], headers=rows))

@@ -12,7 +12,7 @@ from typing import Final
 
 from ua.sip.errors import SipParseError
 from ua.sip.syntax.message import Response
-from ua.sip.syntax.wire_format import MAX_BODY_BYTES, MAX_HEADER_BYTES, parse
+from ua.sip.syntax.wire_format import MAX_BODY_BYTES, MAX_HEADER_BYTES, MalformedRequest, parse
 
 _LENGTH_RE: Final = re.compile(
     rb"\r\n(?:content-length|l)[ \t]*:[ \t]*((?:[^\r\n]|\r\n[ \t])*?)[ \t]*(?=\r\n(?![ \t]))", re.IGNORECASE
@@ -135,6 +135,8 @@ def _bad_request(header: bytes) -> Response | None:
     without = _LENGTH_RE.sub(b"", header)
     try:
         parse(without[:-2] + b"Content-Length: none\r\n\r\n")
-    except SipParseError as error:
+    except MalformedRequest as error:
         return error.answer
+    except SipParseError:
+        return None
     return None

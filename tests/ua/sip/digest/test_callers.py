@@ -17,7 +17,7 @@ from ua.events import EventLog
 from ua.phone import Phone as WholePhone
 from ua.sip.digest.credentials import Credentials
 from ua.sip.digest.server import DigestServer, Proved, Unproved
-from ua.sip.errors import SipRejected
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.wire_format import serialise

@@ -9,7 +9,8 @@ import pytest
 
 from tests.ua.sip.flows.roles import ALICE, ALICE_ADDRESS, ANSWER, OFFER, ForwardingProxy, challenge
 from tests.ua.sip.phones import ScriptedPeer, phone, scripted_peer
-from ua.sip.errors import SipRejected, SipTimeout
+from ua.sip.errors import SipTimeout
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request
 from ua.sip.syntax.uri import Uri

@@ -9,9 +9,9 @@ import pytest
 
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.sip.phones import ALICE, Phone, phone
-from ua.sip.errors import SipRejected
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.outgoing import OutgoingInvite
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.message import Request, Response
 from ua.sip.transaction.timers import Timers
 

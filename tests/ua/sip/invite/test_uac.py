@@ -11,9 +11,10 @@ from tests.peers.process import until
 from tests.ua.sip.phones import ALICE, Phone, ScriptedPeer, phone
 from ua.registration.bindings import granted_expires
 from ua.sip.digest.credentials import Credentials
-from ua.sip.errors import SipParseError, SipRejected, SipStateError, SipTimeout, SipUnreachable
+from ua.sip.errors import SipParseError, SipStateError, SipTimeout, SipUnreachable
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.outgoing import OutgoingInvite
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.name_addr import NameAddr

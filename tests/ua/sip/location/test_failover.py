@@ -17,11 +17,12 @@ from tests.net.loopback_dns import loopback_dns
 from tests.ua.sip.phones import ALICE, FAST, ScriptedPeer
 from ua.sip.config import SipConfig
 from ua.sip.endpoint import SipEndpoint
-from ua.sip.errors import SipRejected, SipTimeout, SipUnreachable
+from ua.sip.errors import SipTimeout, SipUnreachable
 from ua.sip.location.failover import Failover
 from ua.sip.location.procedure import MAX_TARGETS
 from ua.sip.location.target import Target
 from ua.sip.log import SipLogEntry
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.message import Request
 from ua.sip.syntax.uri import Uri
 

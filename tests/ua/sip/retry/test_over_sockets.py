@@ -9,7 +9,8 @@ import pytest
 
 from tests.ua.sip.phones import ALICE, Phone, ScriptedPeer, phone, scripted_peer
 from ua.sip.digest.credentials import Credentials
-from ua.sip.errors import SipRejected, SipTimeout
+from ua.sip.errors import SipTimeout
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.message import Request
 
 SECRET = (Credentials(username="alice", password="secret", hosts=("home.example",)),)

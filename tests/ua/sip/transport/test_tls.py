@@ -17,7 +17,8 @@ from tests.ua.sip.phones import ALICE, Phone, phone
 from tests.ua.sip.transport.secure import TLS_FIRST, pair, sips, tls_of, tls_server
 from tests.ua.sip.transport.streams import options
 from ua.errors import ConfigurationError, ResultCode
-from ua.sip.errors import SipRejected, SipTlsError, SipUnreachable
+from ua.sip.errors import SipTlsError, SipUnreachable
+from ua.sip.rejection import SipRejected
 from ua.sip.syntax.uri import Uri
 from ua.sip.transport.tls.config import TlsConfig
 

@@ -26,6 +26,7 @@ class MediaView:
         rtt_ms: round trip.
         sent_level_db: level of the last 200 ms sent, dB below full scale (0 is loudest).
         received_level_db: level of the last 200 ms played.
+        told_level_db: level of the last 200 ms that the peer says it sent (RFC 6464).
         mos: mean opinion score of the last 5 s.
     """
 
@@ -40,6 +41,7 @@ class MediaView:
     rtt_ms: float | None = None
     sent_level_db: float | None = None
     received_level_db: float | None = None
+    told_level_db: float | None = None
     mos: float | None = None
 
     @classmethod
@@ -60,6 +62,7 @@ class MediaView:
             rtt_ms=_number(data.get("round_trip_ms")),
             sent_level_db=_number(data.get("level_sent_dbfs")),
             received_level_db=_number(data.get("level_received_dbfs")),
+            told_level_db=_number(data.get("level_told_dbov")),
             mos=_number(data.get("mos")),
         )
 

@@ -32,7 +32,7 @@ from ua.call.gathering import EarlyGathering, gather, tcp_setup, without_ice
 from ua.call.identity import DtlsIdentity
 from ua.call.media_keys import MediaKeys
 from ua.call.media_protection import MediaProtection
-from ua.call.media_start import follow_reports, media_session
+from ua.call.media_start import follow_terms, media_session
 from ua.call.negotiation import describe
 from ua.call.sending_watch import SendingWatch
 from ua.config.account import Account
@@ -255,7 +255,7 @@ class MediaLeg:
             if self._session.sending and not before:
                 self.sending.resumed()
             self._session.receiving = negotiated.direction.receives
-            follow_reports(self._session, negotiated)
+            follow_terms(self._session, negotiated)
 
     def go_on(self, plan: MediaPlan) -> None:
         """Follow another plan from now on; raises UsageError, and follows the one so far, for its files."""

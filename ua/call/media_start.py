@@ -16,6 +16,7 @@ from sdp.negotiation.negotiated import NegotiatedMedia
 from ua import codec_mapping
 from ua.call.audio import Audio
 from ua.call.extended_reports import xr_terms
+from ua.call.header_extensions import extension_terms
 from ua.call.media_keys import MediaKeys
 from ua.call.sending_watch import SendingWatch
 from ua.events import EventLog
@@ -90,17 +91,18 @@ def media_session(
         on_event=tell,
     )
     keys.use(session, negotiated)
-    follow_reports(session, negotiated)
+    follow_terms(session, negotiated)
     watch.begin(session, lambda: (paths.rtp.transport, paths.rtp.remote, _local(paths)))
     if paths.rtp.pair is not None:
         session.path_round_trip_ms = paths.rtp.pair.rtt_ms
     return session
 
 
-def follow_reports(session: MediaSession, negotiated: NegotiatedMedia) -> None:
-    """RTCP as it was agreed."""
+def follow_terms(session: MediaSession, negotiated: NegotiatedMedia) -> None:
+    """RTCP and header extensions as they were agreed."""
     session.reporting = negotiated.rtcp
     session.extended.terms = xr_terms(negotiated)
+    session.extensions.use(extension_terms(negotiated))
 
 
 def _local(paths: Paths) -> object:

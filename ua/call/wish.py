@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sdp.attributes.extmap_attr import AUDIO_LEVEL_URI
 from sdp.negotiation.negotiated import AudioWish
 from ua import codec_mapping
+from ua.call.header_extensions import KNOWN
 from ua.config.account import Account
 
 
@@ -16,4 +18,5 @@ def wish_of(account: Account) -> AudioWish:
         ice_required=account.ice_required,
         rtcp_mux=account.media.rtcp_mux,
         extended_reports=account.media.rtcp_xr,
+        extensions=KNOWN if account.media.audio_level else KNOWN - {AUDIO_LEVEL_URI},
     )

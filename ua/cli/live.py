@@ -180,6 +180,8 @@ class LiveState:
         text.append(f"  rtt {milliseconds(rtt)}")
         for name, level in (("out", self.media.sent_level_db), ("in", self.media.received_level_db)):
             text.append(f"  {name} ").append(f"[{meter(level)}]", style="green")
+        if self.media.told_level_db is not None:
+            text.append("  peer ").append(f"[{meter(self.media.told_level_db)}]", style="green")
         if self.media.delay_ms is not None:
             text.append(f"  delay {milliseconds(self.media.delay_ms)}")
         loss = self.loss_percent()

@@ -55,6 +55,8 @@ class MediaSettings:
         srtp_suites: of SRTP with keys in the description: what we offer and take, best first.
         rtcp_mux: RTP and RTCP may share a port; false: RTCP has one of its own.
         rtcp_xr: extended reports (RFC 3611) are offered, and sent to who asks for them.
+        audio_level: browsers are told in each packet how loud it is, and tell us (RFC 6464): in the clear,
+            where its audio is encrypted too.
         circuit_breaker: what happens where reports say that our media does no good (RFC 8083).
         srtp_over_plain_sip: keys in the description go over SIP that is not encrypted, too.
     """
@@ -73,4 +75,5 @@ class MediaSettings:
     srtp_over_plain_sip: bool = False
     rtcp_mux: bool = True
     rtcp_xr: bool = True
+    audio_level: bool = True
     circuit_breaker: BreakerChoice = "stop"

@@ -66,6 +66,13 @@ def build_charts(entries: Sequence[LogEntry], zero: float) -> list[Chart]:
             low=-60.0,
             floor=60.0,
         ),
+        Chart(
+            title="Level that the other side tells",
+            unit="dB",
+            series=_series(views, lambda view: _clipped(view.told_level_db)),
+            low=-60.0,
+            floor=60.0,
+        ),
     ]
     return [chart for chart in charts if any(series.points for series in chart.series)]
 

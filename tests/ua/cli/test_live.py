@@ -54,6 +54,14 @@ def test_levels_loss_delay_and_quality_while_it_talks() -> None:
     assert "delay 75 ms" in line
 
 
+def test_the_level_that_the_other_side_tells_stands_beside_ours() -> None:
+    state, _ = fed(5100)
+    assert "peer [" not in str(state.line()), "it tells none"
+    data = {"at": 5.2, "level_sent_dbfs": -20.0, "level_received_dbfs": -24.0, "level_told_dbov": -11.0}
+    state.feed(LogEntry(at=at(5200), party="alice", source="media", name="media_counters", data=data))
+    assert f"in [{meter(-24.0)}]  peer [{meter(-11.0)}]" in str(state.line())
+
+
 def test_a_microphone_or_a_file_that_fails_is_told() -> None:
     data = {"at": 1.0, "reason": "headset: the device stopped"}
     entry = LogEntry(at=1.0, party="alice", source="media", name="audio_failed", data=data)

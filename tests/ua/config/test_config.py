@@ -66,7 +66,7 @@ def test_values_are_read() -> None:
             "[media]\nzzz = 5",
             (
                 "media.zzz: unknown key; known here: codecs, ptime_ms, dtx, transport, setup, dscp, dtmf, "
-                "srtp, srtp_suites, srtp_over_plain_sip, rtcp_mux, rtcp_xr, circuit_breaker"
+                "srtp, srtp_suites, srtp_over_plain_sip, rtcp_mux, rtcp_xr, audio_level, circuit_breaker"
             ),
         ),
         ("account = 3", "account: should be a section, written [account]"),

@@ -53,10 +53,10 @@ class StreamChannel:
         on_pong: Callable[[Hop], None],
     ) -> None:
         self.transport = transport
-        self.config = config
-        self.on_message = on_message
-        self.on_fault = on_fault
-        self.on_pong = on_pong
+        self._config = config
+        self._on_message = on_message
+        self._on_fault = on_fault
+        self._on_pong = on_pong
         self._on_connection = on_connection
         self._wires = wires
         self._loop = asyncio.get_running_loop()
@@ -70,7 +70,8 @@ class StreamChannel:
     async def listen(self, bound: socket.socket) -> None:
         """Accept connections on a bound socket, beside those of before."""
         server = await self._loop.create_server(
-            lambda: StreamConnection(self, self._wires.server(self.transport), accepted=True), sock=bound
+            lambda: StreamConnection(self, self._config, self._wires.server(self.transport), accepted=True),
+            sock=bound,
         )
         self._servers.append(server)
 
@@ -110,7 +111,7 @@ class StreamChannel:
             known = self.find(remote, domain)
             if known is not None:
                 return known
-            if len(self._connections) >= self.config.max_connections:
+            if len(self._connections) >= self._config.max_connections:
                 raise SipUnreachable("too many connections")
             domain = self._meant(remote, domain)
             connection = await self._dial(remote, domain, local_host)
@@ -137,9 +138,9 @@ class StreamChannel:
         name = self.transport.upper()
         wire = self._wires.client(self.transport, domain=domain, remote=remote)
         try:
-            async with asyncio.timeout(self.config.connect_timeout):
+            async with asyncio.timeout(self._config.connect_timeout):
                 _, connection = await self._loop.create_connection(
-                    lambda: StreamConnection(self, wire, accepted=False),
+                    lambda: StreamConnection(self, self._config, wire, accepted=False),
                     remote.host,
                     remote.port,
                     local_addr=local,
@@ -195,8 +196,8 @@ class StreamChannel:
         """Take a connection in; None where the limits forbid it."""
         host = connection.remote.host
         if connection.accepted:
-            if self._accepted[host] >= self.config.max_connections_per_host or not self._make_room():
-                self.on_fault(self.hop(connection.remote), "too many connections")
+            if self._accepted[host] >= self._config.max_connections_per_host or not self._make_room():
+                self.fault(connection, "too many connections")
                 return None
             self._accepted[host] += 1
         number = next(self._numbers)
@@ -205,7 +206,7 @@ class StreamChannel:
 
     def _make_room(self) -> bool:
         """True where one more may come: the oldest that has said nothing gives way where all are taken."""
-        if len(self._connections) < self.config.max_connections:
+        if len(self._connections) < self._config.max_connections:
             return True
         silent = next((each for each in self._connections.values() if not each.has_spoken), None)
         if silent is None:
@@ -218,6 +219,18 @@ class StreamChannel:
         """A connection is ready for messages."""
         state = "accepted" if connection.accepted else "opened"
         self._on_connection(self.hop(connection.remote, connection.number), state, detail)
+
+    def receive(self, connection: StreamConnection, data: bytes) -> None:
+        """A whole message came."""
+        self._on_message(data, self.hop(connection.remote, connection.number))
+
+    def hear_pong(self, connection: StreamConnection) -> None:
+        """The other side answered a ping."""
+        self._on_pong(self.hop(connection.remote, connection.number))
+
+    def fault(self, connection: StreamConnection, reason: str) -> None:
+        """What a connection brought cannot be read."""
+        self._on_fault(self.hop(connection.remote), reason)
 
     def remove(self, connection: StreamConnection, reason: str) -> None:
         """Forget a connection that has ended."""

@@ -5,21 +5,41 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import Final, Protocol, assert_never
 
 from ice.types import TransportAddress
 from ua.clock import now as monotonic
+from ua.sip.config import SipConfig
 from ua.sip.errors import SipUnreachable
 from ua.sip.syntax.wire_format import serialise
 from ua.sip.transport.stream import PONG, FramedMessage, KeepAlive, StreamFault
 from ua.sip.transport.udp_channel import local_towards
 from ua.sip.transport.wire import Wire, WireClosed, WireFailed, WireItem, WireOpened
 
-if TYPE_CHECKING:
-    from ua.sip.transport.stream_channel import StreamChannel
-
 MAX_UNSENT_BYTES: Final = 1 << 20
 """A peer that leaves this much unread is cut off."""
+
+
+class Keeper(Protocol):
+    """Whoever keeps connections, and hears what they have to say."""
+
+    def add(self, connection: StreamConnection) -> int | None:
+        """Take a connection in that stands; its number, or None where it is not wanted."""
+
+    def opened(self, connection: StreamConnection, detail: str) -> None:
+        """It is ready for messages."""
+
+    def receive(self, connection: StreamConnection, data: bytes) -> None:
+        """One whole message came."""
+
+    def hear_pong(self, connection: StreamConnection) -> None:
+        """The other side answered a ping."""
+
+    def fault(self, connection: StreamConnection, reason: str) -> None:
+        """What came cannot be read."""
+
+    def remove(self, connection: StreamConnection, reason: str) -> None:
+        """It has ended, or was never taken in."""
 
 
 class StreamConnection(asyncio.Protocol):
@@ -35,8 +55,9 @@ class StreamConnection(asyncio.Protocol):
         gone: done when nothing of it is left.
     """
 
-    def __init__(self, channel: StreamChannel, wire: Wire, *, accepted: bool) -> None:
-        self._channel = channel
+    def __init__(self, keeper: Keeper, config: SipConfig, wire: Wire, *, accepted: bool) -> None:
+        self._keeper = keeper
+        self._config = config
         self._transport: asyncio.Transport | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -94,12 +115,12 @@ class StreamConnection(asyncio.Protocol):
         raw = transport.get_extra_info("socket")
         with contextlib.suppress(OSError):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        number = self._channel.add(self)
+        number = self._keeper.add(self)
         if number is None:
             transport.abort()
             return
         self.number = number
-        self._be_patient(self._channel.config.handshake_timeout)
+        self._be_patient(self._config.handshake_timeout)
         self._handle(self.wire.start())
 
     def data_received(self, data: bytes) -> None:
@@ -122,12 +143,12 @@ class StreamConnection(asyncio.Protocol):
             if isinstance(item, WireFailed):
                 self._fail(item.error)
         self._fail(SipUnreachable(f"the connection to {self.remote} was lost", seen=reason))
-        self._channel.remove(self, reason)
+        self._keeper.remove(self, reason)
         self._transport = None
         if not self.gone.done():
             self.gone.set_result(None)
 
-    # what the channel wants
+    # what its keeper wants
 
     def send(self, data: bytes) -> str:
         """Write a message; empty where it was taken, else what went wrong."""
@@ -138,7 +159,7 @@ class StreamConnection(asyncio.Protocol):
         return "" if self._flush() else "the peer does not read"
 
     def ping(self) -> None:
-        """Ask for a sign of life; the channel's `on_pong` hears of the answer."""
+        """Ask for a sign of life; the keeper hears of the answer."""
         if self.is_open:
             self.wire.ping()
             self._flush()
@@ -165,16 +186,16 @@ class StreamConnection(asyncio.Protocol):
             match item:
                 case FramedMessage():
                     self._heard()
-                    self._channel.on_message(item.data, self._channel.hop(self.remote, self.number))
+                    self._keeper.receive(self, item.data)
                 case KeepAlive():
                     self._heard()
                     if item.ping:
                         self.wire.send(PONG)
                         self._flush()
                     else:
-                        self._channel.on_pong(self._channel.hop(self.remote, self.number))
+                        self._keeper.hear_pong(self)
                 case StreamFault():
-                    self._channel.on_fault(self._channel.hop(self.remote), item.reason)
+                    self._keeper.fault(self, item.reason)
                     if item.answer is not None:
                         self.send(serialise(item.answer))
                     self.close(item.reason)
@@ -185,7 +206,7 @@ class StreamConnection(asyncio.Protocol):
                 case WireFailed():
                     self._reason = f"{item.error.what} {item.error.seen}".strip()
                     if self.ready.done() or self.accepted:
-                        self._channel.on_fault(self._channel.hop(self.remote), self._reason)
+                        self._keeper.fault(self, self._reason)
                     self._fail(item.error)
                     self.close(self._reason)
                 case _:
@@ -199,7 +220,7 @@ class StreamConnection(asyncio.Protocol):
         if not self.ready.done():
             self.ready.set_result(None)
         self.was_open = True
-        self._channel.opened(self, detail)
+        self._keeper.opened(self, detail)
         self._rest()
 
     def _fail(self, error: SipUnreachable) -> None:
@@ -235,7 +256,7 @@ class StreamConnection(asyncio.Protocol):
                 self._patience.cancel()
                 self._patience = None
         elif self._patience is None:
-            self._be_patient(self._channel.config.partial_timeout)
+            self._be_patient(self._config.partial_timeout)
 
     def _be_patient(self, seconds: float) -> None:
         self._patience = self._loop.call_later(seconds, self._lose_patience)
@@ -249,7 +270,7 @@ class StreamConnection(asyncio.Protocol):
 
     def _rest(self) -> None:
         """Close what nobody uses (RFC 3261 §18: it stays open for a while)."""
-        left = self._used + self._channel.config.idle_timeout - monotonic()
+        left = self._used + self._config.idle_timeout - monotonic()
         if left <= 0:
             self.close("not used for long")
         else:

@@ -1,13 +1,15 @@
 """Our description while we ring, so that ICE is done when somebody picks up (RFC 8839 §7.1).
 
 An offer with ICE is answered in a 183: reliably where the caller can, else repeated until a check of the
-caller shows that it has arrived. Who left the offer to us gets it in a reliable 183, and nobody is alerted
-before ICE has ended. What else is asked for when the call is accepted comes too late for ICE.
+caller shows that it has arrived. Whoever takes the call at once, as a machine does, answers in the 200 alone.
+Who left the offer to us gets it in a reliable 183, and nobody is alerted before ICE has ended. What else is
+asked for when the call is accepted comes too late for ICE.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from ice.errors import IceFailed
@@ -26,6 +28,9 @@ from ua.sip.syntax.body import session_of
 
 LITE_SENDS = 4
 """A lite agent sends no checks, and may get none: so often an unreliable answer is sent (RFC 8839 §7.1.1)."""
+
+PICK_UP_S = 0.02
+"""Who takes the call sooner is a machine: a 183 would only delay its 200, which waits for the PRACK."""
 
 ALERT_AFTER_S = 10.0
 """Seconds after which somebody is alerted though ICE has not ended."""
@@ -64,6 +69,8 @@ class EarlyReply:
         self._offer = session_of(incoming.request)
         self.body: bytes | Refusal | None = None
         self.told = False
+        self._accepted = False
+        self._decided = asyncio.Event()
         self._descriptions: Descriptions | None = None
         self._late: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._wanted = (
@@ -91,6 +98,11 @@ class EarlyReply:
                 pass  # it rings all the same: media may be found later, or the call fails with a reason
         now()
 
+    def accepted(self) -> None:
+        """The call is taken: an answer that is not told yet goes with the 200, which is sooner (no PRACK)."""
+        self._accepted = True
+        self._decided.set()
+
     async def take(self) -> Descriptions | None:
         """What was described while it rang, to be owned by the caller; None where nothing was."""
         if self._task is None:
@@ -109,6 +121,7 @@ class EarlyReply:
             self._task = asyncio.ensure_future(self._run())
         if self._task is None:
             return None
+        self._decided.set()
         await asyncio.wait({self._task})
         if not self.told:
             return None
@@ -159,7 +172,7 @@ class EarlyReply:
             self._tell_offer(descriptions)
             return
         self.body = await descriptions.answer(self._offer)
-        if isinstance(self.body, Refusal) or self._incoming.is_answered:
+        if isinstance(self.body, Refusal) or await self._is_taken_at_once() or self._incoming.is_answered:
             return
         sends: int | None = 1  # without ICE: there are phones that begin their audio anew with each
         if has_ice(self._offer) and around.account.ice_enabled:
@@ -169,6 +182,12 @@ class EarlyReply:
         self.told = True
         descriptions.answer_sent()
         self._hear(descriptions)
+
+    async def _is_taken_at_once(self) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PICK_UP_S):
+                await self._decided.wait()
+        return self._accepted
 
     def _tell_offer(self, descriptions: Descriptions) -> None:
         if self._incoming.is_answered:

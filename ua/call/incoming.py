@@ -93,7 +93,12 @@ class IncomingCall(Call):
     async def accept(self, plan: MediaPlan) -> None:
         """Answer the call; what becomes of it `established` and `ended` tell."""
         if self._task is None:
-            self._begin(self._answer(plan))
+            self._take(plan)
+
+    def _take(self, plan: MediaPlan) -> None:
+        if self._reply is not None:
+            self._reply.accepted()
+        self._begin(self._answer(plan))
 
     async def play_early(self, source: MediaSource) -> bool:
         """Be heard before the call is answered: 183 with our description, then `source` (RFC 3960).
@@ -141,7 +146,7 @@ class IncomingCall(Call):
     def take_over(self) -> None:
         """Answer at once, with the media plan of the call that it replaces."""
         if self._task is None and self._replaces is not None and self._replaces.plan is not None:
-            self._begin(self._answer(self._replaces.plan))
+            self._take(self._replaces.plan)
 
     def answer_after(self, seconds: float, plan: MediaPlan) -> None:
         """Answer without a person, after so many seconds."""
@@ -151,7 +156,7 @@ class IncomingCall(Call):
     def _answer_unasked(self, plan: MediaPlan) -> None:
         if self._task is None:
             self._around.log.record(clock.now(), self._around.party, "call", "auto_answered", call_id=self.id)
-            self._begin(self._answer(plan))
+            self._take(plan)
 
     def reject(self, code: int) -> None:
         """Refuse the call with a final response, 300 to 699."""

@@ -11,6 +11,7 @@ import pytest
 from tests.ua.call.media_legs import media_leg
 from tests.ua.peer import MediaPeer, media_peer
 from tests.ua.phones import account, pair
+from ua.call import early_reply
 from ua.call.incoming import IncomingCall
 from ua.call.media_leg import MediaLeg
 from ua.config.calls import CallsSettings
@@ -75,6 +76,21 @@ async def test_two_phones_have_their_path_before_anybody_picks_up() -> None:
     accepted = next(text for text in texts if text.startswith("SIP/2.0 200") and " INVITE\r\n" in text)
     # The answer went reliably: it is said once (RFC 3262 §5).
     assert accepted.endswith("Content-Length: 0\r\n\r\n")
+
+
+async def test_who_takes_the_call_at_once_answers_in_the_200_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(early_reply, "PICK_UP_S", 60.0)
+    async with pair() as phones:
+        call, ring = await phones.ring(STAY)
+        await ring.accept(LISTEN)
+        await asyncio.gather(call.established(), ring.established())
+        call.hang_up()
+        await asyncio.gather(call.ended(), ring.ended())
+    texts = [str(e.data["text"]) for e in phones.log.entries if e.name == "message" and e.party == "alice"]
+    assert {text.split(" ", 2)[1] for text in texts if text.startswith("SIP/2.0 1")} <= {"100", "180"}
+    assert not any(text.startswith("PRACK ") for text in texts)
+    accepted = next(text for text in texts if text.startswith("SIP/2.0 200") and " INVITE\r\n" in text)
+    assert "a=candidate:" in accepted
 
 
 @pytest.mark.req("SDP-ICE-17", "SDP-ICE-35", "GLU-1")

@@ -67,8 +67,14 @@ class Output:
 
     def note(self, text: str, style: str = "") -> None:
         """One line of progress on stderr; text from the wire is made harmless."""
-        if not self.quiet:
+        if self.quiet:
+            return
+        if self.stderr.is_terminal:
             self.stderr.print(printable(text), style=style or None, markup=False, soft_wrap=True)
+        else:
+            # A millisecond less, and calls wait for it.
+            self.stderr.file.write(printable(text) + "\n")
+            self.stderr.file.flush()
 
     def trace(self, text: str, style: str = "") -> None:
         """A log line, only with -v or --sip-trace; may hold several lines."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -89,6 +90,8 @@ def run(output: Output, main: Callable[[Stop], Awaitable[ResultCode]]) -> NoRetu
             for number in installed:
                 loop.remove_signal_handler(number)
 
+    # What was imported stays: the collector need not go through it in the middle of a call.
+    gc.freeze()
     guarded(output, lambda: asyncio.run(shell()))
 
 

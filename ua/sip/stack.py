@@ -20,9 +20,8 @@ from ua.sip.location.resolver import Resolver
 from ua.sip.location.target import Target
 from ua.sip.log import SipLogEntry
 from ua.sip.reporter import Reporter
-from ua.sip.requests.preparation import ContactParams, Preparation
+from ua.sip.requests.preparation import Preparation
 from ua.sip.requests.routing import Routing
-from ua.sip.requests.sending import Sending
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.syntax.uri import Uri
 from ua.sip.syntax.wire_format import MalformedRequest, parse, serialise
@@ -148,23 +147,6 @@ class Stack:
 
     # requests of ours
 
-    async def start_request(
-        self,
-        draft: Request,
-        user: ClientUser,
-        *,
-        contact: ContactParams = None,
-    ) -> Sending:
-        """Find the servers, add Via and (where `contact` gives its header parameters) Contact, and send.
-
-        Where a server fails the request goes to the next one, also later on (RFC 3263 §4.3); the one that
-        answered another request of this Call-ID comes first. Raises SipUnreachable. `user` hears everything
-        that follows.
-        """
-        sending = Sending(self, draft, user, await self._locate(draft), contact)
-        await sending.start()
-        return sending
-
     def begin(self, request: Request, hop: Hop, user: ClientUser) -> ClientKey:
         """Start the transaction of a request that is ready; `pump` sends it."""
         key = self.layer.request(request, hop, self.now())
@@ -174,7 +156,7 @@ class Stack:
     async def send_ack(self, draft: Request) -> tuple[Hop, Request]:
         """Send an ACK to a 2xx; it has no transaction. Raises SipUnreachable."""
         failure = SipUnreachable("no address")
-        for target in await self._locate(draft):
+        for target in await self.locate(draft):
             try:
                 ack, hop = await self.preparation.prepare(draft, target, None)
             except SipUnreachable as error:
@@ -200,7 +182,11 @@ class Stack:
         )
         return self.contact_uri(await self.transport.open(targets[0]), sips=sips)
 
-    async def _locate(self, draft: Request) -> tuple[Target, ...]:
+    async def locate(self, draft: Request) -> tuple[Target, ...]:
+        """The servers that may take a request, the best first; raises SipUnreachable.
+
+        The one that answered another request of this Call-ID comes first (RFC 3263 §4.3).
+        """
         if self.closed:
             raise SipUnreachable("the SIP endpoint is closed")
         # Two phones of one web page have one name: who has registered is known better.

@@ -13,7 +13,7 @@ from ua.sip.inspection import capabilities
 from ua.sip.invite.leg import Leg
 from ua.sip.invite.no_media import no_media
 from ua.sip.invite.pracks import MakeAnswer, made
-from ua.sip.requests.sending import Sending
+from ua.sip.requests.sending import Sending, start_request
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.headers import Headers
@@ -67,7 +67,7 @@ class Forks:
 
     async def send(self, draft: Request) -> Request:
         """Send the INVITE; gives it as it went out. Raises SipUnreachable."""
-        self.sent = await self._stack.start_request(draft, self, contact=())
+        self.sent = await start_request(self._stack, draft, self, contact=())
         return self.sent.request
 
     async def final(self) -> Response:

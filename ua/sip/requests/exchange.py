@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ua.sip.digest.client import DigestClient
 from ua.sip.errors import SipError, SipTimeout, SipUnreachable
 from ua.sip.requests.preparation import ContactParams
+from ua.sip.requests.sending import start_request
 from ua.sip.retry.attempts import Attempts
 from ua.sip.stack import Stack
 from ua.sip.syntax.message import Request, Response
@@ -81,7 +82,7 @@ async def exchange(
 
         waiter = Waiter(hand_on)
         try:
-            sent = await stack.start_request(request, waiter, contact=contact)
+            sent = await start_request(stack, request, waiter, contact=contact)
             sent_request.append(sent.request)
             response = await waiter.final
         except (SipTimeout, SipUnreachable):

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ua.sip.errors import SipError, SipNoRoute, SipTimeout, SipUnreachable
 from ua.sip.location.failover import Failover
 from ua.sip.location.target import Target
 from ua.sip.requests.preparation import ContactParams
+from ua.sip.stack import Stack
 from ua.sip.syntax.headers import Headers
 from ua.sip.syntax.message import Request, Response, make_response
 from ua.sip.transaction.messages import ClientKey
 from ua.sip.transport.hop import Hop
 from ua.sip.users import ClientUser
 
-if TYPE_CHECKING:
-    from ua.sip.stack import Stack
-
 _UNAVAILABLE = 503
+
+
+async def start_request(
+    stack: Stack, draft: Request, user: ClientUser, *, contact: ContactParams = None
+) -> Sending:
+    """Find the servers, add Via and (where `contact` gives its header parameters) Contact, and send.
+
+    Where a server fails the request goes to the next one, also later on (RFC 3263 §4.3). Raises
+    SipUnreachable. `user` hears everything that follows.
+    """
+    sending = Sending(stack, draft, user, await stack.locate(draft), contact)
+    await sending.start()
+    return sending
 
 
 class Sending:

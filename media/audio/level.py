@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from media.audio.pcm import dbfs
 
-_VOICE: Final = 0x80
+VOICE: Final = 0x80
+"""The flag that somebody speaks."""
+
 _QUIETEST: Final = 127
 _FULL_SCALE: Final = 32768
 
@@ -14,14 +17,10 @@ _POWER: Final = tuple(10 ** (-level / 10) if level < _QUIETEST else 0.0 for leve
 """Of each level, 1 for the loudest."""
 
 
-def level_byte(level: float, *, voice: bool) -> int:
-    """What a packet tells of its audio.
-
-    Args:
-        level: dBov: 0 is a square wave of full scale, as in `media.audio.pcm.dbfs`.
-        voice: somebody speaks.
-    """
-    return min(_QUIETEST, max(0, round(-level))) | (_VOICE if voice else 0)
+@cache
+def levels() -> bytes:
+    """What packets tell of audio, without the flag, by its root mean square (`media.audio.pcm.rms`)."""
+    return bytes(min(_QUIETEST, max(0, round(-dbfs(value)))) for value in range(_FULL_SCALE + 1))
 
 
 class ToldLevel:
@@ -37,7 +36,7 @@ class ToldLevel:
 
     def add(self, told: int) -> None:
         """A packet tells this byte."""
-        self._power += _POWER[told & ~_VOICE]
+        self._power += _POWER[told & ~VOICE]
         self._count += 1
 
     def measure(self) -> float | None:

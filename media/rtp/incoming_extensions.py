@@ -9,10 +9,17 @@ from media.audio.level import ToldLevel
 from media.errors import PacketError
 from media.path import PacketReceiver
 from media.rtp import header_extension
-from media.rtp.packet import EXTENSION_BIT, HEADER, HEADER_LENGTH, is_rtcp, split_extension
+from media.rtp.packet import EXTENSION_BIT, HEADER, HEADER_LENGTH, PLAIN, is_rtcp, split_extension
 
 _MOST_FOREIGN: Final = 64
 """So many sources of other m= lines are remembered."""
+
+_ONE_WORD: Final = b"\xbe\xde\x00\x01"
+_AT_LEVEL: Final = HEADER_LENGTH + len(_ONE_WORD) + 1
+_AFTER_LEVEL: Final = HEADER_LENGTH + len(_ONE_WORD) + 4
+_PADDING: Final = b"\x00\x00"
+_PLAIN: Final = bytes((PLAIN,))
+_EXTENDED: Final = PLAIN | EXTENSION_BIT
 
 
 class IncomingExtensions:
@@ -26,7 +33,7 @@ class IncomingExtensions:
         malformed: packets whose extension could not be read to its end; their audio is played.
     """
 
-    __slots__ = ("_foreign", "_level_id", "_mid", "_mid_id", "_refuse", "level", "malformed")
+    __slots__ = ("_foreign", "_level_id", "_mid", "_mid_id", "_refuse", "_usual", "level", "malformed")
 
     def __init__(self, refuse: Callable[[str, float], None]) -> None:
         self._refuse = refuse
@@ -36,17 +43,32 @@ class IncomingExtensions:
         self._mid_id: int | None = None
         self._mid = b""
         self._foreign: set[int] = set()
+        self._usual = b""
 
     def use(self, *, level: int | None, mid_id: int | None, mid: bytes) -> None:
         """What was agreed: the ids, None for what is not to be read, and the name of our m= line."""
         if (mid_id, mid) != (self._mid_id, self._mid):
             self._foreign.clear()
         self._level_id, self._mid_id, self._mid = level, mid_id, mid
+        self._usual = b"" if level is None else _ONE_WORD + bytes((level << 4,))
 
     def in_front_of(self, receive: PacketReceiver) -> PacketReceiver:
-        """Takes packets of the path and gives them to `receive`; never raises for what a peer sends."""
+        """Takes packets of the path and gives them to `receive`; never raises for what a peer sends.
+
+        Nearly all of them hold a level alone, in a block of one word, which is known beforehand but for it.
+        """
+        usual, level = self._usual, self.level
 
         def take(packet: bytes, now: float) -> None:
+            if (
+                packet[HEADER_LENGTH:_AT_LEVEL] == usual
+                and packet[_AT_LEVEL + 1 : _AFTER_LEVEL] == _PADDING
+                and packet[0] == _EXTENDED
+                and not (self._foreign or is_rtcp(packet))
+            ):
+                level.add(packet[_AT_LEVEL])
+                receive(_PLAIN + packet[1:HEADER_LENGTH] + packet[_AFTER_LEVEL:], now)
+                return
             if len(packet) < HEADER_LENGTH or is_rtcp(packet):
                 receive(packet, now)
                 return

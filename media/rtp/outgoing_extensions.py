@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
-from media.audio.level import level_byte
-from media.audio.pcm import dbfs, rms
+from media.audio.level import VOICE, levels
+from media.audio.pcm import rms
 from media.codecs.silence import SilenceSuppression
-from media.rtp.header_extension import ONE_BYTE, build, insert
+from media.rtp.header_extension import ONE_BYTE_IDS, build, insert
 
 _MOST_BYTES: Final = 1320
 """A longer packet goes out as it is: with an extension it might not fit into one that is protected."""
 
-_LEVEL: Final = struct.Struct("!HHBBxx")
-"""The block that holds a level alone, which is nearly every one."""
+
+@lru_cache(maxsize=len(ONE_BYTE_IDS))
+def _blocks(number: int) -> tuple[bytes, ...]:
+    """The blocks that hold a level alone under this id, which are nearly all: by what is told."""
+    return tuple(build([(number, bytes((told,)))]) for told in range(256))
 
 
 class OutgoingExtensions:
@@ -55,28 +58,32 @@ class OutgoingExtensions:
         if self._level is None:
             return encode
 
+        heard, is_speech_at = levels(), self._speech.is_speech_at
+
         def measuring(pcm: bytes) -> bytes | None:
             payload = encode(pcm)
-            if payload is None:
-                self._told = None
-            else:
-                level = dbfs(rms(pcm))
-                self._told = level_byte(level, voice=self._voice and self._speech.is_speech_at(level))
+            told: int | None = None
+            if payload is not None:
+                told = heard[rms(pcm)]
+                if self._voice and is_speech_at(-told):
+                    told |= VOICE
+            self._told = told
             return payload
 
         return measuring
 
     def sending(self, send: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
         """Sends packets of the plain header with what there is to tell; no level with what is no audio."""
-        number = self._level or 0
+        number = self._level
+        blocks = () if number is None else _blocks(number)
 
         def extending(packet: bytes) -> bool:
             told, self._told = self._told, None
             if self._mid and not self._is_known():
-                level = () if told is None else ((number, bytes((told,))),)
+                level = () if told is None or number is None else ((number, bytes((told,))),)
                 block = build((*self._mid, *level))
             elif told is not None:
-                block = _LEVEL.pack(ONE_BYTE, 1, number << 4, told)
+                block = blocks[told]
             else:
                 return send(packet)
             return send(insert(packet, block) if len(packet) <= _MOST_BYTES else packet)

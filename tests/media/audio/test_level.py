@@ -9,23 +9,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.audio.level import ToldLevel, level_byte
-from media.audio.pcm import SILENCE_DBFS, dbfs, rms
+from media.audio.level import VOICE, ToldLevel, levels
+from media.audio.pcm import SILENCE_DBFS, rms
+
+
+def sine(amplitude: int) -> bytes:
+    return struct.pack("<80h", *(round(amplitude * math.sin(2 * math.pi * n / 8)) for n in range(80)))
 
 
 @pytest.mark.parametrize(
-    ("level", "told"), [(0.0, 0), (-0.4, 0), (-0.6, 1), (-30.0, 30), (-126.9, 127), (SILENCE_DBFS, 127)]
+    ("pcm", "told"),
+    [
+        (struct.pack("<hh", 32767, -32768) * 80, 0),
+        (sine(32767), 3),
+        (sine(16384), 9),
+        (sine(1036), 33),
+        (struct.pack("<hh", 1, -1) * 80, 90),
+        (bytes(160), 127),
+    ],
 )
-def test_a_level_is_told_without_its_sign(level: float, told: int) -> None:
-    assert level_byte(level, voice=False) == told
-    assert level_byte(level, voice=True) == told | 0x80
+def test_the_scale_begins_at_a_square_wave_of_full_scale(pcm: bytes, told: int) -> None:
+    """RFC 6464 §3: 0 is the overload point, which a sine of full scale is 3 dB below; 127 is silence."""
+    assert levels()[rms(pcm)] == told
 
 
-def test_the_scale_begins_at_a_square_wave_of_full_scale() -> None:
-    """RFC 6464 §3: 0 is the overload point, which a sine of full scale is 3 dB below."""
-    assert level_byte(dbfs(rms(struct.pack("<hh", 32767, -32768) * 80)), voice=False) == 0
-    sine = struct.pack("<80h", *(round(32767 * math.sin(2 * math.pi * n / 8)) for n in range(80)))
-    assert level_byte(dbfs(rms(sine)), voice=False) == 3
+def test_a_level_is_told_for_any_audio() -> None:
+    assert len(levels()) == rms(struct.pack("<h", -32768)) + 1
+    assert list(levels()) == sorted(levels(), reverse=True)
+    assert max(levels()) < VOICE
 
 
 def test_a_period_has_the_mean_of_the_power() -> None:

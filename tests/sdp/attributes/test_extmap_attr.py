@@ -132,7 +132,6 @@ def test_in_other_profiles_there_are_none() -> None:
     assert "extmap" in names(accepted(browser(*lines), knows)[0])
 
 
-@pytest.mark.req("BUN-2")
 @pytest.mark.parametrize(
     ("head", "mid", "named"),
     [(BROWSER, "0", True), (HEAD, "0", False), (f"{HEAD}\na=group:BUNDLE {'m' * 17}", "m" * 17, False)],
@@ -316,7 +315,6 @@ def test_an_answer_has_nothing_that_was_not_offered(
     assert values(near.offer(), "extmap") == again, "a further offer has what is in force"
 
 
-@pytest.mark.req("BUN-2")
 def test_an_answer_without_the_group_leaves_the_names_out() -> None:
     near, far = offering()
     answer = far.answer(near.offer()).description

@@ -36,6 +36,16 @@ def would_block(error: OSError) -> bool:
     return error.errno in _WOULD_BLOCK
 
 
+def _peer_of(sock: socket.socket) -> TransportAddress:
+    """The other end; OSError, with what happened, where it has ended the connection already."""
+    try:
+        return address_of(sock.getpeername())
+    except OSError as error:
+        if error.errno == errno.ENOTCONN:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET).lower()) from error
+        raise
+
+
 class TcpSocket(abc.ABC):
     """What all our TCP connections have in common: two addresses, reading, one end.
 
@@ -61,7 +71,7 @@ class TcpSocket(abc.ABC):
         self._loop = asyncio.get_running_loop()
         self._poller = Poller.running()
         self._local = local or address_of(sock.getsockname())
-        self._remote = remote or address_of(sock.getpeername())
+        self._remote = remote or _peer_of(sock)
         self._closed = closed
         self._open = True
         self._on_closed: CloseReceiver | None = None

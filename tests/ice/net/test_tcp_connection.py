@@ -380,3 +380,17 @@ async def test_a_frame_in_the_kernel_is_finished_first() -> None:
     assert received == sent
     connection.close()
     other.close()
+
+
+async def test_who_has_hung_up_already_is_told_as_such() -> None:
+    """A connection that is taken and reset before we look at it has no other end any more."""
+    with socket.create_server((HOST, 0)) as server:
+        sock = socket.create_connection(server.getsockname())
+        taken, _ = server.accept()
+        linger = array.array("i", (1, 0)).tobytes()
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        taken.close()
+        await until(lambda: sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x07")  # closed
+        with pytest.raises(ConnectionResetError, match="connection reset by peer"):
+            established(sock)
+        sock.close()

@@ -10,7 +10,7 @@ from typing import Protocol
 from ice.stun.message import StunMessage
 from ua import clock
 from ua.call.outgoing import refused_credentials
-from ua.errors import CallRejected, UaError
+from ua.errors import AuthenticationError, CallRejected, UaError
 from ua.registration.backoff import uniform
 from ua.registration.bindings import granted_expires
 from ua.registration.keepalive import Keepalive, between_registers
@@ -244,7 +244,7 @@ class Flow:
         finally:
             self._busy = False
         if not done.response.is_success:
-            raise RefusedError(self._explained(done.response, done.auth_problem), done.response)
+            raise RefusedError(self._explained(done), done.response)
         # A registrar that lists our Contact rewritten, or not at all, is believed to grant what we asked for.
         seconds = granted_expires(done.request, done.response)
         if seconds == 0:
@@ -337,14 +337,29 @@ class Flow:
         if hop is not None and hop.reliable:
             self._flows.drop(hop, reason)
 
-    def _explained(self, response: Response, problem: str) -> UaError:
+    def _explained(self, done: Exchange) -> UaError:
+        response, headers = done.response, done.request.headers
         if response.status in (401, 407):
-            return refused_credentials(response, problem, wanted=self._settings.wants_password)
+            return refused_credentials(response, done.auth_problem, wanted=self._settings.wants_password)
+        said = f"{response.status} {response.reason}"
+        if response.status == 403 and (
+            headers.first("authorization") or headers.first("proxy-authorization")
+        ):
+            # RFC 3261 §21.4.4: understood, and refused for good; many say so to a wrong password as well.
+            return AuthenticationError(
+                "the registrar refused this user or the password",
+                seen=said,
+                hint="check auth_user and the password; where they are right, this user may not register "
+                "here, or not from this address: the log of the server says which",
+            )
         if response.status == 403:
-            return refused_credentials(response, "the registrar forbids it", wanted=False)
-        return CallRejected(
-            f"the registrar refused: {response.status} {response.reason}", sip_code=response.status
-        )
+            return CallRejected(
+                "the registrar forbids it, without having asked for a password",
+                sip_code=403,
+                seen=said,
+                hint="does it know this user, and take registrations from this address and transport?",
+            )
+        return CallRejected(f"the registrar refused: {said}", sip_code=response.status)
 
 
 class RefusedError(UaError):

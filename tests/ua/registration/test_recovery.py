@@ -14,7 +14,7 @@ from ice.net.sockets import HostNetwork
 from tests.ua.phones import account
 from tests.ua.registration.edge import Edge, edge
 from ua.config.registration import RegistrationPolicy
-from ua.errors import AuthenticationError, CallRejected
+from ua.errors import CallRejected
 from ua.events import EventLog
 from ua.phone import Phone
 from ua.plan import MediaPlan
@@ -236,7 +236,7 @@ async def test_what_may_pass_is_tried_again_and_a_refusal_is_not() -> None:
         await one.until_pinged(2)
         one.statuses = [500, 503, 403]
         one.hang_up()
-        with pytest.raises(AuthenticationError):
+        with pytest.raises(CallRejected):
             await asyncio.wait_for(registration.lost(), 10)
         assert states(log) == ["registered", "flow failed", "retrying", "retrying", "lost"]
         count = len(one.of("REGISTER"))

@@ -44,21 +44,24 @@ class Registrar:
             return
         status = self.statuses.pop(0) if self.statuses else 200
         if status != 200:
-            incoming.respond(status)
+            challenge = ("WWW-Authenticate", 'Digest realm="pbx", nonce="n", algorithm=SHA-256, qop="auth"')
+            incoming.respond(status, headers=Headers.of(challenge) if status == 401 else Headers())
             return
         granted = contact.with_param("expires", str(min(seconds, self.grant)))
         incoming.respond(200, headers=Headers.of(("Contact", granted)) if seconds else Headers())
 
 
 @asynccontextmanager
-async def registering(registrar: Registrar) -> AsyncIterator[tuple[Phone, EventLog]]:
+async def registering(
+    registrar: Registrar, *, password: str | None = None
+) -> AsyncIterator[tuple[Phone, EventLog]]:
     config = SipConfig(host="127.0.0.1", allow=("REGISTER", "OPTIONS"))
     endpoint = SipEndpoint(config, on_request=registrar.take)
     await endpoint.start()
     log = EventLog()
     address = endpoint.local_addresses["udp"]
     try:
-        async with Phone(account("alice", registrar=f"sip:{address}"), log) as phone:
+        async with Phone(account("alice", registrar=f"sip:{address}", password=password), log) as phone:
             yield phone, log
     finally:
         await endpoint.close()
@@ -90,7 +93,7 @@ async def test_a_registrar_that_wants_longer_gets_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(403, AuthenticationError), (401, AuthenticationError), (503, CallRejected)]
+    ("status", "error"), [(403, CallRejected), (401, AuthenticationError), (503, CallRejected)]
 )
 async def test_a_refusal_is_one_clear_error(status: int, error: type[Exception]) -> None:
     registrar = Registrar(grant=300, statuses=[status])
@@ -99,11 +102,28 @@ async def test_a_refusal_is_one_clear_error(status: int, error: type[Exception])
             await phone.register(expires=300)
 
 
+async def test_who_is_forbidden_after_a_proof_may_have_a_wrong_password_or_none_may_register() -> None:
+    async with registering(Registrar(grant=300, statuses=[401, 403]), password="secret") as (phone, _):
+        with pytest.raises(AuthenticationError) as caught:
+            await phone.register(expires=300)
+    assert caught.value.seen == "403 Forbidden"
+    assert "check auth_user and the password" in caught.value.hint
+    assert "may not register here" in caught.value.hint
+
+
+async def test_who_is_forbidden_without_a_proof_needs_no_other_password() -> None:
+    async with registering(Registrar(grant=300, statuses=[403]), password="secret") as (phone, _):
+        with pytest.raises(CallRejected) as caught:
+            await phone.register(expires=300)
+    assert (caught.value.sip_code, caught.value.seen) == (403, "403 Forbidden")
+    assert "password" not in caught.value.hint
+
+
 async def test_a_refresh_that_is_refused_ends_the_registration() -> None:
     registrar = Registrar(grant=1, statuses=[200, 403])
     async with registering(registrar) as (phone, log):
         registration = await phone.register(expires=300)
-        with pytest.raises(AuthenticationError):
+        with pytest.raises(CallRejected):
             await registration.lost()
     assert states(log) == ["registered", "lost"]
     assert registrar.asked == [300, 300]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,11 +37,12 @@ HEARD = """(async () => {
 })()"""
 
 
-async def answering(programs: Programs, host: Namespace, *arguments: str) -> tuple[Icephone, str]:
+async def answering(
+    programs: Programs, host: Namespace, *arguments: str, config: Path | None = None
+) -> tuple[Icephone, str]:
     """`icephone answer` for one call, and the address of its page."""
-    phone = await icephone(
-        programs, "answer", "--echo", "--calls", "1", "--web", "0", *arguments, prefix=host.prefix
-    )
+    words = ("answer", "--echo", "--calls", "1", "--web", "0", *arguments)
+    phone = await icephone(programs, *words, config=config, prefix=host.prefix)
     return phone, await phone.noted("a phone for browsers:")
 
 
@@ -89,7 +91,9 @@ async def test_jssip_hears_its_own_voice(programs: Programs) -> None:
     file = write_page(programs.folder)
     async with one_host() as host:
         with host.entered():
-            phone, address = await answering(programs, host, "--path", "tcp")
+            config = programs.folder / "others.toml"
+            config.write_text('[websocket]\nallowed_origins = ["file://", "null"]\n', encoding="utf-8")
+            phone, address = await answering(programs, host, "--path", "tcp", config=config)
             async with browser(programs, host, sound=sound) as page:
                 await page.open(file.as_uri())
                 await page.run(f"dial('{address.replace('http:', 'ws:')}', 'sip:echo@127.0.0.1')")

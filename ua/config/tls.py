@@ -56,7 +56,8 @@ class WebSocketSettings:
         origin: Origin that we give to servers, None for none.
         listen_port: port for who connects to us (ws), 0 for any, None for nobody.
         secure_listen_port: the same over TLS (wss); only with a certificate.
-        allowed_origins: web pages that may connect to us, by their origins; empty for all.
+        allowed_origins: web pages that may connect to us, by their origins; empty for all, or, where we give
+            away a page, for that one, which may in any case.
         page: who opens our address in a browser gets a phone to call us with.
     """
 

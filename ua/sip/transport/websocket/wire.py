@@ -50,15 +50,15 @@ class WebSocketWire:
     ) -> None:
         self._path = config.path
         self._page = config.page
+        self._origins: tuple[str, ...] = ()
         self._parts: list[bytes] | None = None
         self._is_text = False
         self._told = False
         self._server: ServerProtocol | None = None
         self._client: ClientProtocol | None = None
         if remote is None or domain is None:
-            origins = [Origin(each) for each in config.origins]
+            self._origins = config.origins
             self._server = ServerProtocol(
-                origins=[*origins, None] if origins else None,
                 subprotocols=[SUBPROTOCOL],
                 max_size=MAX_MESSAGE_BYTES,
             )
@@ -162,11 +162,23 @@ class WebSocketWire:
         if self._page and "Upgrade" not in request.headers:
             server.send_response(_html(self._page))
             return self._closed("it wanted the page")
+        origins, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
+        if origins and not self._may_connect(" ".join(origins), " ".join(hosts)):
+            server.send_response(server.reject(403, "Other pages may not connect.\n"))
+            return self._fail(f"a page of {origins[0][:64]!r} may not connect: allowed_origins names it not")
         response = server.accept(request)
         server.send_response(response)
         if response.status_code != 101:
             return self._fail(f"a WebSocket was refused: {server.handshake_exc}")
         return [WireOpened()]
+
+    def _may_connect(self, origin: str, host: str) -> bool:
+        """Whether a page from there may, which has asked for us by this name."""
+        if origin in self._origins:
+            return True
+        if self._page and origin.partition("://")[2].lower() == host.lower():
+            return True  # our own page, whatever encrypts it in front of us
+        return not self._page and not self._origins
 
     def _take_answer(self, response: Response) -> list[WireItem]:
         """We are the client, and the server has answered."""

@@ -148,6 +148,29 @@ def test_web_pages_of_others_are_kept_out(row: str, good: bool) -> None:
     assert (items == [WireOpened()]) is good
 
 
+@pytest.mark.parametrize(
+    ("row", "good"),
+    [
+        ("", True),
+        ("Origin: http://example.com\r\n", True),
+        ("Origin: https://EXAMPLE.com\r\n", True),
+        ("Origin: https://a.example\r\n", True),
+        ("Origin: https://evil.example\r\n", False),
+        ("Origin: https://example.com:8443\r\n", False),
+        ("Origin: null\r\n", False),
+        ("Origin: http://evil.example\r\nOrigin: http://example.com\r\n", False),
+    ],
+)
+def test_who_gives_away_a_page_lets_no_other_one_connect(row: str, good: bool) -> None:
+    wire = server(WebSocketConfig(page=b"<!doctype html>", origins=("https://a.example",)))
+    items, reply = raw(HANDSHAKE.format(path="/", more=SIP + row), wire)
+    assert (items == [WireOpened()]) is good
+    assert reply.startswith(b"HTTP/1.1 101 " if good else b"HTTP/1.1 403 ")
+    if "https://a.example" not in row:
+        items, _ = raw(HANDSHAKE.format(path="/", more=SIP + row), server(WebSocketConfig(page=b"<p>")))
+        assert (items == [WireOpened()]) is good
+
+
 @pytest.mark.req("TRN-6")
 def test_a_login_at_the_handshake_is_told_as_one() -> None:
     wire = client()

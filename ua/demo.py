@@ -23,6 +23,7 @@ from ua.config.account import Account
 from ua.config.media import MediaSettings
 from ua.errors import UsageError
 from ua.events import EventLog
+from ua.interop.standstill import Standstill
 from ua.phone import Phone
 from ua.plan import DemoOptions, Echo, MediaPlan, WavFile
 from ua.results import CallResult, DemoResult
@@ -60,6 +61,8 @@ async def run_demo(options: DemoOptions, log: EventLog) -> DemoResult:
             Phone(_account("bob"), log, network=network) as bob,
             Phone(_account("alice"), log, network=network) as alice,
         ):
+            standstill = Standstill()
+            watching = asyncio.ensure_future(standstill.watch())
             answering = asyncio.ensure_future(_answer(bob, MediaPlan(source=Echo(), record=heard)))
             try:
                 plan = MediaPlan(source=WavFile(path=said), tail_s=TAIL_S)
@@ -68,8 +71,10 @@ async def run_demo(options: DemoOptions, log: EventLog) -> DemoResult:
                 callee = await asyncio.wait_for(answering, timeout=5)
             finally:
                 answering.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await answering
+                watching.cancel()
+                for each in (answering, watching):
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await each
         correlation = correlate(sent, read_audio(heard, RATE), RATE).value if heard.exists() else 0.0
     return DemoResult(
         caller=caller,
@@ -77,6 +82,7 @@ async def run_demo(options: DemoOptions, log: EventLog) -> DemoResult:
         correlation=correlation,
         verdict=verdict(options, caller, policy.udp_dropped),
         udp_dropped=policy.udp_dropped,
+        stood_still_s=standstill.seconds,
     )
 
 

@@ -320,6 +320,7 @@ class DemoResult:
         correlation: aligned normalised correlation of what was sent and what arrived, -1 to 1.
         verdict: one sentence, which path was taken and why.
         udp_dropped: datagrams that the firewall dropped.
+        stood_still_s: seconds that this machine kept the demo from running, which is heard as holes.
     """
 
     caller: CallResult
@@ -327,6 +328,7 @@ class DemoResult:
     correlation: float
     verdict: str
     udp_dropped: int = 0
+    stood_still_s: float = 0.0
 
     @property
     def result(self) -> ResultCode:
@@ -343,6 +345,7 @@ class DemoResult:
             "result": self.result.value,
             "correlation": _rounded(self.correlation, 4),
             "udp_dropped": self.udp_dropped,
+            "stood_still_s": _rounded(self.stood_still_s, 3),
             "verdict": self.verdict,
             "callee": self.callee.to_json(),
         }

@@ -172,6 +172,7 @@ SHELLS: dict[str, tuple[str, ...]] = {
         "interop.capture",
         "interop.catalog",
         "interop.changes",
+        "interop.course",
         "interop.evidence",
         "interop.expect",
         "interop.expect_media",

@@ -26,7 +26,7 @@ class Expect(StreamExpectations):
     async def answer(self, call: Call, *, limit_s: float = 20.0) -> None:
         """The call is answered, and its media has a way."""
         expected = f"the call of {call.remote_uri} is answered and its media finds a way"
-        with self._stage.step(f"waiting for the answer of {call.remote_uri}"):
+        with self._course.step(f"waiting for the answer of {call.remote_uri}"):
             try:
                 async with asyncio.timeout(limit_s):
                     await call.established()
@@ -46,7 +46,7 @@ class Expect(StreamExpectations):
         """The call is refused with one of these codes."""
         others = f"{', '.join(map(str, codes[:-1]))} or " if len(codes) > 1 else ""
         expected = f"the call is refused with {others}{codes[-1]}"
-        with self._stage.step(f"waiting for: {expected}"):
+        with self._course.step(f"waiting for: {expected}"):
             # Whoever answers has not refused, and may talk for long.
             answered = not await first(call.ended(), call.established(), pause(limit_s))
         if answered and call.state is CallState.ESTABLISHED:
@@ -116,7 +116,7 @@ class Expect(StreamExpectations):
             f"messages: {', '.join(steps)}",
             lambda: (
                 f"there was no message for {found()[1]!r}"
-                + (f" after {found()[0][-1].place(self._stage.started)}" if found()[0] else "")
+                + (f" after {found()[0][-1].place(self._course.started)}" if found()[0] else "")
             ),
             cause=cause,
             where=lambda: self.last_message() if call is None else self.last_of(call),
@@ -136,7 +136,7 @@ class Expect(StreamExpectations):
     # --- inside -------------------------------------------------------------------------------------------
 
     async def _end(self, call: Call, expected: str, limit_s: float) -> CallResult:
-        with self._stage.step(f"waiting for: {expected}"):
+        with self._course.step(f"waiting for: {expected}"):
             try:
                 async with asyncio.timeout(limit_s):
                     return await call.ended()

@@ -213,10 +213,10 @@ class MediaExpectations(Waiting):
 
     def _entries(self, call: Call, *names: str) -> list[LogEntry]:
         """What the log says of the phone of this call, since the call began."""
-        party, since = self._stage.side_of(call)
+        party, since = self._course.side_of(call)
         return [
             each
-            for each in self._stage.log.entries
+            for each in self._course.log.entries
             if each.name in names and each.at >= since and party in ("", each.party)
         ]
 
@@ -255,10 +255,10 @@ class MediaExpectations(Waiting):
 
     def _note(self, call: Call, audio: Heard, tone: float | None) -> None:
         """Write down what was heard in place of what was expected: a diagnosis has nothing but the log."""
-        party, _ = self._stage.side_of(call)
+        party, _ = self._course.side_of(call)
         codec = str(self._agreed(call).get("codec"))
         longer = heard(self._recording(call)).last(LAW_S)
-        self._stage.log.record(
+        self._course.log.record(
             clock.now(),
             party,
             "call",

@@ -128,7 +128,7 @@ class StreamExpectations(MediaExpectations):
         Where this process itself has stood still meanwhile, it is looked at anew.
         """
         deadline = clock.now() + limit_s
-        with self._stage.step(f"listening for {seconds:g} s"):
+        with self._course.step(f"listening for {seconds:g} s"):
             while True:
                 begun, before = clock.now(), self._figures(call)
                 until = begun + seconds

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,6 @@ from ice.net.firewall import FirewallNetwork, FirewallPolicy
 from ice.net.network import Network
 from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
-from ua import clock
 from ua.call.call import Call
 from ua.call.incoming import IncomingCall
 from ua.call.outgoing import OutgoingCall
@@ -23,6 +22,7 @@ from ua.config.account import Account
 from ua.errors import ResultCode
 from ua.events import EventLog
 from ua.interop.accounts import account_at
+from ua.interop.course import Course
 from ua.interop.expect import Expect
 from ua.interop.failure import Failure, Unmet
 from ua.interop.need import EXTENSIONS
@@ -45,8 +45,8 @@ REGISTERED_S: Final = 120
 """Seconds that our registrations last; a run that is killed leaves none for long."""
 
 
-class Stage:
-    """One run of one scenario.
+class Stage(Course):
+    """One run of one scenario, and its course: `log`, `standing`, `started`.
 
     Args:
         peer: what is tested.
@@ -59,13 +59,10 @@ class Stage:
     Attributes:
         peer: as given.
         folder: as given.
-        log: everything that all phones of this stage see.
         network: as given; wrap it, in a firewall for example, and hand it to `phone`.
         expect: waits for things, and raises Unmet where they do not come.
         results: of the calls that are over.
-        standing: where the scenario stands, for people.
         note: what is worth saying where the scenario passes; may be set.
-        started: when it began, monotonic seconds.
     """
 
     def __init__(
@@ -79,21 +76,18 @@ class Stage:
         engine: MediaEngine | None = None,
         users: tuple[int, ...] | None = None,
     ) -> None:
+        super().__init__(EventLog() if log is None else log)
         self.peer = peer
         self.folder = folder
-        self.log = EventLog() if log is None else log
         self.network: Network = HostNetwork() if network is None else network
         self.expect = Expect(self)
         self.results: list[CallResult] = []
-        self.standing = "it has not begun"
         self.note = ""
-        self.started = clock.now()
         self._base = Account() if base is None else base
         self._engine = engine
         self._users = tuple(range(len(peer.accounts))) if users is None else users
         self._parties: dict[str, int] = {}
         self._phones: dict[Phone, str] = {}
-        self._sides: dict[Call, tuple[str, float]] = {}
         self._plans = 0
 
     # --- who and where ------------------------------------------------------------------------------------
@@ -199,7 +193,7 @@ class Stage:
                 caller = await stack.enter_async_context(self.phone(which, **changes))
             uri = self.uri(to)
             call = await caller.place(uri, self.plan(media, _file_name(to)))
-            self._begins(call, caller)
+            self.begins(call, self._phones.get(caller, ""))
             with self.step(f"calling {uri}"):
                 async with self._followed(call):
                     yield call
@@ -245,7 +239,7 @@ class Stage:
                         "Contact?",
                     )
                 ) from None
-        self._begins(call, phone)
+        self.begins(call, self._phones.get(phone, ""))
         return call
 
     @asynccontextmanager
@@ -307,25 +301,11 @@ class Stage:
 
     # --- for the runner -----------------------------------------------------------------------------------
 
-    @contextmanager
-    def step(self, what: str) -> Iterator[None]:
-        """Say what goes on, for the message of a scenario that takes too long."""
-        before, self.standing = self.standing, what
-        yield
-        self.standing = before
-
-    def side_of(self, call: Call) -> tuple[str, float]:
-        """Name in the log of the phone of a call, and when the call began; "" and 0.0 where nobody knows."""
-        return self._sides.get(call, ("", 0.0))
-
     def last_message(self) -> str:
         """The last SIP message, for people; empty before there is one."""
         return self.expect.last_message()
 
     # --- inside -------------------------------------------------------------------------------------------
-
-    def _begins(self, call: Call, phone: Phone) -> None:
-        self._sides[call] = (self._phones.get(phone, ""), clock.now())
 
     @asynccontextmanager
     async def _followed(self, call: Call) -> AsyncIterator[None]:

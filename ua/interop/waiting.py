@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from ua import clock
 from ua.errors import UaError
+from ua.interop.course import Course
 from ua.interop.explained import failure_of
 from ua.interop.failure import Failure, Unmet
 from ua.interop.wire import WireMessage, wire_messages
 
 if TYPE_CHECKING:
     from ua.call.call import Call
-    from ua.interop.stage import Stage
 
 LIMIT_S: Final = 10.0
 """Seconds that things get that should happen soon."""
@@ -24,10 +24,10 @@ POLL_S: Final = 0.05
 
 
 class Waiting:
-    """Waits, and looks at the messages of one stage; `limit_s` is always how long the peer gets."""
+    """Waits, and looks at the messages of one scenario; `limit_s` is always how long the peer gets."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, course: Course) -> None:
+        self._course = course
 
     async def that(
         self,
@@ -52,7 +52,7 @@ class Waiting:
             limit_s: how long.
         """
         deadline = clock.now() + limit_s
-        with self._stage.step(f"waiting for: {expected}"):
+        with self._course.step(f"waiting for: {expected}"):
             while not holds():
                 if clock.now() >= deadline:
                     place = where if isinstance(where, str) else where()
@@ -92,10 +92,10 @@ class Waiting:
         Those of a call are what its own phone saw: behind a proxy the other end may be ours, too, with the
         same Call-ID.
         """
-        entries = self._stage.log.entries
+        entries = self._course.log.entries
         if call is None:
             return list(wire_messages(entries))
-        party, _ = self._stage.side_of(call)
+        party, _ = self._course.side_of(call)
         return list(wire_messages(entries, party=party or None, call_id=call.id))
 
     def last_message(self) -> str:
@@ -109,4 +109,4 @@ class Waiting:
     def _place(self, messages: list[WireMessage]) -> str:
         """The last one that came, or that we sent where none did."""
         came = [each for each in messages if not each.sent] or messages
-        return came[-1].place(self._stage.started) if came else ""
+        return came[-1].place(self._course.started) if came else ""

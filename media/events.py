@@ -32,6 +32,7 @@ class MediaCounters:
         level_told_dbov: level of the last 200 ms that the peer says it sent (RFC 6464), on the same scale;
             None where it says nothing.
         mos: mean opinion score of the last 5 s (E-model), None until measured.
+        loss_percent: of the packets of the last 5 s, those that were lost or late, None until measured.
         refused: packets refused since the start, by reason.
         malformed_extensions: packets whose header extension could not be read to its end (RFC 8285), and
             whose audio was played.
@@ -51,6 +52,7 @@ class MediaCounters:
     level_received_dbfs: float = SILENCE_DBFS
     level_told_dbov: float | None = None
     mos: float | None = None
+    loss_percent: float | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
     malformed_extensions: int = 0
 

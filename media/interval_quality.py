@@ -12,11 +12,17 @@ WINDOW_S: Final = 5.0
 
 
 class IntervalQuality:
-    """Keeps the counts of the last seconds of one session."""
+    """Keeps the counts of the last seconds of one session.
 
-    __slots__ = ("_counts",)
+    Attributes:
+        loss_percent: of the packets of these seconds, those that were lost or late; None while none was
+            expected.
+    """
+
+    __slots__ = ("_counts", "loss_percent")
 
     def __init__(self) -> None:
+        self.loss_percent: float | None = None
         self._counts: deque[tuple[float, int, int]] = deque()
 
     def mos(
@@ -40,6 +46,7 @@ class IntervalQuality:
         expected = received + lost - expected
         missing = max(0, lost) + late - missing
         if expected <= 0:
+            self.loss_percent = None
             return None
-        percent = 100.0 * min(max(missing, 0), expected) / expected
+        self.loss_percent = percent = 100.0 * min(max(missing, 0), expected) / expected
         return mos(r_factor(delay_ms=delay_ms, loss_percent=percent, impairment=impairment))

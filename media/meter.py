@@ -95,6 +95,7 @@ class Meter:
             buffer_ms=buffer_ms,
             packet_ms=packet_ms,
             mos=self.mos,
+            loss_percent=None if self.mos is None else self._quality.loss_percent,
             round_trip_ms=round_trip_ms,
             level_sent_dbfs=self.level_sent_dbfs,
             level_received_dbfs=self.level_received_dbfs,

@@ -28,6 +28,7 @@ class MediaView:
         received_level_db: level of the last 200 ms played.
         told_level_db: level of the last 200 ms that the peer says it sent (RFC 6464).
         mos: mean opinion score of the last 5 s.
+        loss_percent: share of the packets of the last 5 s that could not be played: lost or late.
     """
 
     sent: int | None = None
@@ -43,6 +44,7 @@ class MediaView:
     received_level_db: float | None = None
     told_level_db: float | None = None
     mos: float | None = None
+    loss_percent: float | None = None
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> MediaView:
@@ -64,6 +66,7 @@ class MediaView:
             received_level_db=_number(data.get("level_received_dbfs")),
             told_level_db=_number(data.get("level_told_dbov")),
             mos=_number(data.get("mos")),
+            loss_percent=_number(data.get("loss_percent")),
         )
 
     @property

@@ -27,6 +27,7 @@ def score(
 def test_nothing_is_said_before_anything_was_expected() -> None:
     quality = IntervalQuality()
     assert score(quality, 0.0, 0) is None
+    assert quality.loss_percent is None
     assert score(quality, 0.2, 10) == pytest.approx(mos(r_factor(delay_ms=50, loss_percent=0)))
 
 
@@ -35,16 +36,19 @@ def test_old_losses_are_forgotten() -> None:
     score(quality, 0.0, 0)
     bad = score(quality, 0.2, 5, 5)
     assert bad == pytest.approx(mos(r_factor(delay_ms=50, loss_percent=50)))
+    assert quality.loss_percent == 50
     later = [score(quality, 0.2 * n, 10 * n - 5, 5) for n in range(2, 40)]
     assert later == sorted(later)  # type: ignore[type-var]
     assert later[-1] == pytest.approx(mos(r_factor(delay_ms=50, loss_percent=0)))
     assert WINDOW_S == 5
+    assert quality.loss_percent == 0
 
 
 def test_late_packets_are_lost_and_delay_counts() -> None:
     quality = IntervalQuality()
     score(quality, 0.0, 0)
     assert score(quality, 1.0, 50, late=5) == pytest.approx(mos(r_factor(delay_ms=50, loss_percent=10)))
+    assert quality.loss_percent == 10
     calm, slow = IntervalQuality(), IntervalQuality()
     score(calm, 0.0, 0)
     score(slow, 0.0, 0)

@@ -283,6 +283,7 @@ def udp_blocked_log(*, mute: bool = False) -> EventLog:
                 level_sent_dbfs=-127.0 if mute else -20.0 - tick % 4,
                 level_received_dbfs=-24.0 - tick % 3,
                 mos=4.31,
+                loss_percent=100 / packets if tick > 12 else 0.0,
             )
             log.record_event(party, "media", counters)
     r.ice("alice", ConsentAnswered(at=at(5100), component=1, rtt_ms=25.4))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 
     from ua.cli.output import Output
     from ua.events import EventLog, LogEntry
-
-WINDOW_S = 5.0
-"""Loss is shown over this many seconds."""
 
 REFRESH_S = 0.1
 """The line is drawn at most this often."""
@@ -79,7 +75,6 @@ class LiveState:
         self.media = MediaView()
         self.srtp = ""
         self._pair_id: object = None
-        self._history: deque[tuple[float, MediaView]] = deque()
         self._answered_at: float | None = None
         self._now = 0.0
 
@@ -125,9 +120,6 @@ class LiveState:
                 self.rtt_ms = _ms(data.get("rtt_ms"))
             case "media", "counters" | "media_counters":
                 self.media = MediaView.from_data(data)
-                self._history.append((entry.at, self.media))
-                while self._history and self._history[0][0] < entry.at - WINDOW_S:
-                    self._history.popleft()
             case _:
                 pass
         return None
@@ -159,10 +151,6 @@ class LiveState:
         self.reason = "we connected" if entry.data.get("dialled") else "the other side connected"
         return f"path: {self.path}, {self.addresses}: {self.reason}"
 
-    def loss_percent(self) -> float | None:
-        """Loss of what arrived over the last WINDOW_S seconds, None before anything was expected."""
-        return self.media.loss_percent_since(self._history[0][1]) if self._history else None
-
     def line(self) -> Text:
         """The line; the reason comes last, for it is cut where the terminal is narrow."""
         text = Text(no_wrap=True, overflow="ellipsis")
@@ -184,7 +172,7 @@ class LiveState:
             text.append("  peer ").append(f"[{meter(self.media.told_level_db)}]", style="green")
         if self.media.delay_ms is not None:
             text.append(f"  delay {milliseconds(self.media.delay_ms)}")
-        loss = self.loss_percent()
+        loss = self.media.loss_percent
         if loss is not None:
             text.append(f"  loss {loss:.1f} %", style="red" if loss >= 1 else "")
         if self.media.mos is not None:

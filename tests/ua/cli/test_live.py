@@ -54,6 +54,13 @@ def test_levels_loss_delay_and_quality_while_it_talks() -> None:
     assert "delay 75 ms" in line
 
 
+def test_the_loss_is_the_one_that_the_score_was_made_of() -> None:
+    state, _ = fed(5100)
+    data = {"received_packets": 900, "lost": 800, "late": 0, "mos": 3.2, "loss_percent": 12.5}
+    state.feed(LogEntry(at=at(5200), party="alice", source="media", name="media_counters", data=data))
+    assert "loss 12.5 %  MOS 3.2" in str(state.line())
+
+
 def test_the_level_that_the_other_side_tells_stands_beside_ours() -> None:
     state, _ = fed(5100)
     assert "peer [" not in str(state.line()), "it tells none"

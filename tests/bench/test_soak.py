@@ -24,6 +24,7 @@ def test_what_should_not_be_is_named() -> None:
     assert with_end() == []
     assert with_end(delay_ms=65.0, rss_mb=85.0, skipped=9) == []
     assert with_end(delay_ms=71.0) == ["the delay went from 50.0 to 71.0 ms"]
+    assert with_end(delay_ms=20.0) == []
     assert with_end(delay_ms=math.nan) == ["the delay went from 50.0 to nan ms"]
     assert with_end(rss_mb=89.0) == ["memory went from 80.0 to 89.0 MB"]
     assert with_end(lost=3) == ["3 packets were lost"]

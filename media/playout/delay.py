@@ -7,6 +7,7 @@ path itself, and what a packet has above it is the delay that the network added.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from typing import Final
 
@@ -38,6 +39,9 @@ class PlayoutDelay:
 
     Transits are absolute: audio of media time t should be played at t + `target`, and nothing need be done
     while it is played between t + `least` and t + `most`.
+
+    All that comes of observing a transit from `base` to `usual` is that it is added to `fresh`, as long as
+    there is `room`.
     """
 
     __slots__ = (
@@ -46,16 +50,17 @@ class PlayoutDelay:
         "_floor",
         "_late",
         "_late_until",
-        "_maximum",
         "_reliable",
         "_round_trip",
-        "_since",
         "_slack",
         "_transits",
         "base",
+        "fresh",
         "least",
+        "maximum",
         "most",
         "target",
+        "usual",
     )
 
     def __init__(self, config: JitterConfig, *, reliable: bool, round_trip: float | None = None) -> None:
@@ -63,10 +68,15 @@ class PlayoutDelay:
         self._reliable = reliable
         self._round_trip = round_trip
         self._transits: deque[float] = deque(maxlen=WINDOW)
-        self._since = 0
+        self.fresh: list[float] = []
+        """Transits that were not thought about yet."""
         self._beyond_since: float | None = None
         self._late, self._late_until = 0.0, float("-inf")
-        self._floor = self._maximum = self._slack = 0.0
+        self._floor = self._slack = 0.0
+        self.maximum = 0.0
+        """Most that the target may be above the path, seconds."""
+        self.usual = 0.0
+        """Transit above which a packet may belong to a stall."""
         self.base = 0.0
         """Least transit of the window: the path without queues."""
         self.target = 0.0
@@ -83,9 +93,14 @@ class PlayoutDelay:
         return self.target - self.base
 
     @property
+    def room(self) -> int:
+        """So many transits can be added to `fresh` until the next one makes us think about all."""
+        return _UPDATE_EVERY - 1 - len(self.fresh) if self._transits else 0
+
+    @property
     def ceiling(self) -> float:
         """The transit above which audio is too old to be played."""
-        return max(self.base + self._maximum, self.most)
+        return max(self.base + self.maximum, self.most)
 
     def describe_packets(self, *, frame: float, packet: float, early: float) -> None:
         """Tell how the audio is cut, all in seconds.
@@ -113,7 +128,7 @@ class PlayoutDelay:
     def restart(self) -> None:
         """Forget all transits; the media time has a new zero."""
         self._transits.clear()
-        self._since = 0
+        self.fresh.clear()
         self._beyond_since = None
         self._late_until = float("-inf")
 
@@ -123,24 +138,27 @@ class PlayoutDelay:
             floor = config.reliable_minimum_ms / 1000
             if self._round_trip is not None:
                 floor = max(floor, self._round_trip + _TCP_RECOVERY_S)
-            self._maximum = config.reliable_maximum_ms / 1000
-            self._floor = min(floor, self._maximum)
+            self.maximum = config.reliable_maximum_ms / 1000
+            self._floor = min(floor, self.maximum)
         else:
-            self._maximum = config.maximum_ms / 1000
+            self.maximum = config.maximum_ms / 1000
             self._floor = config.minimum_ms / 1000
+        self._look()
+
+    def _look(self) -> None:
+        """In a stall every transit is looked at."""
+        self.usual = self.base + self.maximum if self._beyond_since is None else float("-inf")
 
     def observe(self, transit: float, now: float) -> None:
         """Take the transit of one arriving packet into account."""
-        transits = self._transits
-        unusual = self._beyond_since is not None or transit > self.base + self._maximum
-        if unusual and transits and self._in_stall(transit, now):
+        if transit > self.usual and self._transits and self._in_stall(transit, now):
             return
-        transits.append(transit)
-        self._since += 1
-        if self._since >= _UPDATE_EVERY or len(transits) == 1:
+        self.fresh.append(transit)
+        if len(self.fresh) >= _UPDATE_EVERY or not self._transits:
             self._update(now)
         elif transit < self.base:
             self.base = transit  # the target follows with the next update
+            self._look()
 
     def _in_stall(self, transit: float, now: float) -> bool:
         """Whether this packet belongs to a stall beyond the limit, which no buffer should be sized for.
@@ -149,11 +167,13 @@ class PlayoutDelay:
         """
         if transit <= self.target:
             self._beyond_since = None
+            self._look()
             return False
         if transit <= self.ceiling:
             return True
         if self._beyond_since is None:
             self._beyond_since = now
+            self._look()
         if now - self._beyond_since < _ROUTE_CHANGE_S:
             return True
         # this is no burst: the path itself has become longer
@@ -162,27 +182,29 @@ class PlayoutDelay:
 
     def late(self, transit: float, now: float) -> None:
         """A packet had to be waited for: grow at once, for the next seconds at least."""
-        if transit <= self.base + self._maximum:
+        if transit <= self.base + self.maximum:
             self._late = max(self._late, transit) if now < self._late_until else transit
             self._late_until = now + _LATE_MEMORY_S
             self._update(now)
 
     def _update(self, now: float) -> None:
-        self._since = 0
+        self._transits.extend(self.fresh)
+        self.fresh.clear()
         ordered = sorted(self._transits)
         self.base = base = ordered[0]
-        usable = [transit for transit in ordered if transit <= base + self._maximum]
-        usual = usable[int(_IN_TIME * (len(usable) - 1))] - base
+        usable = bisect_right(ordered, base + self.maximum)
+        usual = ordered[int(_IN_TIME * (usable - 1))] - base
         wanted = usual + _GUARD_S
         if now < self._late_until:
             wanted = max(wanted, self._late - base + _GUARD_S)
         floor = self._floor
         if len(ordered) < _UPDATE_EVERY:
             floor = max(floor, self._config.start_ms / 1000)
-        self.target = base + min(max(wanted, floor), self._maximum)
+        self.target = base + min(max(wanted, floor), self.maximum)
         # the floor of a reliable path is a precaution that must hold; that of the others is mere comfort
         needed = usual + _GUARD_S
         if self._reliable:
             needed = max(needed, self._floor - _BELOW_S)
-        self.least = base + min(needed, self._maximum - _BELOW_S)
+        self.least = base + min(needed, self.maximum - _BELOW_S)
         self.most = max(self.target + _ABOVE_S, self.least + self._slack)
+        self._look()

@@ -17,7 +17,6 @@ class PlayoutFigures:
         "delays",
         "duplicates",
         "late",
-        "played",
         "recovered",
         "skipped",
         "stretched",
@@ -27,8 +26,6 @@ class PlayoutFigures:
     def __init__(self) -> None:
         self.delays: array[int] = array("L", bytes(array("L").itemsize * (DELAY_SLOTS + 1)))
         """Packets played by the ms that they had lain in the buffer; the last slot holds the longer ones."""
-        self.played = 0
-        """Packets decoded and played."""
         self.late = 0
         """Packets that came after their time had passed."""
         self.skipped = 0
@@ -43,3 +40,8 @@ class PlayoutFigures:
         """Times that a pitch period was left out or repeated."""
         self.waits = 0
         """Times that the buffer ran dry because packets were late (silence of the peer is none)."""
+
+    @property
+    def played(self) -> int:
+        """Packets decoded and played."""
+        return sum(self.delays)

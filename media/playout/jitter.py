@@ -73,6 +73,9 @@ class JitterBuffer:
         self._codec: Codec | None = None
         self._voice: Voice | None = None
         self._end = self._end_sequence = -1
+        self._arriving: Codec | None = None
+        self._units = 0
+        self._room = 0
         self._residue = b""
         self._residue_s = 0.0
         self._bursts = Bursts()
@@ -101,10 +104,11 @@ class JitterBuffer:
         if self._started and (sequence < self._next or timestamp < self._play_at):
             self.figures.late += 1
             return Put.LATE
-        duration = codec.duration(payload)
-        if duration is None:
+        units = codec.duration(payload)
+        if units is None:
             return Put.MALFORMED
-        duration *= self._clock_rate // codec.clock_rate
+        self._arriving, self._units = codec, units
+        duration = units * (self._clock_rate // codec.clock_rate)
         self._end, self._end_sequence = timestamp + duration, sequence
         if duration != self._duration:
             self._duration = duration
@@ -117,20 +121,32 @@ class JitterBuffer:
         if len(packets) > self._capacity:
             del packets[min(packets)]
             self.figures.skipped += 1
+        self._room = min(self.delay.room, self._capacity - len(packets))
         return Put.KEPT
 
-    def follow(self, sequence: int, timestamp: int, payload: bytes, codec: Codec, now: float) -> None:
-        """Take a packet that is like the one put last, and follows it at once: what `put` asks is known."""
-        self.delay.observe(now - timestamp / self._clock_rate, now)
-        if timestamp < self._play_at and self._started:
-            self.figures.late += 1
-            return
-        self._end, self._end_sequence = timestamp + self._duration, sequence
-        packets = self._packets
-        packets[sequence] = timestamp, payload, codec, now, self._duration
-        if len(packets) > self._capacity:
-            del packets[min(packets)]
-            self.figures.skipped += 1
+    def follow(self, payload: bytes, now: float) -> bool:
+        """Take a packet of the codec put last, the next by number and timestamp, as `put` would.
+
+        False where nothing was done: it is of another length, late, or tells something about the delay, and
+        must be put.
+        """
+        timestamp, codec, delay, room = self._end, self._arriving, self.delay, self._room
+        transit = now - timestamp / self._clock_rate
+        if (
+            codec is None
+            or not room
+            or codec.duration(payload) != self._units
+            or not delay.base <= transit <= delay.usual
+            or timestamp < self._play_at
+        ):
+            return False
+        self._room = room - 1
+        delay.fresh.append(transit)
+        duration = self._duration
+        self._end = timestamp + duration
+        self._end_sequence = sequence = self._end_sequence + 1
+        self._packets[sequence] = timestamp, payload, codec, now, duration
+        return True
 
     def pass_over(self, sequence: int) -> None:
         """A packet that came with this number holds no audio: it is not missing between two that do."""
@@ -188,6 +204,7 @@ class JitterBuffer:
     def restart(self) -> None:
         """Forget all that waits and all that is known of the delay; the next packet starts anew."""
         self._packets.clear()
+        self._room = 0
         self._silent.clear()
         self._residue = b""
         self._residue_s = 0.0
@@ -311,12 +328,10 @@ class JitterBuffer:
         self._next += 1
         if self._silent:
             self._step_over()
-        figures = self.figures
-        figures.played += 1
         held = int((now - arrival) * 1000)
         if self._residue:
             held += len(self._residue) * 1000 // (BYTES_PER_SAMPLE * self._sample_rate)
-        figures.delays[held if 0 <= held < DELAY_SLOTS else 0 if held < 0 else DELAY_SLOTS] += 1
+        self.figures.delays[held if 0 <= held < DELAY_SLOTS else 0 if held < 0 else DELAY_SLOTS] += 1
         voice = self._voice
         if voice is None or codec is not self._codec:
             voice = self._use(codec)

@@ -15,12 +15,19 @@ from media.rtp.timeline import MEDIA_CLOCK, SourceClock, Timeline
 _DISCONTINUITY_S: Final = 5.0
 """A transit that jumps this far is a new timestamp base, not a delay."""
 
+_LONGEST_RUN: Final = 16
+"""So many packets take the short way until they are counted."""
+
+_NUMBER_BIT, _TIMESTAMP_BIT = 64, 32
+"""Where the lowest bits of number and timestamp are in a header that is read as one number."""
+
 
 class ReceivedStream:
     """State of one SSRC of the peer.
 
     Nearly every packet of a call follows the one before it: the same in all but number, time and sound. Which
-    header that would have is known beforehand (`next_header`), and such a packet costs a fraction (`follow`).
+    header that would have is known beforehand (`next_header`). Such a packet is only kept, with the time of
+    its arrival (`follow`); what all of these come to is counted when somebody asks.
 
     Args:
         ssrc: of the stream.
@@ -31,8 +38,9 @@ class ReceivedStream:
     """
 
     __slots__ = (
-        "_codec", "_jitter", "_media", "_payload_type", "_size", "_step", "_timeline", "_transit", "buffer",
-        "bytes", "heard_at", "last_sr", "last_sr_at", "next_header", "packets", "sequence", "since", "ssrc",
+        "_bytes", "_following", "_header", "_heard_at", "_jitter", "_longest", "_media", "_packets",
+        "_run", "_sequence", "_step", "_timeline", "_transit", "buffer", "last_sr", "last_sr_at",
+        "next_header", "since", "ssrc",
     )  # fmt: skip
 
     def __init__(
@@ -40,11 +48,11 @@ class ReceivedStream:
     ) -> None:
         self.ssrc = ssrc
         self.since = now
-        self.heard_at = now
+        self._heard_at = now
         self.buffer = buffer
-        self.sequence = SequenceTracker()
-        self.packets = 0
-        self.bytes = 0
+        self._sequence = SequenceTracker()
+        self._packets = 0
+        self._bytes = 0
         self.last_sr = 0
         self.last_sr_at = 0.0
         self._timeline = Timeline(clock_rate, timestamp)
@@ -53,17 +61,32 @@ class ReceivedStream:
         self._media = 0
         self.next_header = b""
         """Of a packet for `follow`; empty where the next packet must be looked at."""
-        self._codec: Codec | None = None
-        self._payload_type = self._size = self._step = 0
+        self._run: list[float] = []
+        """Arrivals of the packets that took the short way and are not counted yet."""
+        self._longest = self._step = self._header = self._following = 0
 
     @property
-    def jitter(self) -> float:
-        """Interarrival jitter in timestamp units of the clock used last."""
-        return self._jitter.jitter
+    def packets(self) -> int:
+        """Accepted so far."""
+        self._count()
+        return self._packets
+
+    @property
+    def heard_at(self) -> float:
+        """Arrival of the last one, monotonic seconds."""
+        self._count()
+        return self._heard_at
+
+    @property
+    def sequence(self) -> SequenceTracker:
+        """The numbering."""
+        self._count()
+        return self._sequence
 
     @property
     def jitter_ms(self) -> float:
         """Interarrival jitter in ms."""
+        self._count()
         return self._jitter.jitter * 1000 / self._timeline.clock.rate
 
     def receive(
@@ -88,24 +111,25 @@ class ReceivedStream:
             play: whether the payload goes to the jitter buffer.
             payload_type: of the header.
         """
+        self._count()
         self.next_header = b""
-        verdict = self.sequence.update(sequence)
+        verdict = self._sequence.update(sequence)
         if verdict is Verdict.STRAY:
             return "sequence number out of range"
         restarted = verdict is Verdict.RESTARTED
-        number = self.sequence.extend(sequence)
+        number = self._sequence.extend(sequence)
         clock = self._timeline.clock
         rate = clock.rate
         if codec.clock_rate != rate:
             clock = self._use_clock(codec.clock_rate, sequence, timestamp, now)
             rate = clock.rate
-        self.heard_at = now
-        self.packets += 1
-        self.bytes += len(payload)
+        self._heard_at = now
+        self._packets += 1
+        self._bytes += len(payload)
         extended = clock.extend(timestamp)
         transit = now * rate - extended
         limit = _DISCONTINUITY_S * rate
-        if restarted or (self.packets > 1 and not -limit <= transit - self._transit <= limit):
+        if restarted or (self._packets > 1 and not -limit <= transit - self._transit <= limit):
             self.buffer.restart()
             self._jitter = InterarrivalJitter()
         self._transit = transit
@@ -115,49 +139,65 @@ class ReceivedStream:
             put = self.buffer.put(number, media, payload, codec, now)
             if put is Put.MALFORMED:
                 return "malformed payload"
-            if put is Put.KEPT and verdict is Verdict.VALID and number == self.sequence.highest:
-                self._expect(number, timestamp, payload, codec, payload_type)
+            if put is Put.KEPT and verdict is Verdict.VALID and number == self._sequence.highest:
+                self._expect(number, timestamp, codec, payload_type)
         return None
 
-    def _expect(self, number: int, timestamp: int, payload: bytes, codec: Codec, payload_type: int) -> None:
+    def _expect(self, number: int, timestamp: int, codec: Codec, payload_type: int) -> None:
         """This packet was kept; one that follows it may take the short way."""
-        end = self.buffer.end_of(number)
-        if end is None:
+        buffer, clock = self.buffer, self._timeline.clock
+        end = buffer.end_of(number)
+        if end is None or end == self._media or buffer.delay.maximum >= _DISCONTINUITY_S:
             return
-        self._codec, self._payload_type, self._size = codec, payload_type, len(payload)
-        self._step = (end - self._media) // self._timeline.clock.scale
-        following = (timestamp + self._step) & TIMESTAMP_MASK
-        self.next_header = HEADER.pack(PLAIN, payload_type, (number + 1) & 0xFFFF, following, self.ssrc)
+        self._longest = HEADER_LENGTH + codec.maximum_payload
+        self._step = step = (end - self._media) // clock.scale
+        self._following = 1 << _NUMBER_BIT | step << _TIMESTAMP_BIT
+        header = HEADER.pack(PLAIN, payload_type, number & 0xFFFF, timestamp, self.ssrc)
+        self._header = int.from_bytes(header, "big") + self._following
+        if not self._wraps():
+            self.next_header = self._header.to_bytes(HEADER_LENGTH, "big")
+
+    def _wraps(self) -> bool:
+        """True where number or timestamp begin anew within a run: those packets are looked at."""
+        number = (self._sequence.highest & 0xFFFF) + _LONGEST_RUN
+        return (
+            number >= 0xFFFF or self._timeline.clock.last + (_LONGEST_RUN + 1) * self._step > TIMESTAMP_MASK
+        )
 
     def follow(self, packet: bytes, now: float) -> bool:
-        """Take a packet whose header is `next_header`; False where it must go to `receive`.
-
-        All that `receive` would do with it, in one place: what a packet costs is above all calls.
-        """
-        codec = self._codec
-        if codec is None or len(packet) != HEADER_LENGTH + self._size:
+        """Take a packet whose header is `next_header`; False where it must go to `receive`."""
+        size = len(packet)
+        if size > self._longest or not self.buffer.follow(packet[HEADER_LENGTH:], now):
             return False
-        clock = self._timeline.clock
-        extended = clock.extended + self._step
-        transit = now * clock.rate - extended
-        moved = transit - self._transit
-        if abs(moved) > _DISCONTINUITY_S * clock.rate:
-            return False
-        tracker, jitter = self.sequence, self._jitter
-        number = tracker.highest = tracker.highest + 1
-        tracker.received += 1
-        clock.extended = extended
-        clock.last = timestamp = extended & TIMESTAMP_MASK
-        self._transit = jitter.transit = transit
-        jitter.jitter += (abs(moved) - jitter.jitter) / 16
-        self.heard_at = now
-        self.packets += 1
-        self.bytes += self._size
-        self._media = media = clock.offset + extended * clock.scale
-        self.buffer.follow(number, media, packet[HEADER_LENGTH:], codec, now)
-        following = (timestamp + self._step) & TIMESTAMP_MASK
-        self.next_header = HEADER.pack(PLAIN, self._payload_type, (number + 1) & 0xFFFF, following, self.ssrc)
+        self._bytes += size - HEADER_LENGTH
+        self._header = header = self._header + self._following
+        self.next_header = header.to_bytes(HEADER_LENGTH, "big")
+        self._run.append(now)
+        if len(self._run) >= _LONGEST_RUN:
+            self._count()
         return True
+
+    def _count(self) -> None:
+        """Let the packets that took the short way count, as `receive` would have done it."""
+        run = self._run
+        if not run:
+            return
+        tracker, clock, jitter, step = self._sequence, self._timeline.clock, self._jitter, self._step
+        count, rate, extended, transit = len(run), clock.rate, clock.extended, self._transit
+        for arrival in run:
+            extended += step
+            before, transit = transit, arrival * rate - extended
+            jitter.jitter += (abs(transit - before) - jitter.jitter) / 16
+        self._transit = jitter.transit = transit
+        clock.extended, clock.last = extended, extended & TIMESTAMP_MASK
+        tracker.highest += count
+        tracker.received += count
+        self._media = clock.offset + extended * clock.scale
+        self._heard_at = run[-1]
+        self._packets += count
+        run.clear()
+        if self._wraps():
+            self.next_header = b""
 
     def receive_event(
         self, sequence: int, timestamp: int, size: int, clock_rate: int, now: float
@@ -167,31 +207,32 @@ class ReceivedStream:
         All of them enter the figures of RTCP, whatever their timestamps (RFC 4733 §2.5.2.2), and none the
         playout delay.
         """
+        self._count()
         self.next_header = b""
-        verdict = self.sequence.update(sequence)
+        verdict = self._sequence.update(sequence)
         if verdict is Verdict.STRAY:
             return "sequence number out of range"
         if verdict is Verdict.RESTARTED:
             self.buffer.restart()
             self._jitter = InterarrivalJitter()
         clock = self._timeline.clock
-        self._media += int((now - self.heard_at) * MEDIA_CLOCK)
-        self.heard_at = now
-        self.packets += 1
-        self.bytes += size
+        self._media += int((now - self._heard_at) * MEDIA_CLOCK)
+        self._heard_at = now
+        self._packets += 1
+        self._bytes += size
         if clock_rate == clock.rate:
             transit = now * clock.rate - clock.extend(timestamp)
             self._jitter.update(transit)
-            if self.packets == 1:
+            if self._packets == 1:
                 self._transit = transit
-        self.buffer.pass_over(self.sequence.extend(sequence))
+        self.buffer.pass_over(self._sequence.extend(sequence))
         return None
 
     def _use_clock(self, rate: int, sequence: int, timestamp: int, now: float) -> SourceClock:
         """A packet whose timestamps count another clock than those of the packet before it."""
         before = self._timeline.clock.rate
-        elapsed = self._media + int((now - self.heard_at) * MEDIA_CLOCK)
-        follows = self.buffer.end_of(self.sequence.extend(sequence) - 1)
+        elapsed = self._media + int((now - self._heard_at) * MEDIA_CLOCK)
+        follows = self.buffer.end_of(self._sequence.extend(sequence) - 1)
         clock = self._timeline.switch(rate, timestamp, follows=follows, elapsed=elapsed)
         self._jitter.rescale(rate / before)
         self._transit = now * rate - clock.extend(timestamp)
@@ -204,12 +245,18 @@ class ReceivedStream:
 
     def report(self, now: float) -> RtcpReceiverInfo:
         """The report block about this stream (RFC 3550 §6.4.1); begins a new interval of the fraction."""
+        self._count()
         return receiver_info(
             ssrc=self.ssrc,
-            fraction_lost=self.sequence.fraction_lost(),
-            packets_lost=self.sequence.lost,
-            highest_sequence=self.sequence.reported_highest,
+            fraction_lost=self._sequence.fraction_lost(),
+            packets_lost=self._sequence.lost,
+            highest_sequence=self._sequence.reported_highest,
             jitter=int(self._jitter.jitter),
             lsr=self.last_sr,
             dlsr=int((now - self.last_sr_at) * 65536) if self.last_sr else 0,
         )
+
+    @property
+    def bytes(self) -> int:
+        """Of the payloads accepted so far."""
+        return self._bytes

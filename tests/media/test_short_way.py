@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.codecs.opus import Opus
 from media.rtp import packet as rtp
 from media.rtp.stream import ReceivedStream
 from media.statistics import MediaStatistics
@@ -75,14 +78,50 @@ def play(steps: list[Sent]) -> tuple[MediaStatistics, bytes, list[object], int]:
     return bench.session.statistics, bench.heard, events, short
 
 
+@contextmanager
+def long_way() -> Iterator[None]:
+    """No packet takes the short way."""
+    follow = ReceivedStream.follow
+    try:
+        ReceivedStream.follow = lambda *_: False  # type: ignore[method-assign]
+        yield
+    finally:
+        ReceivedStream.follow = follow  # type: ignore[method-assign]
+
+
 @given(st.lists(STEPS, min_size=5, max_size=60))
 def test_the_short_way_ends_where_the_long_way_ends(steps: list[Sent]) -> None:
     steps = [PLAIN] * 4 + steps
     figures, heard, events, short = play(steps)
     assert short > 0
-    follow = ReceivedStream.follow
-    try:
-        ReceivedStream.follow = lambda *_: False  # type: ignore[method-assign]
+    with long_way():
         assert play(steps)[:3] == (figures, heard, events)
-    finally:
-        ReceivedStream.follow = follow  # type: ignore[method-assign]
+
+
+# Opus frames of 20, 20, 10, 60 ms, and two that are malformed: three frames in no room, none at all.
+TOCS = st.sampled_from((b"\x08", b"\x08", b"\x00", b"\x18", b"\x0b\xff", b"\x0b\x00"))
+
+
+def play_opus(tocs: list[bytes]) -> tuple[MediaStatistics, bytes]:
+    """Packets of one size that begin so, each 20 ms after the one before it."""
+    bench = Bench(receive={111: Opus()})
+    for number, toc in enumerate([b"\x08"] * 4 + tocs):
+        bench.run(0.02)
+        packet = rtp.build(
+            payload_type=111,
+            marker=False,
+            sequence=number,
+            timestamp=960 * number,
+            ssrc=PEER,
+            payload=toc.ljust(40, b"\x55"),
+        )
+        bench.rtp.deliver(packet, bench.now)
+    bench.run(0.5)
+    return bench.session.statistics, bench.heard
+
+
+@given(st.lists(TOCS, max_size=20))
+def test_packets_of_one_size_may_differ_in_length(tocs: list[bytes]) -> None:
+    played = play_opus(tocs)
+    with long_way():
+        assert play_opus(tocs) == played

@@ -7,13 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ice.net.address_poll import watch_addresses
-from media.audio.mixer import Mixer, Seat
 from media.statistics import MediaStatistics
 from ua import clock
-from ua.call import hold
 from ua.call.descriptions import Descriptions
 from ua.call.gathering import EarlyGathering
-from ua.call.hold import Hold, HoldRefused
 from ua.call.in_call import InCall
 from ua.call.info import InfoRequests
 from ua.call.media_leg import MediaLeg
@@ -21,13 +18,23 @@ from ua.call.offers import Offers
 from ua.call.outcome import CallLog, Times, make_result, media_fault
 from ua.call.state import CallState, next_state
 from ua.call.surroundings import CallSurroundings
+from ua.call.transfer import (
+    TransferResult,
+    attended_target,
+    blind_target,
+    put_on_hold,
+    resume,
+    transfer,
+)
 from ua.call.waiting import first, pause
-from ua.errors import Interrupted, NoMediaPath, TimedOut, UaError, UsageError
-from ua.plan import MediaPlan, MediaSource, Silence
+from ua.errors import Interrupted, NoMediaPath, TimedOut, UaError
+from ua.plan import MediaPlan
 from ua.results import CallResult
 from ua.sip.dialog import Dialog
+from ua.sip.events.refer_to import ReferTo
 from ua.sip.incoming_request import IncomingRequest
 from ua.sip.invite.leg import Leg
+from ua.sip.syntax.uri import Uri
 
 CLOSE_S = 3.0
 """Seconds that a call gets to end cleanly when the phone is switched off."""
@@ -38,7 +45,6 @@ class Call(InCall):
 
     Attributes:
         remote_uri: URI of the other side.
-        state: where it stands.
         plan: the media side, None before it began.
         successor: the call that took the place of this one: by a transfer, or by Replaces. None without.
         on_request: answers a request in the call that is not the matter of its media; false where it does
@@ -49,7 +55,6 @@ class Call(InCall):
         self._log = CallLog(around.log)
         super().__init__(replace(around, log=self._log))
         self.remote_uri = remote_uri
-        self.state = CallState.NEW
         self._is_protected = False
         self.plan: MediaPlan | None = None
         self.successor: Call | None = None
@@ -58,9 +63,6 @@ class Call(InCall):
         self._established: asyncio.Future[None] = loop.create_future()
         self._result: asyncio.Future[CallResult] = loop.create_future()
         self._hung_up = asyncio.Event()
-        self._leg: Leg | None = None
-        self._media: MediaLeg | None = None
-        self._offers: Offers | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Future[None] | None = None
         self._times = Times()
@@ -95,69 +97,25 @@ class Call(InCall):
         """CANCEL, reject or BYE, whatever the state needs; a call that is over stays over."""
         self._hung_up.set()
 
-    @property
-    def hold_state(self) -> Hold:
-        """Who holds whom."""
-        return Hold.NONE if self._media is None else self._media.descriptions.hold
+    async def transfer(self, uri: str) -> TransferResult:
+        """Ask the other side to call `uri`; where that works, this call ends. Raises UsageError.
 
-    async def hold(self, music: MediaSource | None = None) -> None:
-        """Put the other side on hold: it hears `music` (silence where None), we hear nothing.
-
-        Raises:
-            UsageError: the call does not stand, or a file cannot be used.
-            HoldRefused: the other side does not take it; everything is as before.
+        Until that is known the call is held; where it fails the call goes on.
         """
-        media, offers = self._standing()
-        usual = media.descriptions.usual
-        media.play(Silence() if music is None else music)
-        problem = await offers.ask(hold.holding(usual))
-        if problem:
-            if not media.descriptions.hold.by_us:
-                media.play(None)
-            raise HoldRefused(f"the call was not put on hold: {problem}")
+        return await self._transfer(blind_target(uri))
 
-    async def resume(self) -> None:
-        """End our hold; that of the other side stays. Raises as `hold` does."""
-        media, offers = self._standing()
-        problem = await offers.ask(media.descriptions.usual)
-        if problem:
-            raise HoldRefused(f"the hold was not ended: {problem}")
-        media.play(None)
+    async def transfer_to(self, other: Call) -> TransferResult:
+        """Join the other side with that of `other`; where that works, both calls end. Raises UsageError.
 
-    @property
-    def muted(self) -> bool:
-        """Whether silence is sent in place of what the plan says; what plays there goes on unheard."""
-        return self._media is not None and self._media.muted
-
-    @muted.setter
-    def muted(self, muted: bool) -> None:
-        media, _ = self._standing()
-        media.muted = muted
-
-    @property
-    def seat(self) -> Seat | None:
-        """Its place in a conference, where it can be muted and made louder; None where it is in none."""
-        return None if self._media is None else self._media.seat
-
-    def join(self, mixer: Mixer) -> Seat:
-        """Speak with all calls of a room instead of with the source of the plan, which waits.
-
-        Raises:
-            UsageError: the call does not stand.
+        Where `other` only rings yet it is given up, and its target called by the other side (RFC 5589 §7.6):
+        a call that the target has not answered cannot be replaced there (RFC 3891 §3).
         """
-        media, _ = self._standing()
-        return media.join(mixer)
-
-    def leave(self) -> None:
-        """Come back from a room; does nothing where the call is in none."""
-        if self._media is not None:
-            self._media.leave()
-
-    def _standing(self) -> tuple[MediaLeg, Offers]:
-        self._standing_leg()
-        if self._media is None or self._offers is None:
-            raise UsageError("the call has no media")
-        return self._media, self._offers
+        if other.state is CallState.ESTABLISHED and other.dialog is not None:
+            known = (Uri.parse(other.remote_uri), Uri.parse(self._around.account.uri))
+            return await self._transfer(attended_target(other.dialog, known), other)
+        other.hang_up()
+        await other.ended()
+        return await self.transfer(other.remote_uri)
 
     def on_end(self, forget: Callable[[Call], None]) -> None:
         """Call `forget` with this call once it is over."""
@@ -171,6 +129,18 @@ class Call(InCall):
             if not self._task.done():
                 self._task.cancel()
                 await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _transfer(self, refer_to: ReferTo, *others: Call) -> TransferResult:
+        leg = self._standing_leg()
+        held = await put_on_hold((self, *others))
+        result = await transfer(leg, refer_to)
+        state, target = "done" if result.done else "failed", str(refer_to.target)
+        self._record("transfer", state=state, target=target, status=result.status, reason=result.reason)
+        if result.done:
+            self.hang_up()
+        else:
+            await resume(held)
+        return result
 
     # --- the life of a call -------------------------------------------------------------------------------
 
@@ -218,9 +188,7 @@ class Call(InCall):
             entries=self._log.kept,
         )
         self._enter(CallState.ENDED, error.what if error is not None else "")
-        self._around.log.record(
-            clock.now(), self._around.party, "call", "verdict", result=result.result, why=result.why
-        )
+        self._record("verdict", result=result.result, why=result.why)
         if not self._established.done():
             self._established.set_exception(error or Interrupted("the call ended before it had media"))
             self._established.exception()  # seen: nobody has to wait for it
@@ -314,11 +282,6 @@ class Call(InCall):
         """Await `work` until we hang up or one of `ends` is done; True where `work` was first."""
         return await first(work, self._hung_up.wait(), *ends)
 
-    def _standing_leg(self) -> Leg:
-        if self.state is not CallState.ESTABLISHED or self._leg is None:
-            raise UsageError("the call does not stand")
-        return self._leg
-
     def _take_leg(self, leg: Leg) -> None:
         self._leg = leg
         if self._media is not None:
@@ -347,9 +310,7 @@ class Call(InCall):
         if state is self.state:
             return
         self.state = next_state(self.state, state)
-        self._around.log.record(
-            clock.now(), self._around.party, "call", "state", state=state, reason=reason, call_id=self.id
-        )
+        self._record("state", state=state, reason=reason, call_id=self.id)
 
     async def _open_media(
         self,

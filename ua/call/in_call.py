@@ -1,82 +1,110 @@
-"""What one side of a standing call asks of the other beside its media: transfer, keys, texts, INFO."""
+"""What a call can do while it stands: hold, mute, join a room, keys, texts, INFO, other codecs and paths."""
 
 from __future__ import annotations
 
-import abc
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
+from media.audio.mixer import Mixer, Seat
 from media.dtmf.keys import DEFAULT_MS
 from media.errors import CodecError
 from ua import clock, codec_mapping
 from ua.call.digits import DigitWay, HeardDigits
 from ua.call.dtmf import Keys
-from ua.call.hold import ChangeRefused, Hold
+from ua.call.hold import ChangeRefused, Hold, HoldRefused, holding
 from ua.call.media_leg import MediaLeg
 from ua.call.offers import Offers
 from ua.call.state import CallState
 from ua.call.surroundings import CallSurroundings
-from ua.call.transfer import (
-    TransferResult,
-    attended_target,
-    blind_target,
-    put_on_hold,
-    resume,
-    transfer,
-)
 from ua.capabilities import Capabilities
 from ua.config.dtmf import DtmfChoice
 from ua.config.media import CodecName
 from ua.errors import CallRejected, UaError, UsageError
 from ua.messages import MessageOutcome, content_type
-from ua.plan import MediaSource
-from ua.sip.dialog import Dialog
+from ua.plan import MediaSource, Silence
 from ua.sip.events.dtmf import Digit
-from ua.sip.events.refer_to import ReferTo
 from ua.sip.invite.leg import Leg
 from ua.sip.syntax.headers import Headers
-from ua.sip.syntax.uri import Uri
-
-if TYPE_CHECKING:
-    from ua.call.call import Call
 
 
-class InCall(abc.ABC):
-    """The part of a call that needs no more than its leg.
+class InCall:
+    """The part of a call that works while it stands, on what its life gives it: the leg, media and offers.
 
     Attributes:
+        state: where it stands.
         digits: keys that the other side has pressed, e.g. "12#".
         on_digit: called with each of them and the way it came; may be set.
     """
 
     def __init__(self, around: CallSurroundings) -> None:
         self._around = around
+        self.state = CallState.NEW
         self.digits = ""
         self.on_digit: Callable[[str, DigitWay], object] = lambda _key, _way: None
+        self._leg: Leg | None = None
+        self._media: MediaLeg | None = None
+        self._offers: Offers | None = None
         self._keys: Keys | None = None
         self._heard_digits = HeardDigits()
         self._digit_choice: DtmfChoice = "auto"
         self._warned_of_digits = False
 
-    async def transfer(self, uri: str) -> TransferResult:
-        """Ask the other side to call `uri`; where that works, this call ends. Raises UsageError.
+    @property
+    def hold_state(self) -> Hold:
+        """Who holds whom."""
+        return Hold.NONE if self._media is None else self._media.descriptions.hold
 
-        Until that is known the call is held; where it fails the call goes on.
+    async def hold(self, music: MediaSource | None = None) -> None:
+        """Put the other side on hold: it hears `music` (silence where None), we hear nothing.
+
+        Raises:
+            UsageError: the call does not stand, or a file cannot be used.
+            HoldRefused: the other side does not take it; everything is as before.
         """
-        return await self._transfer(blind_target(uri))
+        media, offers = self._standing()
+        usual = media.descriptions.usual
+        media.play(Silence() if music is None else music)
+        problem = await offers.ask(holding(usual))
+        if problem:
+            if not media.descriptions.hold.by_us:
+                media.play(None)
+            raise HoldRefused(f"the call was not put on hold: {problem}")
 
-    async def transfer_to(self, other: Call) -> TransferResult:
-        """Join the other side with that of `other`; where that works, both calls end. Raises UsageError.
+    async def resume(self) -> None:
+        """End our hold; that of the other side stays. Raises as `hold` does."""
+        media, offers = self._standing()
+        problem = await offers.ask(media.descriptions.usual)
+        if problem:
+            raise HoldRefused(f"the hold was not ended: {problem}")
+        media.play(None)
 
-        Where `other` only rings yet it is given up, and its target called by the other side (RFC 5589 §7.6):
-        a call that the target has not answered cannot be replaced there (RFC 3891 §3).
+    @property
+    def muted(self) -> bool:
+        """Whether silence is sent in place of what the plan says; what plays there goes on unheard."""
+        return self._media is not None and self._media.muted
+
+    @muted.setter
+    def muted(self, muted: bool) -> None:
+        media, _ = self._standing()
+        media.muted = muted
+
+    @property
+    def seat(self) -> Seat | None:
+        """Its place in a conference, where it can be muted and made louder; None where it is in none."""
+        return None if self._media is None else self._media.seat
+
+    def join(self, mixer: Mixer) -> Seat:
+        """Speak with all calls of a room instead of with the source of the plan, which waits.
+
+        Raises:
+            UsageError: the call does not stand.
         """
-        if other.state is CallState.ESTABLISHED and other.dialog is not None:
-            known = (Uri.parse(other.remote_uri), Uri.parse(self._around.account.uri))
-            return await self._transfer(attended_target(other.dialog, known), other)
-        other.hang_up()
-        await other.ended()
-        return await self.transfer(other.remote_uri)
+        media, _ = self._standing()
+        return media.join(mixer)
+
+    def leave(self) -> None:
+        """Come back from a room; does nothing where the call is in none."""
+        if self._media is not None:
+            self._media.leave()
 
     async def send_dtmf(
         self,
@@ -168,63 +196,21 @@ class InCall(abc.ABC):
         if problem:
             raise ChangeRefused(f"ICE was not restarted: {problem}")
 
-    # --- what the whole call gives ------------------------------------------------------------------------
+    # --- inside -------------------------------------------------------------------------------------------
 
-    @property
-    @abc.abstractmethod
-    def dialog(self) -> Dialog | None:
-        """Its dialog, None before there is one."""
-
-    @property
-    @abc.abstractmethod
-    def hold_state(self) -> Hold:
-        """Who holds whom."""
-
-    @abc.abstractmethod
-    async def hold(self, music: MediaSource | None = None) -> None:
-        """Put the other side on hold."""
-
-    @abc.abstractmethod
-    async def resume(self) -> None:
-        """End our hold."""
-
-    @abc.abstractmethod
-    def hang_up(self) -> None:
-        """End it."""
-
-    @abc.abstractmethod
     def _standing_leg(self) -> Leg:
-        """The leg of a call that stands; raises UsageError."""
+        if self.state is not CallState.ESTABLISHED or self._leg is None:
+            raise UsageError("the call does not stand")
+        return self._leg
 
-    @abc.abstractmethod
     def _standing(self) -> tuple[MediaLeg, Offers]:
-        """The media of a call that stands, and its offers; raises UsageError."""
+        self._standing_leg()
+        if self._media is None or self._offers is None:
+            raise UsageError("the call has no media")
+        return self._media, self._offers
 
     def _standing_media(self) -> MediaLeg:
         return self._standing()[0]
-
-    # --- inside -------------------------------------------------------------------------------------------
-
-    async def _transfer(self, refer_to: ReferTo, *others: Call) -> TransferResult:
-        leg = self._standing_leg()
-        held = await put_on_hold((self, *others))
-        result = await transfer(leg, refer_to)
-        around = self._around
-        around.log.record(
-            clock.now(),
-            around.party,
-            "call",
-            "transfer",
-            state="done" if result.done else "failed",
-            target=str(refer_to.target),
-            status=result.status,
-            reason=result.reason,
-        )
-        if result.done:
-            self.hang_up()
-        else:
-            await resume(held)
-        return result
 
     def _pressed(self, digit: Digit) -> None:
         self._heard(digit.key, digit.duration_ms, "info")

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from ua.call.in_call import InCall
 from ua.errors import CallRejected, UaError, UsageError
 from ua.sip.dialog import Dialog
 from ua.sip.errors import SipParseError
@@ -17,9 +17,6 @@ from ua.sip.events.replaces import Replaces
 from ua.sip.invite.leg import Leg
 from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.syntax.uri import Uri
-
-if TYPE_CHECKING:
-    from ua.call.in_call import InCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

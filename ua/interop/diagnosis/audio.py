@@ -119,9 +119,12 @@ def sends_silence(story: Story) -> Finding | None:
     known = [each for each in levels[1:] if each is not None]
     if story.received < ENOUGH or len(known) < 3 or max(known) > SILENT_DBFS:
         return None
+    told = [values.optional(each.data, "level_told_dbov") for each in story.counters]
+    said = [each for each in told if each is not None]
+    says = f"; by its own word (RFC 6464) it was {max(said):.0f} dBov" if said else ""
     return Finding(
         cause="sends_silence",
-        seen=f"{story.received} RTP packets came, and the loudest was {max(known):.0f} dBFS: silence",
+        seen=f"{story.received} RTP packets came, and the loudest was {max(known):.0f} dBFS: silence{says}",
         where=_stream(story),
     )
 

@@ -74,6 +74,9 @@ def test_silence_in_packets() -> None:
     log = Log().established().started().counters(level_received_dbfs=-90.0)
     assert log.cause("silent") == "sends_silence"
     assert log.cause("wrong_path") == ""
+    assert log.diagnose("silent").seen.endswith("was -90 dBFS: silence")
+    log.counters(level_received_dbfs=-90.0, level_told_dbov=-20.0)
+    assert log.diagnose("silent").seen.endswith("; by its own word (RFC 6464) it was -20 dBov")
 
 
 def test_a_peer_that_stops_sending() -> None:

@@ -95,8 +95,8 @@ NAMES = (
 KEYS = (
     "state", "reason", "text", "direction", "remote", "local", "pair_id", "candidate", "address", "host",
     "port", "sent_packets", "received_packets", "refused", "lost", "jitter_ms", "packet_ms",
-    "level_received_dbfs", "ssrc", "payload_type", "about", "sent", "highest", "fraction_lost", "pace",
-    "way", "duration_ms", "law", "ice", "cause",
+    "level_received_dbfs", "level_told_dbov", "ssrc", "payload_type", "about", "sent", "highest",
+    "fraction_lost", "pace", "way", "duration_ms", "law", "ice", "cause",
 )  # fmt: skip
 HALVES = (
     "INVITE sip:600@example.com SIP/2.0", "SIP/2.0 200 OK", "SIP/2.0", "SIP/2.0 401", "SIP/2.0 ² x", "BYE",

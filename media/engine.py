@@ -21,7 +21,7 @@ CATCH_UP_S: Final = 0.1
 
 
 class _Phase:
-    """Sessions of one packet time that tick together."""
+    """Sessions whose frames are of one length, which tick together."""
 
     __slots__ = ("_count", "_origin", "deadline", "period", "sessions", "slot")
 
@@ -74,7 +74,7 @@ class MediaEngine:
             self.start()
         now = self._now()
         session.start(now, wall_clock=time.time())
-        phase = self._phase_for(session.ptime_ms / 1000, now)
+        phase = self._phase_for(session.frame_ms / 1000, now)
         phase.sessions.append(session)
         self._sessions[session] = phase
         self._arm()

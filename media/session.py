@@ -43,6 +43,7 @@ class MediaSession:
         codec: what we send.
         payload_type: of `codec`, as negotiated: 0 to 63 or 96 to 127.
         ptime_ms: length of our packets, 10 to 200 ms.
+        frame_ms: length of a frame, of which packets hold a whole number; that of packets where None.
         source: where our audio comes from.
         sink: where the peer's audio goes.
         random: `random(n)` gives n unpredictable bytes.
@@ -75,6 +76,7 @@ class MediaSession:
         sink: Sink,
         random: Callable[[int], bytes],
         ptime_ms: int = 20,
+        frame_ms: int | None = None,
         ssrc: int | None = None,
         cname: str | None = None,
         receive: Mapping[int, Codec] | None = None,
@@ -87,10 +89,9 @@ class MediaSession:
         on_counters: Callable[[MediaCounters], None] | None = None,
         on_event: Callable[[MediaEvent], None] | None = None,
     ) -> None:
-        codecs = selection.check(codec, payload_type, receive or {}, ptime_ms)
-        self.codec = codec
-        self.payload_type = payload_type
-        self.ptime_ms = ptime_ms
+        self.frame_ms = frame_ms or ptime_ms
+        codecs = selection.check(codec, payload_type, receive or {}, ptime_ms, self.frame_ms)
+        self.codec, self.payload_type, self.ptime_ms = codec, payload_type, ptime_ms
         self.rate = codec.sample_rate if rate is None else rate
         """Samples per second of source and sink, Hz."""
         self._ends = AudioEnds(source, sink, lambda why, at: self._emit(AudioFailed(at=at, reason=why)))
@@ -103,12 +104,11 @@ class MediaSession:
         self._config = config or MediaConfig()
         self._random = random
         self._cname = cname or new_cname(random)
-        self._on_counters = on_counters
-        self._on_event = on_event
+        self._on_counters, self._on_event = on_counters, on_event
         self._refusals = Refusals(self._emit)
         self.path_round_trip_ms: float | None = None
         """A round trip known from elsewhere (ICE checks), ms; used until RTCP has measured one."""
-        frame_samples = selection.frame_samples(self.rate, ptime_ms)
+        frame_samples = selection.frame_samples(self.rate, self.frame_ms)
         self._frame_bytes = audio.BYTES_PER_SAMPLE * frame_samples
         self._sender = RtpSender(
             path=rtp,
@@ -116,6 +116,7 @@ class MediaSession:
             payload_type=payload_type,
             rate=self.rate,
             frame_samples=frame_samples,
+            frames=ptime_ms // self.frame_ms,
             ssrc=draw(random, 4) if ssrc is None else ssrc,
             sequence=first_sequence(random),
             timestamp=draw(random, 4),
@@ -137,12 +138,9 @@ class MediaSession:
         )
         self.extended = ExtendedReports(self._receiver, lambda: self.codec, self._config.jitter, ptime_ms)
         """Extended reports (RFC 3611); its `terms` say which are sent."""
+        sender, receiver = self._sender, self._receiver
         self._identity = Identity(
-            sender=self._sender,
-            receiver=self._receiver,
-            random=random,
-            leave=self._leave,
-            on_event=self._emit,
+            sender=sender, receiver=receiver, random=random, leave=self._leave, on_event=self._emit
         )
         self.inbox = Inbox(self._receiver)
         """What has arrived on the RTP path since the last frame."""
@@ -152,9 +150,8 @@ class MediaSession:
         """The keys that are pressed in place of our audio."""
         self._receiver.playing = receiving
         self._rtcp: RtcpSession | None = None
-        self._ended = False
-        self._meter = Meter(self._config.counters_ms // ptime_ms, self._receiver.extensions.level)
-        self._skipped = 0
+        self._meter = Meter(self._config.counters_ms // self.frame_ms, self._receiver.extensions.level)
+        self._ended, self._skipped = False, 0
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -206,7 +203,7 @@ class MediaSession:
         self._ends.close(now)
 
     def tick(self, now: float) -> None:
-        """One frame: play what is due, then send the next. Call every `ptime_ms`.
+        """One frame: play what is due, then send the next. Call every `frame_ms`.
 
         Args:
             now: the time this frame stands for, monotonic seconds; evenly spaced, even if the call is late.
@@ -255,6 +252,7 @@ class MediaSession:
         receive: Mapping[int, Codec] | None = None,
         *,
         comfort_noise: int | None = None,
+        ptime_ms: int | None = None,
     ) -> None:
         """Send with another codec from the next frame on.
 
@@ -266,19 +264,22 @@ class MediaSession:
             payload_type: of `codec`.
             receive: further codecs that the peer may send; those so far are accepted for one more minute.
             comfort_noise: payload type to send in place of silence, None for none.
+            ptime_ms: length of our packets, a whole number of frames; as it was where None.
 
         Raises:
             ValueError: payload type, clock or packet length that cannot be.
         """
-        codecs = selection.check(codec, payload_type, receive or {}, self.ptime_ms)
+        ptime_ms = ptime_ms or self.ptime_ms
+        codecs = selection.check(codec, payload_type, receive or {}, ptime_ms, self.frame_ms)
         self.inbox.settle()
-        before, self.codec, self.payload_type = self.codec, codec, payload_type
+        before, ptime_before = self.codec, self.ptime_ms
+        self.codec, self.payload_type, self.ptime_ms = codec, payload_type, ptime_ms
         if codec.clock_rate != before.clock_rate:
             self._identity.renew(self._sender.frame_at)
-        if codec == before:
+        if codec == before and ptime_ms == ptime_before:
             self._sender.use_payload_type(payload_type)
         else:
-            self._sender.use_codec(codec, payload_type)
+            self._sender.use_codec(codec, payload_type, ptime_ms // self.frame_ms)
         self._sender.use_noise(comfort_noise)
         self._receiver.use_codecs(codecs)
 

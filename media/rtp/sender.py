@@ -21,7 +21,8 @@ class RtpSender:
         codec: of the audio.
         payload_type: of the codec, 0 to 127 without 64 to 95.
         rate: samples per second of the frames, Hz.
-        frame_samples: samples of a frame, which becomes a packet.
+        frame_samples: samples of a frame.
+        frames: of a packet.
         ssrc: our source identifier.
         sequence: number of the first packet, random (RFC 3550 §5.1).
         timestamp: of the first frame, random.
@@ -34,8 +35,11 @@ class RtpSender:
         "_extensions",
         "_first",
         "_frame_samples",
+        "_frames",
+        "_gathered",
         "_kept_at",
         "_noise_type",
+        "_packet_step",
         "_payload_type",
         "_rate",
         "_send",
@@ -63,6 +67,7 @@ class RtpSender:
         payload_type: int,
         rate: int,
         frame_samples: int,
+        frames: int = 1,
         ssrc: int,
         sequence: int,
         timestamp: int,
@@ -75,7 +80,10 @@ class RtpSender:
         self._encode = self._bare = _encoding(codec, rate)
         self._payload_type = payload_type
         self._clock_rate = codec.clock_rate
+        self._frames = frames
+        self._gathered: list[bytes] = []
         self._step = frame_samples * codec.clock_rate // rate
+        self._packet_step = frames * self._step
         self._timestamp = timestamp
         self._silence: SilenceSuppression | None = None
         self._noise_type = 0
@@ -94,14 +102,27 @@ class RtpSender:
         self.last_sent_at = self._kept_at = float("-inf")
 
     def frame(self, pcm: bytes, now: float) -> None:
-        """Send one frame, the sampling instant of which is `now`; nothing where the codec leaves it out."""
+        """Send one frame, the sampling instant of which is `now`; nothing where the codec leaves it out.
+
+        Where packets have several it goes with the last of them.
+        """
+        if self._frames > 1:
+            self._gathered.append(pcm)
+            if len(self._gathered) < self._frames:
+                self._timestamp = (self._timestamp + self._step) & TIMESTAMP_MASK
+                self.frame_at = now
+                return
+            pcm = b"".join(self._gathered)
+            self._gathered.clear()
+            # That of the first of them.
+            self._timestamp = (self._timestamp + self._step - self._packet_step) & TIMESTAMP_MASK
         silence = self._silence
         if silence is not None and not silence.is_speech(pcm):
             self._send_noise(silence.noise(), now)
             return
         payload = self._encode(pcm)
         if payload is None:
-            self.pause(now)
+            self.pause(now, self._frames)
             return
         sequence = self.sequence
         marker = 0
@@ -113,7 +134,7 @@ class RtpSender:
             HEADER.pack(PLAIN, self._payload_type | marker, sequence, self._timestamp, self.ssrc) + payload
         )
         self.sequence = (sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + self._step) & TIMESTAMP_MASK
+        self._timestamp = (self._timestamp + self._packet_step) & TIMESTAMP_MASK
         size = len(payload)
         self.packets += 1
         self.bytes += size
@@ -125,6 +146,7 @@ class RtpSender:
 
     def event(self, payload_type: int, payload: bytes, now: float, *, marker: bool, timestamp: int) -> None:
         """Send this in place of a frame, as of `timestamp`; that of audio goes on (RFC 4733 §2.1)."""
+        self._gathered.clear()
         second = payload_type | (0x80 if marker else 0)
         self._put(HEADER.pack(PLAIN, second, self.sequence, timestamp, self.ssrc), payload, now)
         self._timestamp = (self._timestamp + self._step) & TIMESTAMP_MASK
@@ -158,6 +180,7 @@ class RtpSender:
 
     def pause(self, now: float, frames: int = 1) -> None:
         """Let time pass without sending: `frames` frames end at `now`."""
+        self._gathered.clear()
         self._timestamp = (self._timestamp + frames * self._step) & TIMESTAMP_MASK
         self.frame_at = now
         self._first = self.packets > 0
@@ -168,7 +191,7 @@ class RtpSender:
             self._silence = None
             return
         if self._silence is None:
-            self._silence = SilenceSuppression(self._frame_samples * 1000 // self._rate)
+            self._silence = SilenceSuppression(self._frames * self._frame_samples * 1000 // self._rate)
         self._noise_type = payload_type
 
     def _send_noise(self, payload: bytes | None, now: float) -> None:
@@ -176,7 +199,7 @@ class RtpSender:
         if payload is not None:
             header = HEADER.pack(PLAIN, self._noise_type, self.sequence, self._timestamp, self.ssrc)
             self._put(header, payload, now)
-        self.pause(now)
+        self.pause(now, self._frames)
 
     def keepalive(self, payload_type: int, now: float) -> None:
         """An empty packet of a payload type that the peer does not know (RFC 6263 §4.6)."""
@@ -197,8 +220,8 @@ class RtpSender:
         since = int((now - self.frame_at) * self._clock_rate)
         return (self._timestamp - self._step + since) & TIMESTAMP_MASK
 
-    def use_codec(self, codec: Codec, payload_type: int) -> None:
-        """Go on with another codec under the same numbering (RFC 3550 §5.1).
+    def use_codec(self, codec: Codec, payload_type: int, frames: int) -> None:
+        """Go on with another codec under the same numbering (RFC 3550 §5.1), so many frames in a packet.
 
         Another clock needs another SSRC as well: `use_ssrc` (RFC 7160 §4.1).
         """
@@ -207,6 +230,11 @@ class RtpSender:
         self._payload_type = payload_type
         self._clock_rate = codec.clock_rate
         self._step = self._frame_samples * codec.clock_rate // self._rate
+        if frames != self._frames:
+            self._frames = frames
+            self._gathered.clear()
+            self._silence = None
+        self._packet_step = frames * self._step
 
     def use_payload_type(self, payload_type: int) -> None:
         """Go on under another payload type with the same codec and its state."""

@@ -35,6 +35,7 @@ class Bench:
     muxed: bool = True
     seed: int = 1
     ptime_ms: int = 20
+    frame_ms: int | None = None
     config: MediaConfig | None = None
     keepalive: bool = False
     source: Source = field(default_factory=SilenceSource)
@@ -62,6 +63,7 @@ class Bench:
             sink=self.sink,
             random=seeded(self.seed),
             ptime_ms=self.ptime_ms,
+            frame_ms=self.frame_ms,
             ssrc=self.ssrc,
             config=self.config,
             keepalive=self.keepalive,

@@ -132,7 +132,7 @@ class Clock:
     def start(self, session: MediaSession, *, at: float = 0.0, pace: float = 1.0) -> None:
         """Start at `at`; `pace` 1.0001 ticks 100 ppm too slowly."""
         session.start(at, wall_clock=self._wall_clock + at)
-        period = session.ptime_ms / 1000 * pace
+        period = session.frame_ms / 1000 * pace
         heapq.heappush(self._due, (at, len(self._due) << 40, lambda n: at + n * period, session))
 
     def run(self, until: float) -> None:

@@ -32,7 +32,7 @@ from ua.call.gathering import EarlyGathering, gather, tcp_setup, without_ice
 from ua.call.identity import DtlsIdentity
 from ua.call.media_keys import MediaKeys
 from ua.call.media_protection import MediaProtection
-from ua.call.media_start import follow_terms, media_session
+from ua.call.media_start import follow_codec, follow_terms, media_session
 from ua.call.negotiation import describe
 from ua.call.sending_watch import SendingWatch
 from ua.config.account import Account
@@ -242,13 +242,7 @@ class MediaLeg:
         """Another codec, a hold or its end, other keys, RTCP or none (RFC 3264 §5.1)."""
         if self._session is not None:
             self.protection.follow(negotiated.keys)
-            noise = negotiated.comfort_noise
-            self._session.use_codec(
-                codec_mapping.codec_of(negotiated.format, limit_bps=negotiated.limit_bps),
-                negotiated.format.payload_type,
-                codec_mapping.receivable(negotiated.formats),
-                comfort_noise=None if noise is None else noise.payload_type,
-            )
+            follow_codec(self._session, negotiated)
             self.keys.use(self._session, negotiated)
             before = self._session.sending
             self._session.sending = negotiated.direction.sends and not negotiated.held

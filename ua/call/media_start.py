@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection
 
 from media.codecs.codec import Codec
-from media.codecs.selection import packet_time
+from media.codecs.selection import frame_time, packet_time
 from media.config import MediaConfig
 from media.events import KeyHeard, MediaCounters, MediaEvent
 from media.path import PacketPath
@@ -49,7 +49,7 @@ def media_session(
         negotiated: what was agreed.
         audio: what is sent, and where what is heard goes.
         keys: take the keys that are heard.
-        possible: what a later offer may lead to, with packets as long as these.
+        possible: what a later offer may lead to, with packets of the same frames.
         watch: told what becomes of our sending.
         config: bounds and periods.
         log: takes its events and counters.
@@ -67,10 +67,10 @@ def media_session(
         watch.counted()
 
     rtp, rtcp = over
-    longest = LONGEST_MS if negotiated.keys is None else LONGEST_PROTECTED_MS
-    wish_ms = min(max(negotiated.ptime_ms, SHORTEST_MS), longest)
+    wish_ms = _wish_ms(negotiated)
     codec = codec_mapping.codec_of(negotiated.format, limit_bps=negotiated.limit_bps)
     receive = codec_mapping.receivable(negotiated.formats)
+    frame_ms = frame_time(wish_ms, (codec, *receive.values(), *possible))
     session = MediaSession(
         rtp=rtp,
         rtcp=rtcp,
@@ -79,7 +79,8 @@ def media_session(
         receive=receive,
         comfort_noise=negotiated.comfort_noise.payload_type if negotiated.comfort_noise else None,
         rate=audio.rate,
-        ptime_ms=packet_time(wish_ms, (codec, *receive.values(), *possible)),
+        ptime_ms=packet_time(wish_ms, codec, frame_ms),
+        frame_ms=frame_ms,
         source=audio.source,
         sink=audio.sink,
         random=secrets.token_bytes,
@@ -96,6 +97,25 @@ def media_session(
     if paths.rtp.pair is not None:
         session.path_round_trip_ms = paths.rtp.pair.rtt_ms
     return session
+
+
+def follow_codec(session: MediaSession, negotiated: NegotiatedMedia) -> None:
+    """Send with the codec that was agreed, in packets of the length that the peer wishes."""
+    noise = negotiated.comfort_noise
+    codec = codec_mapping.codec_of(negotiated.format, limit_bps=negotiated.limit_bps)
+    session.use_codec(
+        codec,
+        negotiated.format.payload_type,
+        codec_mapping.receivable(negotiated.formats),
+        comfort_noise=None if noise is None else noise.payload_type,
+        ptime_ms=packet_time(_wish_ms(negotiated), codec, session.frame_ms),
+    )
+
+
+def _wish_ms(negotiated: NegotiatedMedia) -> int:
+    """What the peer asks for (a=ptime, a=maxptime), within what we send."""
+    longest = LONGEST_MS if negotiated.keys is None else LONGEST_PROTECTED_MS
+    return min(max(negotiated.ptime_ms, SHORTEST_MS), longest)
 
 
 def follow_terms(session: MediaSession, negotiated: NegotiatedMedia) -> None:

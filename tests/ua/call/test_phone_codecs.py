@@ -21,7 +21,7 @@ from tests.ua.phones import Pair, account, pair
 from ua import codec_mapping
 from ua.config.media import CODECS, DEFAULT_CODECS, CodecName
 from ua.errors import ConfigurationError
-from ua.events import EventLog
+from ua.events import EventLog, LogEntry
 from ua.phone import Phone
 from ua.plan import Echo, MediaPlan, Silence, Tone, WavFile
 from ua.sip.dialog import Dialog
@@ -181,3 +181,27 @@ async def test_a_tone_too_high_for_what_is_agreed_ends_no_call(tmp_path: Path) -
         codec = await talk(phones, MediaPlan(source=Tone(hz=6000)), MediaPlan(source=Silence(), record=heard))
         rate, _ = await recorded(heard, 0.5)
     assert (codec, rate) == ("PCMU", 8000)
+
+
+async def test_packets_are_as_long_as_the_other_side_wishes_and_the_codec_in_use_can() -> None:
+    """Opus makes none of 30 ms, which matters only once it is used (RFC 8866 §6.4)."""
+    async with pair(**both("PCMU", "opus", ptime_ms=30)) as phones:  # type: ignore[arg-type]
+        call, ringing = await phones.ring(MediaPlan(source=Tone(hz=440)))
+        await ringing.accept(MediaPlan(source=Silence()))
+        await call.established()
+        for codec, ms in (("PCMU", 30.0), ("opus", 20.0), ("PCMU", 30.0)):
+            if call._media is not None and call._media.codec != codec:
+                await call.use_codecs((codec,))  # type: ignore[arg-type]
+            heard = asyncio.Event()
+
+            def look(entry: LogEntry, heard: asyncio.Event = heard, ms: float = ms) -> None:
+                if (entry.party, entry.name) == ("bob", "media_counters") and entry.data["packet_ms"] == ms:
+                    heard.set()
+
+            leave = phones.log.subscribe(look)
+            async with asyncio.timeout(WAIT_S):
+                await heard.wait()
+            leave()
+        call.hang_up()
+        result = await call.ended()
+    assert (result.codec, result.error) == ("PCMU", None)

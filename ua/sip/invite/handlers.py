@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ua.sip.incoming_request import IncomingRequest
+from ua.sip.invite.incoming_offer import IncomingOffer
 from ua.sip.syntax.message import Response
 
 if TYPE_CHECKING:
     from ua.sip.invite.incoming import IncomingInvite
-    from ua.sip.invite.incoming_offer import IncomingOffer
 
 
 class Handlers:

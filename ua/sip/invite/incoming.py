@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ua.sip.errors import SipStateError, SipTimeout, SipUnreachable
 from ua.sip.incoming_request import IncomingRequest
 from ua.sip.inspection import call_capabilities
+from ua.sip.invite.incoming_offer import IncomingOffer
 from ua.sip.invite.offer_answer import Carrier
 from ua.sip.invite.rack import RELIABLE, RAck
 from ua.sip.invite.repeaters import AnswerRepeater, Repeat
@@ -22,7 +23,6 @@ from ua.sip.syntax.name_addr import NameAddr
 from ua.sip.transaction.messages import RequestReceived
 
 if TYPE_CHECKING:
-    from ua.sip.invite.incoming_offer import IncomingOffer
     from ua.sip.invite.leg import Leg
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ua.sip.incoming_request import IncomingRequest
-from ua.sip.invite.offer_answer import CARRIERS
+from ua.sip.invite.offer_answer import CARRIERS, OfferAnswer
 from ua.sip.stack import Stack
 from ua.sip.syntax.body import SDP, session_of
 from ua.sip.syntax.headers import Headers
 from ua.sip.transaction.messages import RequestReceived
-
-if TYPE_CHECKING:
-    from ua.sip.invite.leg import Leg
 
 PROMPT: Final = 16
 """So many T1 (8 s) may pass before the answer: these requests are answered without asking anybody."""
@@ -33,13 +30,13 @@ class IncomingOffer(IncomingRequest):
         stack: Stack,
         event: RequestReceived,
         *,
-        leg: Leg,
-        on_result: Callable[[bool], Headers],
+        descriptions: OfferAnswer,
+        on_result: Callable[[bytes | None], Headers],
     ) -> None:
-        """`on_result` is told whether it was accepted, once, and gives the headers of the 2xx."""
+        """`on_result` is told our answer once, None where it is refused, and gives the headers of the 2xx."""
         super().__init__(stack, event)
         self.offer = session_of(event.request) or b""
-        self._leg = leg
+        self._descriptions = descriptions
         self._on_result = on_result
         self._deadline: float | None = stack.now() + PROMPT * stack.config.timers.t1
         stack.clocks.add(self)
@@ -71,12 +68,10 @@ class IncomingOffer(IncomingRequest):
             return False
         _, success, failure = CARRIERS[self.request.method]
         accepted = 200 <= status < 300
-        self._leg.descriptions.sent(success if accepted else failure, session=accepted and bool(body))
-        if accepted:
-            self._leg.described(body)
+        self._descriptions.sent(success if accepted else failure, session=accepted and bool(body))
         self._deadline = None
         self._stack.clocks.discard(self)
-        rows = self._on_result(accepted).with_added(*(headers or ()))
+        rows = self._on_result(body if accepted else None).with_added(*(headers or ()))
         return super().respond(status, reason, headers=rows, body=body, content_type=content_type)
 
     # for the stack

@@ -147,21 +147,22 @@ class Reception:
         if not session:
             # a refresh of target or timer: nobody is to be asked
             leg.descriptions.sent(Carrier.UPDATE_SUCCESS, session=False)
-            self._answer(event, 200, headers=self._updated(event, True))
+            self._answer(event, 200, headers=self._updated(event, b""))
             return
         offer = IncomingOffer(
             self._stack,
             event,
-            leg=leg,
-            on_result=lambda accepted: self._updated(event, accepted),
+            descriptions=leg.descriptions,
+            on_result=lambda answer: self._updated(event, answer),
         )
         self._take_offer(offer, leg.on_update)
 
-    def _updated(self, event: RequestReceived, accepted: bool) -> Headers:
-        """Take an UPDATE; gives the headers of its 2xx (RFC 3311 §5.2)."""
+    def _updated(self, event: RequestReceived, answer: bytes | None) -> Headers:
+        """An UPDATE was taken with this answer, or refused; gives the headers of its 2xx (RFC 3311 §5.2)."""
         self._offer = None
-        if not accepted:
+        if answer is None:
             return Headers()
+        self._leg.described(answer)
         request = event.request
         self._leg.dialog.refresh_target(request)
         timer = self._leg.refreshing.accept(request)
@@ -198,13 +199,16 @@ class Reception:
         invite.take_prack(rack)
 
     def _on_prack_offer(self, event: RequestReceived, invite: IncomingInvite, rack: RAck) -> None:
-        def answered(accepted: bool) -> Headers:
+        def answered(answer: bytes | None) -> Headers:
             self._offer = None
-            if not accepted:
+            if answer is None:
                 invite.reopen(rack)
+            else:
+                self._leg.described(answer)
             return Headers()
 
-        offer = IncomingOffer(self._stack, event, leg=self._leg, on_result=answered)
+        descriptions = self._leg.descriptions
+        offer = IncomingOffer(self._stack, event, descriptions=descriptions, on_result=answered)
         self._take_offer(offer, invite.on_prack_offer)
 
     def _take_offer(self, offer: IncomingOffer, user: Callable[[IncomingOffer], object] | None) -> None:

@@ -12,41 +12,47 @@ WINDOW_S: Final = 5.0
 
 
 class IntervalQuality:
-    """Keeps the counts of the last seconds of one session.
+    """Keeps the counts of the last seconds of one session."""
 
-    Attributes:
-        loss_percent: of the packets of these seconds, those that were lost or late; None while none was
-            expected.
-    """
-
-    __slots__ = ("_counts", "loss_percent")
+    __slots__ = ("_counts",)
 
     def __init__(self) -> None:
-        self.loss_percent: float | None = None
         self._counts: deque[tuple[float, int, int]] = deque()
 
-    def mos(
-        self, now: float, *, received: int, lost: int, late: int, delay_ms: float, impairment: Impairment
-    ) -> float | None:
-        """Mean opinion score of the last WINDOW_S seconds, 1 to 4.5; None while nothing was expected.
+    def note(self, now: float, *, received: int, lost: int, late: int) -> None:
+        """Take the counts; call it a few times a second.
 
         Args:
-            now: monotonic seconds; call it a few times a second.
+            now: monotonic seconds.
             received: packets so far, late ones included.
             lost: packets so far that did not come; duplicates can make it negative (RFC 3550 A.3).
             late: packets so far that came too late.
-            delay_ms: one way, mouth to ear, as it is now.
-            impairment: of the codec.
         """
         counts = self._counts
         counts.append((now, received + lost, max(0, lost) + late))
         while counts[0][0] < now - WINDOW_S:
             counts.popleft()
-        _, expected, missing = counts[0]
-        expected = received + lost - expected
-        missing = max(0, lost) + late - missing
-        if expected <= 0:
-            self.loss_percent = None
+
+    @property
+    def loss_percent(self) -> float | None:
+        """Of the packets of these seconds, those that were lost or late; None while none was expected."""
+        if not self._counts:
             return None
-        self.loss_percent = percent = 100.0 * min(max(missing, 0), expected) / expected
+        _, expected_before, missing_before = self._counts[0]
+        _, expected, missing = self._counts[-1]
+        expected -= expected_before
+        if expected <= 0:
+            return None
+        return 100.0 * min(max(missing - missing_before, 0), expected) / expected
+
+    def mos(self, *, delay_ms: float, impairment: Impairment) -> float | None:
+        """Mean opinion score of the last WINDOW_S seconds, 1 to 4.5; None while nothing was expected.
+
+        Args:
+            delay_ms: one way, mouth to ear, as it is now.
+            impairment: of the codec.
+        """
+        percent = self.loss_percent
+        if percent is None:
+            return None
         return mos(r_factor(delay_ms=delay_ms, loss_percent=percent, impairment=impairment))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Collection, Mapping
 
 from media.audio import pcm as audio
-from media.audio.level import ToldLevel
 from media.events import MediaCounters
 from media.interval_quality import IntervalQuality
 from media.quality import Impairment
@@ -14,92 +14,85 @@ from media.rtp.sender import RtpSender
 
 
 class Meter:
-    """Measures the frames of a period together, and draws the counters from sender and receiver.
+    """Keeps the frames of the last period, and draws levels and counters when somebody looks.
 
-    A session adds each frame to `sent` or `received`; all are of one length.
+    A session adds each frame to `sent` and `received`, an empty one where nothing was sent; all others are of
+    one length.
 
     Args:
         frames: frames in a period.
-        told: the level that the peer tells besides.
+        sender: our RTP.
+        receiver: the peer's RTP.
     """
 
-    __slots__ = (
-        "_quality",
-        "_told",
-        "frames",
-        "level_received_dbfs",
-        "level_sent_dbfs",
-        "mos",
-        "received",
-        "sent",
-    )
+    __slots__ = ("_quality", "_receiver", "_sender", "frames", "received", "sent")
 
-    def __init__(self, frames: int, told: ToldLevel) -> None:
+    def __init__(self, frames: int, sender: RtpSender, receiver: RtpReceiver) -> None:
         self._quality = IntervalQuality()
-        self._told = told
-        self.mos: float | None = None
-        """Mean opinion score of the last 5 s, as of the last counters."""
+        self._sender = sender
+        self._receiver = receiver
         self.frames = max(1, frames)
-        """So many played frames are a period."""
-        self.sent: list[bytes] = []
-        """What was sent in this period; less than was played where nothing was."""
-        self.received: list[bytes] = []
+        """So many frames are a period."""
+        self.sent: deque[bytes] = deque(maxlen=self.frames)
+        """What was sent."""
+        self.received: deque[bytes] = deque(maxlen=self.frames)
         """What was played."""
-        self.level_sent_dbfs = audio.SILENCE_DBFS
-        """Of the last whole period."""
-        self.level_received_dbfs = audio.SILENCE_DBFS
-        """Of the last whole period."""
 
-    def measure(self) -> None:
-        """A period is over: its levels are known now."""
-        self.level_sent_dbfs = self._level(self.sent)
-        self.level_received_dbfs = self._level(self.received)
-        self._told.measure()
-        self.sent.clear()
-        self.received.clear()
+    @property
+    def level_sent_dbfs(self) -> float:
+        """Of the last frames that make a period."""
+        return self._level(self.sent)
 
-    def _level(self, frames: list[bytes]) -> float:
+    @property
+    def level_received_dbfs(self) -> float:
+        """Of the last frames that make a period."""
+        return self._level(self.received)
+
+    def _level(self, frames: Collection[bytes]) -> float:
         """What is missing of a period was silence."""
-        return audio.dbfs(audio.rms(b"".join(frames)) * (len(frames) / self.frames) ** 0.5)
+        heard = sum(1 for frame in frames if frame)
+        return audio.dbfs(audio.rms(b"".join(frames)) * (heard / self.frames) ** 0.5)
+
+    def measure(self, now: float) -> None:
+        """A period is over: take note of what is compared with later ones."""
+        receiver = self._receiver
+        receiver.extensions.level.measure()
+        if receiver.active is not None:
+            late = receiver.figures.late
+            self._quality.note(now, received=receiver.packets, lost=receiver.lost, late=late)
+
+    def mos(self, round_trip_ms: float | None, impairment: Impairment) -> float | None:
+        """Mean opinion score of the last 5 s, with a codec that suffers like that; None until measured."""
+        active = self._receiver.active
+        if active is None:
+            return None
+        buffer = active.buffer
+        delay_ms = buffer.packet_ms + (round_trip_ms or 0.0) / 2 + buffer.delay.delay * 1000
+        return self._quality.mos(delay_ms=delay_ms, impairment=impairment)
 
     def counters(
-        self,
-        now: float,
-        *,
-        sender: RtpSender,
-        receiver: RtpReceiver,
-        round_trip_ms: float | None,
-        impairment: Impairment,
-        refused: Mapping[str, int],
+        self, now: float, *, round_trip_ms: float | None, impairment: Impairment, refused: Mapping[str, int]
     ) -> MediaCounters:
         """What is told at the end of a period; `impairment` is that of the codec."""
+        sender, receiver = self._sender, self._receiver
         active = receiver.active
-        packets, lost, late = receiver.packets, receiver.lost, receiver.figures.late
-        jitter_ms = buffer_ms = packet_ms = 0.0
-        self.mos = None
-        if active is not None:
-            jitter_ms, packet_ms = active.jitter_ms, active.buffer.packet_ms
-            buffer_ms = active.buffer.delay.delay * 1000
-            delay_ms = packet_ms + (round_trip_ms or 0.0) / 2 + buffer_ms
-            self.mos = self._quality.mos(
-                now, received=packets, lost=lost, late=late, delay_ms=delay_ms, impairment=impairment
-            )
+        mos = self.mos(round_trip_ms, impairment)
         return MediaCounters(
             at=now,
             sent_packets=sender.packets,
-            received_packets=packets,
-            lost=lost,
+            received_packets=receiver.packets,
+            lost=receiver.lost,
             dropped_stale=sender.dropped,
-            late=late,
-            jitter_ms=jitter_ms,
-            buffer_ms=buffer_ms,
-            packet_ms=packet_ms,
-            mos=self.mos,
-            loss_percent=None if self.mos is None else self._quality.loss_percent,
+            late=receiver.figures.late,
+            jitter_ms=0.0 if active is None else active.jitter_ms,
+            buffer_ms=0.0 if active is None else active.buffer.delay.delay * 1000,
+            packet_ms=0.0 if active is None else active.buffer.packet_ms,
+            mos=mos,
+            loss_percent=None if mos is None else self._quality.loss_percent,
             round_trip_ms=round_trip_ms,
             level_sent_dbfs=self.level_sent_dbfs,
             level_received_dbfs=self.level_received_dbfs,
-            level_told_dbov=self._told.last,
+            level_told_dbov=receiver.extensions.level.last,
             malformed_extensions=receiver.extensions.malformed,
             refused=dict(refused),
         )

@@ -58,7 +58,7 @@ class MediaSession:
             paths without ICE, whose consent checks keep a path open.
         sending: whether we send; RTCP goes on in any case (RFC 3264 §5.1).
         receiving: whether arriving audio is played; it is counted in any case.
-        on_counters: called every 200 ms.
+        on_counters: called every 200 ms with what draws the counters, if they are wanted.
         on_event: called with single events.
 
     Raises:
@@ -86,7 +86,7 @@ class MediaSession:
         keepalive: bool = False,
         sending: bool = True,
         receiving: bool = True,
-        on_counters: Callable[[MediaCounters], None] | None = None,
+        on_counters: Callable[[Callable[[], MediaCounters]], None] | None = None,
         on_event: Callable[[MediaEvent], None] | None = None,
     ) -> None:
         self.frame_ms = frame_ms or ptime_ms
@@ -144,14 +144,14 @@ class MediaSession:
         )
         self.inbox = Inbox(self._receiver)
         """What has arrived on the RTP path since the last frame."""
-        self.extensions = HeaderExtensions(rtp, self._sender, self._receiver, self.inbox, ptime_ms)
+        self.extensions = HeaderExtensions(rtp, self._sender, self._receiver, self.inbox)
         """Header extensions (RFC 8285); its `use` follows what was agreed."""
         self.keys = OutgoingKeys(self._sender, self.rate)
         """The keys that are pressed in place of our audio."""
         self._receiver.playing = receiving
         self._rtcp: RtcpSession | None = None
-        self._meter = Meter(self._config.counters_ms // self.frame_ms, self._receiver.extensions.level)
-        self._ended, self._skipped = False, 0
+        self._meter = Meter(self._config.counters_ms // self.frame_ms, self._sender, self._receiver)
+        self._ended, self._skipped, self._frames = False, 0, 0
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -233,11 +233,13 @@ class MediaSession:
             sender.pause(now)
             self.keys.interrupt()
             self._keepalive.frame(now)
+            meter.sent.append(b"")
         rtcp = self._rtcp
         if rtcp is not None and now >= rtcp.timer.next_at:
             rtcp.handle_timer(now)
-        if len(meter.received) >= meter.frames:
-            meter.measure()
+        self._frames += 1
+        if self._frames >= meter.frames:
+            self._frames = 0
             self._count(now)
 
     def skip(self, frames: int, now: float) -> None:
@@ -370,7 +372,7 @@ class MediaSession:
             round_trip_ms=self.round_trip_ms,
             level_sent_dbfs=self._meter.level_sent_dbfs,
             level_received_dbfs=self._meter.level_received_dbfs,
-            recent_mos=self._meter.mos,
+            recent_mos=self._meter.mos(self.round_trip_ms, self.codec.impairment),
             refused=dict(self._refusals.counts),
             skipped_frames=self._skipped,
         )
@@ -384,16 +386,14 @@ class MediaSession:
         self._receiver.describe_path(
             reliable=self._rtp.reliable, round_trip=None if round_trip_ms is None else round_trip_ms / 1000
         )
+        self._meter.measure(now)
         if self._on_counters is not None:
-            counters = self._meter.counters(
-                now,
-                sender=self._sender,
-                receiver=self._receiver,
-                round_trip_ms=round_trip_ms,
-                impairment=self.codec.impairment,
-                refused=self._refusals.counts,
+            impairment, refused = self.codec.impairment, self._refusals.counts
+            self._on_counters(
+                lambda: self._meter.counters(
+                    now, round_trip_ms=round_trip_ms, impairment=impairment, refused=refused
+                )
             )
-            self._on_counters(counters)
 
     def _emit(self, event: MediaEvent) -> None:
         if self._on_event is not None:

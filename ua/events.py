@@ -130,18 +130,19 @@ class EventLog:
 
     def record(self, at: float, party: str, source: Source, name: str, /, **data: object) -> None:
         """Append an entry."""
-        if self._has_readers:
+        if self.has_readers:
             self._append(LogEntry(at=at, party=party, source=source, name=name, data=plain(data)))
 
     def record_event(self, party: str, source: Source, event: object) -> None:
         """Append an event dataclass that holds `at`, under the snake_case name of its class."""
-        if self._has_readers:
+        if self.has_readers:
             at: float = getattr(event, "at", 0.0)
             name = snake_case(type(event).__name__)
             self._append(LogEntry(at=at, party=party, source=source, name=name, data=plain(event)))
 
     @property
-    def _has_readers(self) -> bool:
+    def has_readers(self) -> bool:
+        """False where nothing is kept and nobody listens: what is recorded is lost."""
         return self._keep_bytes > 0 or bool(self._subscribers)
 
     def _append(self, entry: LogEntry) -> None:

@@ -69,7 +69,7 @@ class Bench:
             keepalive=self.keepalive,
             sending=self.sending,
             on_event=self.events.append,
-            on_counters=self.counters.append,
+            on_counters=lambda draw: self.counters.append(draw()),
         )
         self.rtp.settle = self.rtcp.settle = self.session.inbox.settle
         self.clock = Clock(self.wire, WALL_CLOCK)

@@ -14,14 +14,8 @@ from tests.media.bench import Bench
 def score(
     quality: IntervalQuality, now: float, received: int, lost: int = 0, *, late: int = 0, delay_ms: float = 50
 ) -> float | None:
-    return quality.mos(
-        now,
-        received=received,
-        lost=lost,
-        late=late,
-        delay_ms=delay_ms,
-        impairment=G711_WITH_CONCEALMENT,
-    )
+    quality.note(now, received=received, lost=lost, late=late)
+    return quality.mos(delay_ms=delay_ms, impairment=G711_WITH_CONCEALMENT)
 
 
 def test_nothing_is_said_before_anything_was_expected() -> None:

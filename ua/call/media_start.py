@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from media.codecs.codec import Codec
 from media.codecs.selection import frame_time, packet_time
@@ -62,8 +62,9 @@ def media_session(
         if isinstance(event, KeyHeard):
             keys.on_key(event)
 
-    def count(counters: MediaCounters) -> None:
-        log.record_event(party, "media", counters)
+    def count(counters: Callable[[], MediaCounters]) -> None:
+        if log.has_readers:
+            log.record_event(party, "media", counters())
         watch.counted()
 
     rtp, rtcp = over

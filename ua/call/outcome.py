@@ -58,6 +58,11 @@ class CallLog(EventLog):
         self._log.record_event(party, source, event)
 
     @property
+    def has_readers(self) -> bool:
+        """As the log."""
+        return self._log.has_readers
+
+    @property
     def entries(self) -> tuple[LogEntry, ...]:
         """What the log holds."""
         return self._log.entries

@@ -20,6 +20,7 @@ from ice.checks.packets import Packets
 from ice.checks.results import CheckResults
 from ice.checks.server import CheckServer
 from ice.paths.paths import Paths
+from ice.paths.proved import ProvedPaths
 from ice.surroundings import Surroundings
 from ice.turn.peer_permissions import PeerPermissions
 from ice.types import (
@@ -125,6 +126,11 @@ class Generation:
             results=results,
             table=table,
             paths=paths,
+            proved=ProvedPaths(
+                consent_timeout_s=config.consent_timeout_s,
+                is_open=lambda component: paths.pair(component) is None and owner.speaks(self, component),
+                outbox=outbox,
+            ),
             conclusion=conclusion,
             roles=roles,
             on_role_change=owner.role_changed,

@@ -179,6 +179,26 @@ class PathSelected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PathProved:
+    """Media of a component may go this way until a path is selected: the pair is valid (RFC 8445 §12.1)."""
+
+    at: float
+    component: int
+    flow: FlowId
+    remote: TransportAddress
+    pair: PairView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofExpired:
+    """Nobody has nominated the pair of `PathProved`: media may not go there any more (RFC 7675 §5.1)."""
+
+    at: float
+    component: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PathLost:
     """The selected path of a component broke or lost its consent (RFC 7675 §5.1)."""
 
@@ -280,6 +300,8 @@ Event = (
     | CheckAnswered
     | CheckReceived
     | PairNominated
+    | PathProved
+    | ProofExpired
     | PathSelected
     | PathLost
     | RestartAdvised

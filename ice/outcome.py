@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from ice.messages import Event, PathLost, PathSelected, RestartFailed, StateChanged
+from ice.messages import (
+    Event,
+    PathLost,
+    PathProved,
+    PathSelected,
+    ProofExpired,
+    RestartFailed,
+    StateChanged,
+)
 from ice.types import SessionState
 
 
@@ -21,6 +29,8 @@ class Outcome:
     def __init__(self) -> None:
         self._concluded = asyncio.Event()
         self._reasons: dict[int, str] = {}
+        self._usable: set[int] = set()
+        self._news = asyncio.Event()
         self.failure = ""
         self.completed_at: float | None = None
         self.changes: list[PathSelected | PathLost] = []
@@ -37,10 +47,21 @@ class Outcome:
     def end(self) -> None:
         """Nobody needs to wait any longer: the session is closed, or a restart was given up."""
         self._concluded.set()
+        self._news.set()
 
     async def concluded(self) -> None:
         """Wait for the end, good or bad."""
         await self._concluded.wait()
+
+    async def usable(self, components: Callable[[], int]) -> None:
+        """Wait until all components can send, the first so many, or until the end."""
+        while not self._concluded.is_set() and len(self._usable) < components():
+            self._news.clear()
+            await self._news.wait()
+
+    def recount(self) -> None:
+        """There are fewer components than before."""
+        self._news.set()
 
     def handle(self, event: Event, *, restarting: bool) -> None:
         """Note what an event says; while a restart is under way only its end concludes."""
@@ -53,7 +74,14 @@ class Outcome:
                 self._conclude(event.reason or "no path was found", restarting)
             case RestartFailed():
                 self._conclude(event.reason, restarting)
+            case PathProved():
+                self._usable.add(event.component)
+                self._news.set()
+            case ProofExpired():
+                self._usable.discard(event.component)
             case PathSelected():
+                self._usable.add(event.component)
+                self._news.set()
                 if event.component in self._reasons:
                     self.changes.append(event)
                 self._reasons[event.component] = event.reason
@@ -65,4 +93,4 @@ class Outcome:
     def _conclude(self, failure: str, restarting: bool) -> None:
         if not restarting:
             self.failure = failure
-            self._concluded.set()
+            self.end()

@@ -11,18 +11,11 @@ from ice.driver import Listener
 from ice.errors import IceFailed
 from ice.fresh_credentials import fresh_credentials
 from ice.lite.both_lite import BothLite
-from ice.messages import (
-    CheckReceived,
-    ConsentAnswered,
-    Event,
-    PairNominated,
-    PathLost,
-    PathSelected,
-    StateChanged,
-)
+from ice.messages import CheckReceived, Event, StateChanged
 from ice.net.departures import Departures
 from ice.net.network import Network
 from ice.outcome import Outcome
+from ice.paths.carriers import Carriers
 from ice.paths.path import SelectedPath
 from ice.paths.reception import Reception
 from ice.report import SessionReport
@@ -83,6 +76,7 @@ class Session:
         self.trickle = RemoteTrickle(self._agent, self._driver)
         departures = Departures.running()
         self._paths = {number: SelectedPath(number, departures) for number in range(1, components + 1)}
+        self._carriers = Carriers(self._paths, self._agent, self._flows)
         self._reception = Reception(self._agent, self._driver, self._paths, self._handle_event)
         self.hear_early, self.hear_strangers = self._reception.hear_early, self._reception.hear_strangers
         takers = (self._sides.intercept, self._reception.intercept)
@@ -275,6 +269,7 @@ class Session:
         for number in range(count + 1, self._components + 1):
             self._paths[number].stop()
         self._components = count
+        self._outcome.recount()
 
     # --- the path ---
 
@@ -286,6 +281,16 @@ class Session:
         """
         await self._outcome.concluded()
         if self._outcome.failure or self.state is not SessionState.COMPLETED:
+            raise IceFailed(self._outcome.failure or "the session was closed")
+
+    async def usable(self) -> None:
+        """Wait until each component can send: on any valid pair, before one is nominated (RFC 8445 §12.1).
+
+        Raises:
+            IceFailed: as `completed`, which is to follow: what is used so far may fail yet.
+        """
+        await self._outcome.usable(lambda: self._components)
+        if self._outcome.failure or self.state not in (SessionState.RUNNING, SessionState.COMPLETED):
             raise IceFailed(self._outcome.failure or "the session was closed")
 
     def path(self, component: int) -> SelectedPath:
@@ -363,35 +368,12 @@ class Session:
 
     def _handle_event(self, event: Event) -> None:
         self._outcome.handle(event, restarting=self._agent.restarting)
+        self._carriers.handle(event)
         match event:
             case StateChanged(state=SessionState.COMPLETED | SessionState.FAILED):
                 self._sides.stop(restarting=self._agent.restarting)
-            case PathSelected():
-                self._flows.prove(event.flow)
-                self._select(event)
-            case PathLost():
-                self._paths[event.component].stop()
             case CheckReceived():
                 self._flows.prove(event.flow)
-            case ConsentAnswered() | PairNominated():
-                self._refresh_pairs()
             case _:
                 pass
         self._subscribers.tell(event)
-
-    def _select(self, event: PathSelected) -> None:
-        path = self._paths[event.component]
-        connection = self._flows.connection(event.flow)
-        socket = self._flows.udp(event.flow)
-        if connection is not None:
-            path.use_tcp(connection, event.pair)
-        elif socket is not None:
-            path.use_udp(socket, event.remote, event.pair)
-        else:
-            # It ended while the event waited; the core hears of that next.
-            path.stop()
-
-    def _refresh_pairs(self) -> None:
-        for component, path in self._paths.items():
-            if path.pair is not None:
-                path.pair = self._agent.selected(component) or path.pair

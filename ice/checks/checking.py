@@ -18,6 +18,7 @@ from ice.checks.role import RoleKeeper
 from ice.checks.schedule import Schedule, Turns
 from ice.checks.simultaneous_open import SimultaneousOpen
 from ice.paths.paths import Paths
+from ice.paths.proved import ProvedPaths
 from ice.types import PairState, SessionState, TcpType, TransportAddress
 
 _CHECKING = (SessionState.RUNNING, SessionState.COMPLETED)
@@ -41,6 +42,7 @@ class Checking:
         results: CheckResults,
         table: ConnectionTable,
         paths: Paths,
+        proved: ProvedPaths,
         conclusion: Conclusion,
         roles: RoleKeeper,
         on_role_change: Callable[[float], None],
@@ -52,6 +54,7 @@ class Checking:
         self._results = results
         self._table = table
         self._paths = paths
+        self._proved = proved
         self._conclusion = conclusion
         self._roles = roles
         self._on_role_change = on_role_change
@@ -92,6 +95,7 @@ class Checking:
         if expired:
             self._conclusion.fail(expired, now)
             return
+        self._proved.handle_timer(now)
         self._retries.handle_timer(now)
         for pair in self._paths.doubted():
             self._begin(pair, nominating=False, now=now)
@@ -142,6 +146,7 @@ class Checking:
         times = (
             self._client.next_timer,
             self._paths.next_timer,
+            self._proved.next_timer,
             self._conclusion.next_timer,
             self._retries.next_timer,
             None if self.quiet else self._schedule.pacing.next_timer,
@@ -179,6 +184,8 @@ class Checking:
         theirs = pair.peer_nominates and not self._roles.controlling
         if ours or theirs or pair.replaces:
             self._conclusion.nominated(pair, now)
+        else:
+            self._proved.succeeded(pair, now)
 
     def _failed(self, outcome: CheckFailed, now: float) -> None:
         check, pair = outcome.check, outcome.check.pair

@@ -22,15 +22,15 @@ PacketReceiver = Callable[[bytes, float], None]
 class SelectedPath:
     """Carries the packets of one component over its selected pair, whatever that is at the moment.
 
-    The object stays the same when the pair changes. Nothing is sent before a pair is selected, while none is,
-    and after the session closed: `send` returns False and counts. Media that arrives on a validated pair is
-    delivered before any selection.
+    The object stays the same when the pair changes. Nothing is sent before a pair is valid, while none is
+    selected any more, and after the session closed: `send` returns False and counts. Media that arrives on a
+    validated pair is delivered before any selection.
 
     Attributes:
         component: 1 RTP, 2 RTCP.
         pair: the pair selected last, None before the first selection and without ICE.
-        transport: its transport, None before the first selection.
-        remote: its remote address, None before the first selection.
+        transport: that of what carries the packets now, or did last; None before there was anything.
+        remote: the same, the remote address.
         receiver: takes what arrives, see `set_receiver`.
         sent_packets: packets that the system or the queue of the connection took.
         received_packets: packets delivered or, without a receiver, discarded.

@@ -274,8 +274,11 @@ class IceBinding:
         self._pairless = ""
         self._apply(self.exchange.negotiated)
 
-    async def paths(self) -> Paths:
+    async def paths(self, *, selected: bool = True) -> Paths:
         """Wait for the paths of RTP and RTCP: at once without ICE, else until ICE has completed.
+
+        Args:
+            selected: false where pairs that may be used before any is selected will do (RFC 8445 §12.1).
 
         Raises:
             ice.errors.IceFailed: no path was found; the text says why.
@@ -287,7 +290,7 @@ class IceBinding:
         if started.ice is not None:
             if self._pairless:
                 raise IceFailed(self._pairless)
-            await self.session.completed()
+            await (self.session.completed() if selected else self.session.usable())
         rtp = self.session.path(1)
         if started.rtcp_mux:
             return Paths(rtp, rtp)

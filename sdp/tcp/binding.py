@@ -247,7 +247,7 @@ class TcpBinding:
 
     # --- the path -----------------------------------------------------------------------------------------
 
-    async def paths(self) -> Paths:
+    async def paths(self, *, selected: bool = True) -> Paths:  # noqa: ARG002 - as with ICE
         """Wait for the connection of RTP; RTCP's may come later, or never.
 
         Where none was wanted (holdconn) the paths carry nothing.

@@ -322,15 +322,15 @@ class Descriptions:
 
     # --- the path -----------------------------------------------------------------------------------------
 
-    async def paths(self) -> Paths:
-        """Wait for the paths of RTP and RTCP.
+    async def paths(self, *, selected: bool = True) -> Paths:
+        """Wait for the paths of RTP and RTCP; `selected` as in `sdp.ice.binding`.
 
         Raises:
             ice.errors.IceFailed: ICE found none; the text says why.
             sdp.errors.ConnectionFailed: there is no connection; the text says why.
             NoMediaPath: the call ended meanwhile.
         """
-        paths = await self._binding.paths()
+        paths = await self._binding.paths(selected=selected)
         self.check_open()
         return paths
 

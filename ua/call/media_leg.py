@@ -22,7 +22,8 @@ from media.events import AudioFailed
 from media.session import MediaSession
 from media.statistics import MediaStatistics
 from sdp.errors import ConnectionFailed
-from sdp.negotiation.keying import SdesKeys
+from sdp.media_paths import Paths
+from sdp.negotiation.keying import DtlsTerms, SdesKeys
 from sdp.negotiation.negotiated import NegotiatedMedia
 from ua import clock, codec_mapping
 from ua.call.audio import Audio, can_reopen, open_audio, open_source
@@ -32,7 +33,7 @@ from ua.call.gathering import EarlyGathering, gather, tcp_setup, without_ice
 from ua.call.identity import DtlsIdentity
 from ua.call.media_keys import MediaKeys
 from ua.call.media_protection import MediaProtection
-from ua.call.media_start import follow_codec, follow_terms, media_session
+from ua.call.media_start import follow_codec, follow_path, follow_terms, media_session
 from ua.call.negotiation import describe
 from ua.call.sending_watch import SendingWatch
 from ua.config.account import Account
@@ -193,13 +194,10 @@ class MediaLeg:
         """
         if self.descriptions.agreed is None:
             raise RuntimeError("offer and answer come first")
-        try:
-            paths = await self.descriptions.paths()
-        except (IceFailed, ConnectionFailed) as error:
-            raise NoMediaPath(f"no media path: {error}", hint=self._plan.pathless_hint) from error
+        # RTP takes what is proved, before a pair is selected (RFC 8445 §12.1); no handshake is risked there.
+        paths = await self._found(selected=isinstance(self.descriptions.agreed.keys, DtlsTerms))
         # What a later offer has changed meanwhile counts.
-        negotiated = self.descriptions.agreed
-        over = await self.protection.protect(paths, negotiated.keys)
+        over = await self.protection.protect(paths, self.descriptions.agreed.keys)
         self.descriptions.check_open()
         negotiated = self.descriptions.agreed
         self.protection.follow(negotiated.keys)
@@ -218,6 +216,9 @@ class MediaLeg:
         )
         self.protection.on_refused(session.refuse)
         self._session = session
+        self._engine.add(session)
+        follow_path(session, await self._found(selected=True))
+        negotiated = self.descriptions.agreed
         self.descriptions.record(
             "media",
             codec=negotiated.format.name,
@@ -228,7 +229,12 @@ class MediaLeg:
             reason=self.why,
         )
         self._warn(negotiated)
-        self._engine.add(session)
+
+    async def _found(self, *, selected: bool) -> Paths:
+        try:
+            return await self.descriptions.paths(selected=selected)
+        except (IceFailed, ConnectionFailed) as error:
+            raise NoMediaPath(f"no media path: {error}", hint=self._plan.pathless_hint) from error
 
     def _warn(self, negotiated: NegotiatedMedia) -> None:
         """RFC 6544 §12, RFC 4568 §8.3: who reads the descriptions, or the packets, can listen."""

@@ -95,9 +95,14 @@ def media_session(
     keys.use(session, negotiated)
     follow_terms(session, negotiated)
     watch.begin(session, lambda: (paths.rtp.transport, paths.rtp.remote, _local(paths)))
+    follow_path(session, paths)
+    return session
+
+
+def follow_path(session: MediaSession, paths: Paths) -> None:
+    """What ICE has measured of the path that it has selected."""
     if paths.rtp.pair is not None:
         session.path_round_trip_ms = paths.rtp.pair.rtt_ms
-    return session
 
 
 def follow_codec(session: MediaSession, negotiated: NegotiatedMedia) -> None:

@@ -15,6 +15,7 @@ from media.audio import samples
 from media.audio.correlation import correlate
 from media.audio.recorder import WavRecorder
 from media.audio.wav import read_audio
+from tests.ice.withheld import LosingNetwork, is_media
 from tests.ua.phones import LOOPBACK, account, pair
 from ua.errors import (
     CallRejected,
@@ -24,7 +25,6 @@ from ua.errors import (
     Unreachable,
     UsageError,
 )
-from ua.events import LogEntry
 from ua.plan import Echo, MediaPlan, Silence, Tone, WavFile
 
 TALK = MediaPlan(source=Tone(hz=440), duration_s=0.6)
@@ -193,14 +193,7 @@ async def test_switching_the_phone_off_hangs_up() -> None:
 
 
 async def test_a_call_that_hears_nothing_is_one_way() -> None:
-    policy = FirewallPolicy()
-    async with pair(network=FirewallNetwork(HostNetwork(), policy)) as phones:
-
-        def shut(entry: LogEntry) -> None:
-            if (entry.party, entry.name) == ("alice", "path_selected"):
-                policy.udp = "blocked"
-
-        phones.log.subscribe(shut)
+    async with pair(network=LosingNetwork(is_media)) as phones:
         call, ringing = await phones.ring(MediaPlan(source=Tone(hz=440), duration_s=1.5, path="udp"))
         await ringing.accept(LISTEN)
         caller = await call.ended()

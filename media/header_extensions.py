@@ -58,19 +58,15 @@ class HeaderExtensions:
         sender: sends it.
         receiver: reads that of the peer.
         inbox: takes what arrives, for `receiver`.
-        ptime_ms: length of our packets.
     """
 
-    __slots__ = ("_inbox", "_incoming", "_listening", "_path", "_ptime_ms", "_sender", "terms")
+    __slots__ = ("_inbox", "_incoming", "_listening", "_path", "_sender", "terms")
 
-    def __init__(
-        self, path: PacketPath, sender: RtpSender, receiver: RtpReceiver, inbox: Inbox, ptime_ms: int
-    ) -> None:
+    def __init__(self, path: PacketPath, sender: RtpSender, receiver: RtpReceiver, inbox: Inbox) -> None:
         self._path = path
         self._sender = sender
         self._incoming = receiver.extensions
         self._inbox = inbox
-        self._ptime_ms = ptime_ms
         self._listening = False
         self.terms = ExtensionTerms()
         """What is in force; `use` changes it."""
@@ -103,6 +99,5 @@ class HeaderExtensions:
             voice=terms.voice,
             mid_id=terms.send_mid,
             mid=terms.mid,
-            frame_ms=self._ptime_ms,
             is_known=lambda: sender.is_known,
         )

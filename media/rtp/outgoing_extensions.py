@@ -29,12 +29,11 @@ class OutgoingExtensions:
         voice: tell besides whether somebody speaks.
         mid_id: id of the m= line's name, None to tell none.
         mid: that name.
-        frame_ms: length of a frame.
         is_known: whether the peer has told that it knows our stream: the name is said until then, as a
             source that has one keeps it (RFC 9143 §9.2).
     """
 
-    __slots__ = ("_is_known", "_level", "_mid", "_speech", "_told", "_voice")
+    __slots__ = ("_is_known", "_level", "_mid", "_told", "_voice")
 
     def __init__(
         self,
@@ -43,22 +42,22 @@ class OutgoingExtensions:
         voice: bool,
         mid_id: int | None,
         mid: bytes,
-        frame_ms: int,
         is_known: Callable[[], bool],
     ) -> None:
         self._level = level
         self._voice = voice
         self._mid = () if mid_id is None else ((mid_id, mid),)
         self._is_known = is_known
-        self._speech = SilenceSuppression(frame_ms)
         self._told: int | None = None
 
-    def encoding(self, encode: Callable[[bytes], bytes | None]) -> Callable[[bytes], bytes | None]:
-        """An encoder that measures what it encodes, for the packet that follows."""
+    def encoding(
+        self, encode: Callable[[bytes], bytes | None], packet_ms: int
+    ) -> Callable[[bytes], bytes | None]:
+        """An encoder that measures what it encodes, `packet_ms` at a time, for the packet that follows."""
         if self._level is None:
             return encode
 
-        heard, is_speech_at = levels(), self._speech.is_speech_at
+        heard, is_speech_at = levels(), SilenceSuppression(packet_ms).is_speech_at
 
         def measuring(pcm: bytes) -> bytes | None:
             payload = encode(pcm)

@@ -40,6 +40,7 @@ class RtpSender:
         "_kept_at",
         "_noise_type",
         "_packet_step",
+        "_path",
         "_payload_type",
         "_rate",
         "_send",
@@ -52,7 +53,6 @@ class RtpSender:
         "is_known",
         "last_sent_at",
         "packets",
-        "path",
         "report_bytes",
         "report_packets",
         "sequence",
@@ -72,7 +72,7 @@ class RtpSender:
         sequence: int,
         timestamp: int,
     ) -> None:
-        self.path = path
+        self._path = path
         self._send: Callable[[bytes], bool] = path.send
         self._extensions: OutgoingExtensions | None = None
         self._rate = rate
@@ -191,7 +191,7 @@ class RtpSender:
             self._silence = None
             return
         if self._silence is None:
-            self._silence = SilenceSuppression(self._frames * self._frame_samples * 1000 // self._rate)
+            self._silence = SilenceSuppression(self._packet_ms)
         self._noise_type = payload_type
 
     def _send_noise(self, payload: bytes | None, now: float) -> None:
@@ -203,7 +203,7 @@ class RtpSender:
 
     def keepalive(self, payload_type: int, now: float) -> None:
         """An empty packet of a payload type that the peer does not know (RFC 6263 §4.6)."""
-        self.path.send(HEADER.pack(PLAIN, payload_type, self.sequence, self._timestamp, self.ssrc))
+        self._path.send(HEADER.pack(PLAIN, payload_type, self.sequence, self._timestamp, self.ssrc))
         self.sequence = (self.sequence + 1) & 0xFFFF
         self._kept_at = now
 
@@ -226,7 +226,6 @@ class RtpSender:
         Another clock needs another SSRC as well: `use_ssrc` (RFC 7160 §4.1).
         """
         self._bare = _encoding(codec, self._rate)
-        self._extend()
         self._payload_type = payload_type
         self._clock_rate = codec.clock_rate
         self._step = self._frame_samples * codec.clock_rate // self._rate
@@ -235,6 +234,7 @@ class RtpSender:
             self._gathered.clear()
             self._silence = None
         self._packet_step = frames * self._step
+        self._extend()
 
     def use_payload_type(self, payload_type: int) -> None:
         """Go on under another payload type with the same codec and its state."""
@@ -250,10 +250,24 @@ class RtpSender:
         """They stand around the way of a packet, which costs nothing where there are none."""
         extensions = self._extensions
         if extensions is None:
-            self._encode, self._send = self._bare, self.path.send
+            self._encode, self._send = self._bare, self._path.send
         else:
-            self._encode = extensions.encoding(self._bare)
-            self._send = extensions.sending(self.path.send)
+            self._encode = extensions.encoding(self._bare, self._packet_ms)
+            self._send = extensions.sending(self._path.send)
+
+    @property
+    def path(self) -> PacketPath:
+        """Where packets go."""
+        return self._path
+
+    @path.setter
+    def path(self, path: PacketPath) -> None:
+        self._path = path
+        self._extend()
+
+    @property
+    def _packet_ms(self) -> int:
+        return self._frames * self._frame_samples * 1000 // self._rate
 
     def use_ssrc(self, ssrc: int, *, sequence: int | None = None, timestamp: int | None = None) -> None:
         """Go on under another SSRC; the counters of sender reports start again (RFC 3550 §6.4.1).

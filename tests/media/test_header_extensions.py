@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media.audio.pcm import dbfs, rms
 from media.audio.sinks import MemorySink
-from media.audio.sources import SilenceSource, Source, ToneSource
+from media.audio.sources import PcmSource, SilenceSource, Source, ToneSource
 from media.codecs import for_name
 from media.dtmf.keys import Press
 from media.dtmf.outgoing import EventTypes
@@ -62,6 +63,18 @@ def test_our_packets_tell_their_level_and_that_somebody_speaks() -> None:
     levels = {told(packet)[LEVEL] for packet in media_of(it.rtp)}
     expected = round(-it.session.statistics.level_sent_dbfs)
     assert levels <= {bytes([0x80 | near]) for near in (expected - 1, expected, expected + 1)}
+
+
+def test_a_packet_of_several_frames_tells_the_level_of_all_of_them() -> None:
+    """Two thirds of it silence: 5 dB less."""
+    tone = ToneSource(440).read(320)
+    it = Bench(ptime_ms=60, frame_ms=20, source=PcmSource((tone + bytes(640)) * 10))
+    it.session.extensions.use(TERMS)
+    it.run(0.5)
+    packets = [packet for packet in media_of(it.rtp) if told(packet)]
+    assert len(packets) >= 6
+    whole = round(-dbfs(rms(tone)))
+    assert {told(packet)[LEVEL][0] & 0x7F for packet in packets} <= {whole + 4, whole + 5, whole + 6}
 
 
 def test_silence_is_told_as_silence() -> None:

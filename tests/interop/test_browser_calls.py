@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ice.config import IceConfig
-from tests.peers.devtools import Tab, browser
+from tests.peers.devtools import browser
 from tests.peers.icephone import Icephone, icephone
 from tests.peers.jssip import write_page
-from tests.peers.kamailio import PASSWORD
 from tests.peers.namespace import Namespace
 from tests.peers.netns import one_host
+from tests.peers.phone_page import PACKETS, TONE_HZ, dial, hears, page_of_pbx, pick_up, register
 from tests.peers.process import Programs
 from tests.peers.tones import tone_share, write_tone
 from ua.cli.web import pages, with_web
@@ -24,17 +23,6 @@ from ua.phone import Phone
 from ua.plan import Echo, MediaPlan
 
 pytestmark = [pytest.mark.peer("netns", "chromium"), pytest.mark.root, pytest.mark.timeout(300)]
-
-TONE_HZ = 440
-PACKETS = 150
-"""Three seconds of voice."""
-
-HEARD = """(async () => {
-    const samples = new Float32Array(listener.frequencyBinCount);
-    listener.getFloatFrequencyData(samples);
-    const loudest = samples.indexOf(Math.max(...samples));
-    return { hz: loudest * context.sampleRate / listener.fftSize, db: samples[loudest] };
-})()"""
 
 
 async def answering(
@@ -46,18 +34,6 @@ async def answering(
     return phone, await phone.noted("a phone for browsers:")
 
 
-async def hears(page: Tab, hz: int) -> dict[str, Any]:
-    """Wait until the page has heard this tone for a while; its figures."""
-    await page.holds("['talking', 'ended'].includes(call?.state)", "the call is answered")
-    assert await page.run("call.state") == "talking", await page.text("state")
-    both = f"Math.min(it?.received, it?.sent) >= {PACKETS}"
-    await page.holds(f"call.figures().then((it) => {both})", "voice goes and comes back", 30)
-    heard = f"{HEARD}.then((it) => Math.abs(it.hz - {hz}) <= 30 && it.db > -50)"
-    await page.holds(heard, f"it hears {hz} Hz")
-    figures: dict[str, Any] = await page.run("call.figures()")
-    return figures
-
-
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 async def test_the_page_hears_its_own_voice(programs: Programs, transport: str) -> None:
     sound = write_tone(programs.folder / "voice.wav", TONE_HZ, seconds=10, rate=48000)
@@ -65,9 +41,7 @@ async def test_the_page_hears_its_own_voice(programs: Programs, transport: str) 
         with host.entered():
             phone, address = await answering(programs, host, "--path", transport)
             async with browser(programs, host, sound=sound) as page:
-                await page.open(address)
-                await page.holds("document.getElementById('state').textContent === 'ready'", "it connects")
-                await page.click("#dial button")
+                await dial(page, address)
                 figures = await hears(page, TONE_HZ)
                 shown = await page.text("path")
                 await page.click("#hang-up")
@@ -111,35 +85,17 @@ async def test_the_page_is_called(programs: Programs, transport: str, srtp: str)
     """It registers at our PBX; icephone calls it there, and each hears the other one's tone."""
     sound = write_tone(programs.folder / "voice.wav", TONE_HZ, seconds=10, rate=48000)
     record = programs.folder / "heard.wav"
-    users = programs.folder / "users"
-    users.write_text(f"browser:{PASSWORD}\n", encoding="utf-8")
-    config = programs.folder / "pbx.toml"
-    config.write_text(
-        f'[pbx]\ndomain = "127.0.0.1"\nusers_file = "{users}"\n[websocket]\nlisten_port = 0\npage = true\n',
-        encoding="utf-8",
-    )
     async with one_host() as host:
         with host.entered():
-            pbx = await icephone(
-                programs, "answer", "--pbx", "--listen", "127.0.0.1:0", config=config, prefix=host.prefix
-            )
-            port = (await pbx.noted("listening on sip:")).rpartition(":")[2].partition(";")[0]
-            address = await pbx.noted("a phone for browsers:")
+            port, address = await page_of_pbx(programs, host)
             async with browser(programs, host, sound=sound) as page:
-                await page.open(address)
-                await page.type("user", "browser")
-                await page.type("password", PASSWORD)
-                await page.click("#account button")
-                await page.holds(
-                    "document.getElementById('state').textContent.startsWith('registered')", "it"
-                )
+                await register(page, address)
                 phone = await icephone(
                     programs, "call", f"sip:browser@127.0.0.1:{port};transport=tcp", "--srtp", srtp,
                     "--path", transport, "--tone", "1000", "--record", record, "--for", "15s",
                     prefix=host.prefix,
                 )  # fmt: skip
-                await page.holds("call?.state === 'ringing'", "it rings")
-                await page.click("#answer")
+                await pick_up(page)
                 figures = await hears(page, 1000)
                 answer = (await page.run("call.connection.localDescription.sdp")).splitlines()
                 result = await phone.result()
@@ -170,9 +126,7 @@ async def test_a_hold_keeps_the_path(programs: Programs) -> None:
                 browser(programs, host, sound=sound) as page,
             ):
                 ringing = asyncio.ensure_future(anext(phone.incoming()))
-                await page.open(pages(with_web(account, 0), phone.addresses)[0])
-                await page.holds("document.getElementById('state').textContent === 'ready'", "it connects")
-                await page.click("#dial button")
+                await dial(page, pages(with_web(account, 0), phone.addresses)[0])
                 call = await asyncio.wait_for(ringing, 20)
                 await call.accept(MediaPlan(source=Echo()))
                 before = await hears(page, TONE_HZ)

@@ -11,11 +11,9 @@ import pytest
 from ice.config import IceConfig
 from media.statistics import MediaStatistics
 from sdp.attributes.extmap_attr import AUDIO_LEVEL_URI, MID_URI
-from tests.interop.test_browser_calls import hears
 from tests.peers.devtools import Tab, browser
-from tests.peers.icephone import icephone
-from tests.peers.kamailio import PASSWORD
 from tests.peers.netns import one_host
+from tests.peers.phone_page import TONE_HZ, dial, hears, page_of_pbx, pick_up, register
 from tests.peers.process import Programs
 from tests.peers.tones import write_tone
 from ua.cli.web import pages, with_web
@@ -64,7 +62,7 @@ def is_heard(figures: MediaStatistics | None, log: EventLog) -> bool:
 
 @pytest.mark.parametrize("told", [True, False])
 async def test_the_page_calls(programs: Programs, told: bool) -> None:
-    sound = write_tone(programs.folder / "voice.wav", 440, seconds=10, rate=48000)
+    sound = write_tone(programs.folder / "voice.wav", TONE_HZ, seconds=10, rate=48000)
     account = replace(ACCOUNT, media=MediaSettings(audio_level=told))
     log = EventLog()
     async with one_host() as host:
@@ -74,9 +72,7 @@ async def test_the_page_calls(programs: Programs, told: bool) -> None:
                 browser(programs, host, sound=sound) as page,
             ):
                 ringing = asyncio.ensure_future(anext(phone.incoming()))
-                await page.open(pages(with_web(account, 0), phone.addresses)[0])
-                await page.holds("document.getElementById('state').textContent === 'ready'", "it connects")
-                await page.click("#dial button")
+                await dial(page, pages(with_web(account, 0), phone.addresses)[0])
                 call = await asyncio.wait_for(ringing, 30)
                 await call.accept(MediaPlan(source=Tone(hz=1000)))
                 await hears(page, 1000)
@@ -93,36 +89,18 @@ async def test_the_page_calls(programs: Programs, told: bool) -> None:
 
 
 async def test_the_page_is_called(programs: Programs) -> None:
-    sound = write_tone(programs.folder / "voice.wav", 440, seconds=10, rate=48000)
-    users = programs.folder / "users"
-    users.write_text(f"browser:{PASSWORD}\n", encoding="utf-8")
-    config = programs.folder / "pbx.toml"
-    config.write_text(
-        f'[pbx]\ndomain = "127.0.0.1"\nusers_file = "{users}"\n[websocket]\nlisten_port = 0\npage = true\n',
-        encoding="utf-8",
-    )
+    sound = write_tone(programs.folder / "voice.wav", TONE_HZ, seconds=10, rate=48000)
     log = EventLog()
     async with one_host() as host:
         with host.entered():
-            pbx = await icephone(
-                programs, "answer", "--pbx", "--listen", "127.0.0.1:0", config=config, prefix=host.prefix
-            )
-            port = (await pbx.noted("listening on sip:")).rpartition(":")[2].partition(";")[0]
-            address = await pbx.noted("a phone for browsers:")
+            port, address = await page_of_pbx(programs, host)
             async with Phone(ACCOUNT, log) as phone, browser(programs, host, sound=sound) as page:
-                await page.open(address)
-                await page.type("user", "browser")
-                await page.type("password", PASSWORD)
-                await page.click("#account button")
-                await page.holds(
-                    "document.getElementById('state').textContent.startsWith('registered')", "it"
-                )
+                await register(page, address)
                 call = await phone.place(
                     f"sip:browser@127.0.0.1:{port};transport=tcp",
                     MediaPlan(source=Tone(hz=1000), srtp="webrtc"),
                 )
-                await page.holds("call?.state === 'ringing'", "it rings")
-                await page.click("#answer")
+                await pick_up(page)
                 await hears(page, 1000)
                 offered, answered = await extensions(page, "remote"), await extensions(page, "local")
                 levels: list[Any] = await page.run(LEVELS)

@@ -15,11 +15,11 @@ import pytest
 
 from ice.config import IceConfig
 from tests.certificates import Authority
-from tests.interop.test_browser_calls import HEARD, TONE_HZ, hears
 from tests.peers.devtools import Tab, browser
 from tests.peers.jssip import write_page
 from tests.peers.kamailio import PASSWORD, Kamailio, kamailio
 from tests.peers.netns import one_host
+from tests.peers.phone_page import TONE_HZ, hears, hears_tone
 from tests.peers.process import Programs, until
 from tests.peers.rtpengine import rtpengine
 from tests.peers.tones import tone_share, write_tone
@@ -147,8 +147,7 @@ async def test_we_call_it(
         await here.proxy.registered("web")
         call = await here.phone.place(web, MediaPlan(source=Tone(hz=OUR_HZ), record=heard))
         await call.established()
-        tone = f"listener && {HEARD}.then((it) => Math.abs(it.hz - {OUR_HZ}) <= 30 && it.db > -50)"
-        await here.page.holds(tone, "the page hears us")
+        await hears_tone(here.page, OUR_HZ)
         await until(lambda: heard.exists() and tone_share(heard, TONE_HZ) > 0.8, "we hear it", 20.0)
         call.hang_up()
         result = await asyncio.wait_for(call.ended(), 20)

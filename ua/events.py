@@ -8,7 +8,8 @@ Sources and names:
 source   names
 =======  ==================================================================================================
 call     state (data: state, reason), ringback (state: on, off: play a ringing tone), hold (state: who holds),
-         offer_retried (offered, next, reason), auto_answered, digits_sent (keys, way, problem),
+         muted (muted), offer_retried (offered, next, reason), auto_answered,
+         digits_sent (keys, way, problem),
          media (data: negotiated codec, ptime_ms, transport), verdict, digit (key, duration_ms, way),
          sending (stopped, cause, reason: a circuit breaker has cut our media, or it is sent again),
          transfer (state, target, status, reason),

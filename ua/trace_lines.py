@@ -35,6 +35,7 @@ _MILESTONES = frozenset(
         ("call", "state"),
         ("call", "media"),
         ("call", "hold"),
+        ("call", "muted"),
         ("call", "offer_retried"),
         ("call", "transfer"),
     }

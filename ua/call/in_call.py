@@ -85,7 +85,9 @@ class InCall:
     @muted.setter
     def muted(self, muted: bool) -> None:
         media, _ = self._standing()
-        media.muted = muted
+        if muted != media.muted:
+            media.muted = muted
+            self._record("muted", muted=muted)
 
     @property
     def seat(self) -> Seat | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice.config import PortMappingChoice
+from ua.cli.keys import CallKeys
 from ua.cli.live import LiveLine
 from ua.cli.options import checked_tone, one_of, readable_wav, writable
 from ua.cli.session import (
@@ -131,7 +132,8 @@ async def run_answer(
             # With several calls at a time one line would mix them.
             if request.calls == 1:
                 stack.enter_context(LiveLine(log, output))
-            questions = await stack.enter_async_context(TransferQuestions(log, output))
+            keys = CallKeys(output)
+            questions = await stack.enter_async_context(TransferQuestions(log, output, keys.aside))
             arrivals: list[AsyncIterator[IncomingCallPort]] = []
             registrations: list[RegistrationPort] = []
             for account in accounts:
@@ -147,7 +149,8 @@ async def run_answer(
                     output.note(f"listening on {address}")
                 for page in pages(account, phone.addresses):
                     output.note(f"a phone for browsers: {page}")
-            return await _serve(request, plan, output, stop, arrivals, registrations)
+            for_one = keys if request.calls == 1 else None
+            return await _serve(request, plan, output, stop, arrivals, registrations, for_one)
 
     try:
         return await (serve(*prepared) if len(prepared) > 1 else with_password(prepared[0], serve))
@@ -208,6 +211,7 @@ async def _serve(
     stop: Stop,
     arrivals: Sequence[AsyncIterator[IncomingCallPort]],
     registrations: Sequence[RegistrationPort],
+    keys: CallKeys | None,
 ) -> ResultCode:
     running: set[asyncio.Task[CallResult]] = set()
     results: list[CallResult] = []
@@ -227,7 +231,7 @@ async def _serve(
                 break
             number += 1
             output.note(f"call {number} from {call.remote_uri}")
-            task = asyncio.ensure_future(_answer_one(call, numbered(plan, number), output, stop))
+            task = asyncio.ensure_future(_answer_one(call, numbered(plan, number), output, stop, keys))
             running.add(task)
             task.add_done_callback(finished)
         await incoming.aclose()
@@ -288,13 +292,15 @@ async def _anext(incoming: AsyncIterator[IncomingCallPort]) -> IncomingCallPort:
     return await anext(incoming)
 
 
-async def _answer_one(call: IncomingCallPort, plan: MediaPlan, output: Output, stop: Stop) -> CallResult:
+async def _answer_one(
+    call: IncomingCallPort, plan: MediaPlan, output: Output, stop: Stop, keys: CallKeys | None
+) -> CallResult:
     try:
         await call.accept(plan)
     except UaError as error:
         result, seen = await call.ended(), error
         tell(output, result, seen)
         return result
-    result, failure = await follow(call, stop, timeout_s=MEDIA_TIMEOUT_S)
+    result, failure = await follow(call, stop, timeout_s=MEDIA_TIMEOUT_S, keys=keys)
     tell(output, result, failure)
     return result

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice.config import PortMappingChoice
+from ua.cli.keys import CallKeys
 from ua.cli.live import LiveLine
 from ua.cli.options import (
     checked_tone,
@@ -165,12 +166,14 @@ async def run_call(request: CallRequest, output: Output, stop: Stop, make_phone:
     stop_trace = trace_log(log, output)
 
     async def place(account: Account) -> tuple[CallResult, UaError | None]:
+        keyboard = CallKeys(output)
         with LiveLine(log, output):
-            async with TransferQuestions(log, output) as questions, make_phone(account, log) as phone:
+            asking = TransferQuestions(log, output, keyboard.aside)
+            async with asking as questions, make_phone(account, log) as phone:
                 questions.listen(phone, account)
                 output.note(f"calling {uri}")
                 call = await phone.place(uri, plan)
-                return await follow(call, stop, timeout_s=request.timeout_s, act=act)
+                return await follow(call, stop, timeout_s=request.timeout_s, act=act, keys=keyboard)
 
     try:
         result, error = await with_password(account, place)

@@ -63,6 +63,7 @@ class LiveState:
         rtt_ms: last measured round trip of the path.
         media: last counters.
         srtp: SRTP profile of the media, "" for plain RTP.
+        muted: the other side hears silence in place of us.
     """
 
     def __init__(self, party: str | None = None) -> None:
@@ -74,6 +75,7 @@ class LiveState:
         self.rtt_ms: float | None = None
         self.media = MediaView()
         self.srtp = ""
+        self.muted = False
         self._pair_id: object = None
         self._answered_at: float | None = None
         self._now = 0.0
@@ -96,6 +98,9 @@ class LiveState:
                 return f"{data.get('reason', '')}: offering {data.get('next') or 'nothing more'}"
             case "call", "digit":
                 return f"the other side pressed {data.get('key', '')}"
+            case "call", "muted":
+                self.muted = bool(data.get("muted"))
+                return "muted: the other side hears silence" if self.muted else "heard again"
             case "call", "hold":
                 return f"hold: {data.get('state', '')}"
             case "call", "unprotected" | "sending":
@@ -164,6 +169,8 @@ class LiveState:
             text.append(f" {seconds // 60}:{seconds % 60:02}")
         if self.srtp:
             text.append("  SRTP", style="green")
+        if self.muted:
+            text.append("  muted", style="bold red")
         rtt = self.rtt_ms if self.rtt_ms is not None else self.media.rtt_ms
         text.append(f"  rtt {milliseconds(rtt)}")
         for name, level in (("out", self.media.sent_level_db), ("in", self.media.received_level_db)):

@@ -29,6 +29,13 @@ class CallPort(Protocol):
         """URI of the other side."""
 
     @property
+    def muted(self) -> bool:
+        """Whether the other side hears silence in place of us."""
+
+    @muted.setter
+    def muted(self, muted: bool) -> None: ...
+
+    @property
     def successor(self) -> CallPort | None:
         """The call that took the place of this one, by a transfer or by Replaces; None without."""
 

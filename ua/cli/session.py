@@ -36,6 +36,7 @@ from ua.results import CallResult
 from ua.text import printable
 
 if TYPE_CHECKING:
+    from ua.cli.keys import CallKeys
     from ua.cli.output import Output
     from ua.cli.ports import CallPort
     from ua.cli.runner import Stop
@@ -217,10 +218,11 @@ async def follow(
     *,
     timeout_s: float | None,
     act: Callable[[CallPort], Awaitable[None]] | None = None,
+    keys: CallKeys | None = None,
 ) -> tuple[CallResult, UaError | None]:
     """Follow a call to its end: its result, and the error that explains it where it never got media.
 
-    A call that is handed over is followed where it goes.
+    A call that is handed over is followed where it goes. While it stands `keys` are for it.
 
     Once media may flow `act` does what was asked for; where that raises UaError the call is hung up and ends
     with it. A signal hangs up. So do `timeout_s` seconds without media. AuthenticationError is raised only
@@ -249,11 +251,13 @@ async def follow(
         ended = asyncio.ensure_future(call.ended())
         acting = asyncio.ensure_future(_act(call, act))
         try:
-            if await stop.first(ended):
+            with contextlib.nullcontext() if keys is None else keys.on(call):
+                over = await stop.first(ended)
+            if over:
                 if acting.done() and (problem := acting.result()) is not None:
                     return _ended_by(problem, call, ended.result()), problem
                 if call.successor is not None:
-                    return await follow(call.successor, stop, timeout_s=timeout_s)
+                    return await follow(call.successor, stop, timeout_s=timeout_s, keys=keys)
                 return ended.result(), None
         finally:
             for task in (ended, acting):

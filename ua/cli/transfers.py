@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ua.config.account import Account
     from ua.events import EventLog, LogEntry
 
+Aside = Callable[[], contextlib.AbstractContextManager[None]]
+
 ASK_S = 30.0
 """Seconds after which a question that nobody answers is answered with no."""
 
@@ -35,10 +37,12 @@ class TransferQuestions:
     Args:
         log: of the phones.
         output: where questions are shown; a quiet one asks nothing.
+        aside: entered while a question stands, for who else reads the terminal.
     """
 
-    def __init__(self, log: EventLog, output: Output) -> None:
+    def __init__(self, log: EventLog, output: Output, aside: Aside = contextlib.nullcontext) -> None:
         self._output = output
+        self._aside = aside
         self._tasks: list[asyncio.Task[None]] = []
         self._turn = asyncio.Lock()
         self._can_ask = os.isatty(STDIN) and not output.quiet
@@ -89,11 +93,12 @@ class TransferQuestions:
 
     async def _ask(self, request: TransferPort) -> bool:
         question = f"call {printable(request.target)} instead? y and Enter within {ASK_S:.0f} s, else no"
-        try:
-            async with asyncio.timeout(ASK_S):
-                answer = await _line(STDIN, lambda: self._output.note(question))
-        except TimeoutError:
-            answer = ""
+        with self._aside():
+            try:
+                async with asyncio.timeout(ASK_S):
+                    answer = await _line(STDIN, lambda: self._output.note(question))
+            except TimeoutError:
+                answer = ""
         return answer.strip().lower() in ("y", "yes")
 
 
@@ -110,7 +115,7 @@ async def _line(descriptor: int, ask: Callable[[], None]) -> str:
         except OSError:  # the terminal is gone
             typed.set_result("")
 
-    if not _is_ours(descriptor):
+    if not is_ours(descriptor):
         return ""
     _forget_typed(descriptor)
     try:
@@ -124,7 +129,7 @@ async def _line(descriptor: int, ask: Callable[[], None]) -> str:
         loop.remove_reader(descriptor)
 
 
-def _is_ours(descriptor: int) -> bool:
+def is_ours(descriptor: int) -> bool:
     """False for a process in the background: it would be stopped where it reads."""
     try:
         return os.tcgetpgrp(descriptor) == os.getpgrp()

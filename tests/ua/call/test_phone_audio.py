@@ -171,6 +171,9 @@ async def test_a_muted_call_sends_silence_and_goes_on(tmp_path: Path) -> None:
         call.muted = False
         await more(path, 0.9)
         assert share_of_power(channel(path), 440) > 0.95
+        call.muted = False
+        told = [each.data["muted"] for each in phones.log.entries if each.name == "muted"]
+        assert told == [True, False]
         call.hang_up()
         await ringing.ended()
 

@@ -89,6 +89,7 @@ class Script:
 
 class FakeCall:
     successor: FakeCall | None = None
+    muted = False
 
     def __init__(self, script: Script, uri: str, plan: MediaPlan | None, log: EventLog) -> None:
         self.script = script

@@ -61,6 +61,20 @@ def test_the_loss_is_the_one_that_the_score_was_made_of() -> None:
     assert "loss 12.5 %  MOS 3.2" in str(state.line())
 
 
+def test_who_is_muted_sees_it() -> None:
+    state, _ = fed(5100)
+    assert "muted" not in str(state.line())
+
+    def muted(value: bool) -> str | None:
+        data = {"muted": value}
+        return state.feed(LogEntry(at=at(5200), party="alice", source="call", name="muted", data=data))
+
+    assert muted(True) == "muted: the other side hears silence"
+    assert "  muted  rtt" in str(state.line())
+    assert muted(False) == "heard again"
+    assert "muted" not in str(state.line())
+
+
 def test_the_level_that_the_other_side_tells_stands_beside_ours() -> None:
     state, _ = fed(5100)
     assert "peer [" not in str(state.line()), "it tells none"

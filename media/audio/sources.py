@@ -55,33 +55,31 @@ class PcmSource:
         if len(pcm) % BYTES_PER_SAMPLE:
             raise ValueError("audio of 16 bit has an even number of bytes")
         self._pcm = pcm
+        self._length = len(pcm)
         self._loop = loop and bool(pcm)
         self._at = 0
+        self.finished = not pcm
+        """True once everything was played; never with `loop`."""
 
     @property
     def remaining(self) -> int:
         """Samples still to be played before the end, or before the start comes again."""
-        return max(0, len(self._pcm) - self._at) // BYTES_PER_SAMPLE
-
-    @property
-    def finished(self) -> bool:
-        """True once everything was played; never with `loop`."""
-        return not self._loop and self._at >= len(self._pcm)
+        return max(0, self._length - self._at) // BYTES_PER_SAMPLE
 
     def read(self, size: int, /) -> bytes:
         """The next stretch."""
         start = self._at
-        end = start + size
-        pcm = self._pcm[start:end]
-        self._at = end
-        if len(pcm) == size:
-            return pcm
-        if self._loop:
-            while len(pcm) < size:
-                pcm += self._pcm[: size - len(pcm)]
-            self._at = end % len(self._pcm)
-            return pcm
-        return pcm + bytes(size - len(pcm))
+        self._at = end = start + size
+        if end < self._length:
+            return self._pcm[start:end]
+        pcm = self._pcm[start:]
+        if not self._loop:
+            self.finished = True
+            return pcm + bytes(size - len(pcm))
+        while len(pcm) < size:
+            pcm += self._pcm[: size - len(pcm)]
+        self._at = end % self._length
+        return pcm
 
     def close(self) -> None:
         """Nothing to release."""

@@ -12,7 +12,8 @@ from ice.net.network import Network
 from ice.net.sockets import HostNetwork
 from media.engine import MediaEngine
 from media.errors import CodecError
-from ua import clock, codec_mapping
+from ua import clock
+from ua.call import codec_mapping
 from ua.call.call import CLOSE_S
 from ua.call.incoming import IncomingCall
 from ua.call.info import TRICKLE_ICE

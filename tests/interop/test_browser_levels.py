@@ -20,9 +20,9 @@ from ua.cli.web import pages, with_web
 from ua.config.account import Account
 from ua.config.media import MediaSettings
 from ua.events import EventLog
-from ua.media_view import MediaView, is_counters
 from ua.phone import Phone
 from ua.plan import MediaPlan, Tone
+from ua.view.media import MediaView, is_counters
 
 pytestmark = [pytest.mark.peer("netns", "chromium"), pytest.mark.root, pytest.mark.timeout(300)]
 

@@ -21,7 +21,7 @@ from tests.ice.sessions import CONFIG, Side, connect, exchange_packets, two
 from tests.peers.coturn import coturn
 from tests.peers.namespace import LOOPBACK
 from tests.peers.process import Programs, free_ports
-from ua.codec_mapping import formats
+from ua.call.codec_mapping import formats
 
 pytestmark = pytest.mark.peer("coturn")
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.ua.recorded_call import results
 from ua.errors import CallRejected, NoMediaPath, ResultCode, UaError
-from ua.result_rows import result_rows
 from ua.results import CallResult, DemoResult, IceSummary, Traffic
+from ua.view.result_rows import result_rows
 
 
 def test_the_object_of_a_call_has_all_its_keys() -> None:

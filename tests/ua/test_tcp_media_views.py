@@ -14,8 +14,8 @@ from ua.config.file import parse_settings
 from ua.events import EventLog, LogEntry
 from ua.plan import MediaPlan
 from ua.report.page import Report, render_report
-from ua.result_rows import result_rows
 from ua.results import CallResult
+from ua.view.result_rows import result_rows
 
 HERE = TransportAddress(host="192.0.2.1", port=5004)
 THERE = TransportAddress(host="2001:db8::9", port=4000)

@@ -39,6 +39,11 @@ class Audio(NamedTuple):
     sink: TeeSink
     rate: int
 
+    def close(self) -> None:
+        """Close files and devices."""
+        self.source.close()
+        self.sink.close()
+
 
 def open_audio(
     plan: MediaPlan,

@@ -27,7 +27,7 @@ from sdp.errors import ConnectionFailed
 from sdp.ice.binding import IceBinding
 from sdp.negotiation.keying import DtlsTerms
 from sdp.negotiation.negotiated import NegotiatedMedia
-from ua import codec_mapping
+from ua.call import codec_mapping
 from ua.call.early_source import EarlySource
 from ua.call.media_protection import use
 

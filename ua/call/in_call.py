@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from media.audio.mixer import Mixer, Seat
 from media.dtmf.keys import DEFAULT_MS
 from media.errors import CodecError
-from ua import clock, codec_mapping
+from ua import clock
+from ua.call import codec_mapping
 from ua.call.digits import DigitWay, HeardDigits
 from ua.call.dtmf import Keys
 from ua.call.hold import ChangeRefused, Hold, HoldRefused, holding

@@ -25,7 +25,8 @@ from sdp.errors import ConnectionFailed
 from sdp.media_paths import Paths
 from sdp.negotiation.keying import DtlsTerms, SdesKeys
 from sdp.negotiation.negotiated import NegotiatedMedia
-from ua import clock, codec_mapping
+from ua import clock
+from ua.call import codec_mapping
 from ua.call.audio import Audio, can_reopen, open_audio, open_source
 from ua.call.descriptions import Descriptions
 from ua.call.early_media import EarlyMedia
@@ -181,8 +182,7 @@ class MediaLeg:
         except UsageError:
             return  # a tone too high for this rate, a file that is gone: what is open already stays
         self._audio.source.muted = audio.source.muted
-        audio.source.close()
-        audio.sink.close()
+        audio.close()
 
     # --- media --------------------------------------------------------------------------------------------
 
@@ -269,8 +269,7 @@ class MediaLeg:
         if self._session is not None and self.descriptions.agreed is not None:
             self._session.source, self._session.sink = self._audio.source, self._audio.sink
             self.keys.use(self._session, self.descriptions.agreed)
-        audio.source.close()
-        audio.sink.close()
+        audio.close()
 
     def play(self, music: MediaSource | None) -> None:
         """Send this instead of the source of the plan, which waits meanwhile; None goes on with the source.
@@ -375,8 +374,7 @@ class MediaLeg:
         if self._session is not None:
             self._engine.remove(self._session)
         else:
-            self._audio.source.close()
-            self._audio.sink.close()
+            self._audio.close()
         self.protection.close()
         await self.descriptions.close()
 

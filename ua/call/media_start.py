@@ -13,7 +13,7 @@ from media.path import PacketPath
 from media.session import MediaSession
 from sdp.media_paths import Paths
 from sdp.negotiation.negotiated import NegotiatedMedia
-from ua import codec_mapping
+from ua.call import codec_mapping
 from ua.call.audio import Audio
 from ua.call.extended_reports import xr_terms
 from ua.call.header_extensions import extension_terms

@@ -10,8 +10,7 @@ from sdp.errors import SdpError
 from sdp.syntax import parser, protocols
 from sdp.syntax.model import Media
 from sdp.syntax.protocols import Keying
-from ua import codec_mapping
-from ua.call import offer_policy
+from ua.call import codec_mapping, offer_policy
 from ua.sip.syntax import warning
 from ua.sip.syntax.body import session_of
 from ua.sip.syntax.message import Response

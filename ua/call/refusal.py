@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ua import codec_mapping
+from ua.call import codec_mapping
 from ua.sip.config import ICE_OPTION
 from ua.sip.invite.incoming import IncomingInvite
 from ua.sip.invite.incoming_offer import IncomingOffer

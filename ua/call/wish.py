@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sdp.attributes.extmap_attr import AUDIO_LEVEL_URI
 from sdp.negotiation.negotiated import AudioWish
-from ua import codec_mapping
+from ua.call import codec_mapping
 from ua.call.header_extensions import KNOWN
 from ua.config.account import Account
 

@@ -13,7 +13,7 @@ from ua.config.accounts import chosen, names
 from ua.config.file import default_path, find_config, load_settings, to_json, to_toml
 from ua.errors import ConfigurationError, ResultCode
 from ua.results import SCHEMA
-from ua.text import printable
+from ua.view.text import printable
 
 if TYPE_CHECKING:
     from ua.cli.output import Output

@@ -20,7 +20,7 @@ from ua.interop.standstill import BUSY_S, words
 from ua.report.file import write_report
 from ua.report.page import Report
 from ua.results import CORRELATION_THRESHOLD, DemoResult
-from ua.text import printable
+from ua.view.text import printable
 
 if TYPE_CHECKING:
     from ua.cli.output import Output

@@ -35,7 +35,7 @@ def list_devices(output: Output, card: SoundCard | None = None) -> ResultCode:
     from ua.call.audio import open_sound_card
     from ua.errors import ResultCode, UsageError
     from ua.results import SCHEMA
-    from ua.text import printable
+    from ua.view.text import printable
 
     try:
         found = (card or open_sound_card()).devices()

@@ -14,7 +14,7 @@ from ua.errors import ResultCode
 from ua.interop.catalog import select
 from ua.interop.peer_file import load_settings, shipped
 from ua.results import SCHEMA
-from ua.text import printable
+from ua.view.text import printable
 
 if TYPE_CHECKING:
     from ua.cli.output import Output

@@ -11,7 +11,7 @@ from rich.text import Text
 from ua.cli.interop_results import STYLES
 from ua.interop.outcome import Outcome, Verdict
 from ua.interop.results import SCHEMA, WORDS
-from ua.text import printable
+from ua.view.text import printable
 
 if TYPE_CHECKING:
     from rich.live import Live

@@ -17,7 +17,7 @@ from ua.interop.outcome import Outcome, Verdict
 from ua.interop.report import read_run, write
 from ua.interop.results import RunResults, read_results
 from ua.results import SCHEMA
-from ua.text import printable
+from ua.view.text import printable
 
 if TYPE_CHECKING:
     from ua.cli.output import Output

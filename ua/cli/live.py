@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from ua.media_view import MediaView
-from ua.text import milliseconds, printable
+from ua.view.media import MediaView
+from ua.view.text import milliseconds, printable
 
 if TYPE_CHECKING:
     from types import TracebackType

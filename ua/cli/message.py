@@ -14,7 +14,7 @@ from ua.cli.trace import trace_log
 from ua.errors import CallRejected, ResultCode, TimedOut, UaError
 from ua.events import EventLog
 from ua.results import SCHEMA
-from ua.text import printable
+from ua.view.text import printable
 
 if TYPE_CHECKING:
     from ua.cli.output import Output

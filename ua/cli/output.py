@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from ua.errors import ResultCode, UaError
 from ua.results import SCHEMA
-from ua.text import printable
+from ua.view.text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -23,7 +23,7 @@ from ua.config.sip_uri import is_loopback, split_sip_uri
 from ua.errors import ResultCode, TimedOut, UaError
 from ua.events import EventLog
 from ua.results import SCHEMA
-from ua.text import printable
+from ua.view.text import printable
 
 if TYPE_CHECKING:
     from ua.cli.output import Output

@@ -33,7 +33,7 @@ from ua.errors import (
 )
 from ua.plan import PathChoice
 from ua.results import CallResult
-from ua.text import printable
+from ua.view.text import printable
 
 if TYPE_CHECKING:
     from ua.cli.keys import CallKeys

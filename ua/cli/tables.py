@@ -8,9 +8,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ua.result_rows import result_rows
 from ua.results import CallResult
-from ua.text import printable
+from ua.view.result_rows import result_rows
+from ua.view.text import printable
 
 
 def result_table(results: Sequence[CallResult]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ua.trace_lines import format_entry
+from ua.view.trace_lines import format_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from ua.errors import UaError
-from ua.text import printable
+from ua.view.text import printable
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -19,12 +19,12 @@ from ice.types import TransportAddress
 from ua import clock
 from ua.errors import UsageError
 from ua.events import EventLog, LogEntry
-from ua.events_view import is_message, is_sent
 from ua.interop.capture import KEEP_BYTES as KEEP_PACKET_BYTES
 from ua.interop.capture import Capture, CapturingNetwork
 from ua.interop.event_lines import entry_line, first_line
 from ua.interop.folder import EVENTS, INCOMPLETE, MAX_EVENT_BYTES, PACKETS, TRACE
-from ua.trace_lines import format_entry
+from ua.view.events import is_message, is_sent
+from ua.view.trace_lines import format_entry
 
 KEEP_TRACE_BYTES: Final = 8 << 20
 """Bytes of one trace, at most."""

@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element, SubElement
 from ua.errors import UsageError
 from ua.interop.outcome import Outcome, Verdict
 from ua.interop.results import RunResults, note_of, suite_of
-from ua.text import printable
+from ua.view.text import printable
 
 _NO_XML = re.compile("[\ufffe\uffff]")
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ua.events import LogEntry
-from ua.events_view import is_message, is_sent, message_text
 from ua.sip.syntax.headers import Headers
+from ua.view.events import is_message, is_sent, message_text
 
 _ROW: Final = re.compile(r"([^\s:]+)[ \t]*:[ \t]*(.*)")
 

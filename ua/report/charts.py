@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ua.events import LogEntry
-from ua.media_view import MediaView, is_counters
 from ua.report.markup import Markup, element, join
 from ua.report.scale import round_step
+from ua.view.media import MediaView, is_counters
 
 MAX_POINTS = 600
 """A longer series is thinned; the largest value of each stretch stays."""

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ua.events import LogEntry
-from ua.events_view import is_message, is_sent, message_text
 from ua.report.markup import Markup, element, join
+from ua.view.events import is_message, is_sent, message_text
 
 MAX_MESSAGES = 400
 """A longer ladder shows its first messages only, and says so."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from ua.text import printable
+from ua.view.text import printable
 
 
 class Markup(str):

@@ -17,9 +17,9 @@ from ua.report.sdp_view import build_sdps, sdps_html
 from ua.report.timeline import Milestone, Timeline
 from ua.report.timeline_reader import build_timeline, time_zero
 from ua.report.timeline_svg import describe, timeline_svg
-from ua.result_rows import result_rows
 from ua.results import CallResult
-from ua.text import milliseconds
+from ua.view.result_rows import result_rows
+from ua.view.text import milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

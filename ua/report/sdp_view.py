@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ua.events import LogEntry
-from ua.events_view import is_sent, message_text
 from ua.report.markup import Markup, element
+from ua.view.events import is_sent, message_text
 
 IN_USE = "carries the media"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ua.events import LogEntry
-from ua.events_view import is_message, message_text
 from ua.report.timeline import STOPPED, Kind, Mark, Milestone, Row, Span, Timeline
+from ua.view.events import is_message, message_text
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from ua.report.markup import Markup, element, fixed, join
 from ua.report.palette import PALETTE
 from ua.report.scale import Scale
 from ua.report.timeline import STOPPED, Mark, Row, Span, Timeline
-from ua.text import milliseconds
+from ua.view.text import milliseconds
 
 WIDTH = 1180.0
 LEFT = 318.0

@@ -18,7 +18,7 @@ from tests.media.tones import tone_ratio
 from tests.ua.call.media_legs import STAY
 from tests.ua.peer import media_peer
 from tests.ua.phones import Pair, account, pair
-from ua import codec_mapping
+from ua.call import codec_mapping
 from ua.config.media import CODECS, DEFAULT_CODECS, CodecName
 from ua.errors import ConfigurationError
 from ua.events import EventLog, LogEntry

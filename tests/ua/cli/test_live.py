@@ -12,8 +12,8 @@ from ua.cli.live import METER_CELLS, LiveLine, LiveState, meter
 from ua.cli.output import Output
 from ua.cli.trace import trace_log
 from ua.events import EventLog, LogEntry
-from ua.media_view import MediaView
-from ua.trace_lines import format_entry
+from ua.view.media import MediaView
+from ua.view.trace_lines import format_entry
 
 
 def fed(until_ms: float, party: str | None = None) -> tuple[LiveState, list[str]]:

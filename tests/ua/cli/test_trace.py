@@ -17,7 +17,7 @@ from ua.errors import ResultCode
 from ua.events import EventLog, LogEntry, Source
 from ua.phone import Phone
 from ua.plan import MediaPlan
-from ua.trace_lines import format_entry
+from ua.view.trace_lines import format_entry
 
 MESSAGE: dict[str, Any] = {
     "direction": "out",

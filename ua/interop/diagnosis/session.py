@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ua.events import LogEntry
-from ua.events_view import is_sent, message_text
+from ua.view.events import is_sent, message_text
 
 STATIC: Final = {"0": "PCMU", "3": "GSM", "4": "G723", "8": "PCMA", "9": "G722", "18": "G729"}
 """Payload types that mean something without a=rtpmap (RFC 3551 §6)."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ua.events import LogEntry
-from ua.events_view import is_sent, message_text
 from ua.interop.diagnosis import values
+from ua.view.events import is_sent, message_text
 
 _SHORT: Final = {"f": "from", "t": "to", "i": "call-id", "m": "contact", "v": "via"}
 _TAG: Final = re.compile(r"(?i);\s*tag\s*=\s*([^;,\s>]+)")

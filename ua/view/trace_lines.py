@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ua.events_view import is_message, is_sent, message_text
-from ua.text import printable
+from ua.view.events import is_message, is_sent, message_text
+from ua.view.text import printable
 
 if TYPE_CHECKING:
     from ua.events import LogEntry

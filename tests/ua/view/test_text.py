@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ua.text import milliseconds, printable
+from ua.view.text import milliseconds, printable
 
 HARMFUL = ("Cc", "Cf", "Cs", "Zl", "Zp")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ua.results import CallResult, Traffic
-from ua.text import milliseconds
+from ua.view.text import milliseconds
 
 
 def _traffic(traffic: Traffic | None) -> str:

@@ -16,6 +16,7 @@ SLOTS_PER_MS: Final = 10
 """Times are counted in slots of 0.1 ms."""
 
 _SEQUENCE_MODULUS: Final = 1 << 16
+_FIRST_RTCP_TYPE: Final = 192
 
 
 class Arrivals:
@@ -45,6 +46,22 @@ class Arrivals:
                 sequences.append(sequence)
 
         return note
+
+    def around(self, receive: Callable[[bytes, float], None]) -> Callable[[bytes, float], None]:
+        """One more call: takes its packets with their arrivals, monotonic seconds, and hands them on.
+
+        One function in place of two: what is measured should not be the measuring.
+        """
+        times, sequences = array("d"), array("L")
+        self._calls.append((times, sequences))
+
+        def watched(packet: bytes, now: float) -> None:
+            if self.active and packet[1] < _FIRST_RTCP_TYPE:
+                times.append(now)
+                sequences.append(packet[2] << 8 | packet[3])
+            receive(packet, now)
+
+        return watched
 
     def forget(self) -> None:
         """What was noted so far does not count."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ice.config import IceConfig
 from media.engine import MediaEngine
-from media.rtp.packet import FIRST_RTCP_TYPE
 from media.session import MediaSession
 from tests.bench.calls.arrivals import Arrivals
 from tests.bench.calls.stage import Stage, options, tell
@@ -36,14 +35,7 @@ class WatchedEngine(MediaEngine):
     def add(self, session: MediaSession) -> None:
         """Start a session, and watch what comes for it."""
         super().add(session)
-        note, receive = self._arrivals.call(), session.inbox.add
-
-        def watched(packet: bytes, now: float) -> None:
-            if packet[1] < FIRST_RTCP_TYPE:
-                note(packet[2] << 8 | packet[3])
-            receive(packet, now)
-
-        session._rtp.set_receiver(watched)
+        session._rtp.set_receiver(self._arrivals.around(session.inbox.add))
 
 
 class Side:

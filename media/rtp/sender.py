@@ -30,6 +30,7 @@ class RtpSender:
 
     __slots__ = (
         "_bare",
+        "_bytes_before",
         "_clock_rate",
         "_encode",
         "_extensions",
@@ -40,6 +41,7 @@ class RtpSender:
         "_kept_at",
         "_noise_type",
         "_packet_step",
+        "_packets_before",
         "_path",
         "_payload_type",
         "_rate",
@@ -53,8 +55,6 @@ class RtpSender:
         "is_known",
         "last_sent_at",
         "packets",
-        "report_bytes",
-        "report_packets",
         "sequence",
         "ssrc",
     )
@@ -96,7 +96,7 @@ class RtpSender:
         self.sequence = sequence
         self.packets = 0
         self.bytes = 0
-        self.report_packets = self.report_bytes = 0
+        self._packets_before = self._bytes_before = 0
         self.dropped = 0
         """Packets that the path dropped because they would have been late."""
         self.last_sent_at = self._kept_at = float("-inf")
@@ -135,11 +135,8 @@ class RtpSender:
         )
         self.sequence = (sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + self._packet_step) & TIMESTAMP_MASK
-        size = len(payload)
         self.packets += 1
-        self.bytes += size
-        self.report_packets += 1
-        self.report_bytes += size
+        self.bytes += len(payload)
         self.frame_at = self.last_sent_at = now
         if not self._send(packet):
             self.dropped += 1
@@ -157,8 +154,6 @@ class RtpSender:
         self.sequence = (self.sequence + 1) & 0xFFFF
         self.packets += 1
         self.bytes += len(payload)
-        self.report_packets += 1
-        self.report_bytes += len(payload)
         self.last_sent_at = now
         if not self._send(header + payload):
             self.dropped += 1
@@ -167,6 +162,16 @@ class RtpSender:
     def timestamp(self) -> int:
         """Of the next frame."""
         return self._timestamp
+
+    @property
+    def report_packets(self) -> int:
+        """Sent under this SSRC, for sender reports."""
+        return self.packets - self._packets_before
+
+    @property
+    def report_bytes(self) -> int:
+        """Their payloads."""
+        return self.bytes - self._bytes_before
 
     @property
     def step(self) -> int:
@@ -276,7 +281,7 @@ class RtpSender:
         """
         self.ssrc = ssrc
         self.is_known = False
-        self.report_packets = self.report_bytes = 0
+        self._packets_before, self._bytes_before = self.packets, self.bytes
         if sequence is not None:
             self.sequence = sequence
         if timestamp is not None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdp.attributes import bundle
-from sdp.attributes.bundle import Demultiplexer, Group
+from sdp.attributes.bundle import Group
 from sdp.negotiation.negotiated import Answer
 from sdp.syntax.model import Media
 from sdp.syntax.parser import parse
@@ -128,55 +128,6 @@ def test_the_answer_groups_what_is_accepted_and_no_more(
     kept = [mid for index, mid in enumerate(mids) if index in accepted]
     with_transport = any(index in accepted and index not in bundle_only for index in range(len(mids)))
     assert found == ((bundle.group_line(Group(mids=tuple(kept))),) if with_transport else ())
-
-
-# --- which m= line a packet belongs to ------------------------------------------------------------------
-
-
-def two_lines() -> Demultiplexer:
-    """Two audio m= lines: 0 and 96 on the first, 0 and 97 on the second."""
-    return Demultiplexer(mids={"a": 0, "b": 1}, payload_types={0: (0, 96), 1: (0, 97)}, ssrcs={7: 1})
-
-
-@pytest.mark.req("BUN-2")
-def test_the_mid_decides_and_is_remembered_for_the_ssrc() -> None:
-    demux = two_lines()
-    assert demux.route(ssrc=1, payload_type=0, mid="b") == 1
-    assert demux.route(ssrc=1, payload_type=0) == 1
-    assert demux.route(ssrc=1, payload_type=0, mid="a") == 0
-    assert demux.route(ssrc=1, payload_type=0) == 0
-    assert demux.route(ssrc=9, payload_type=0, mid="c") is None
-
-
-@pytest.mark.req("BUN-2")
-def test_then_the_ssrc_then_a_payload_type_of_one_line() -> None:
-    demux = two_lines()
-    assert demux.route(ssrc=7, payload_type=0) == 1
-    assert demux.route(ssrc=8, payload_type=0) is None
-    assert demux.route(ssrc=8, payload_type=96) == 0
-    assert demux.route(ssrc=8, payload_type=0) == 0
-    assert demux.route(ssrc=8, payload_type=97) is None
-
-
-@pytest.mark.req("BUN-2")
-@given(
-    st.lists(
-        st.tuples(
-            st.integers(0, 3), st.sampled_from([0, 96, 97, 98]), st.sampled_from([None, "a", "b", "x"])
-        ),
-        max_size=30,
-    )
-)
-def test_a_packet_never_goes_to_a_line_without_its_format(
-    packets: list[tuple[int, int, str | None]],
-) -> None:
-    demux = two_lines()
-    formats = {0: (0, 96), 1: (0, 97)}
-    for ssrc, payload_type, mid in packets:
-        index = demux.route(ssrc=ssrc, payload_type=payload_type, mid=mid)
-        assert index is None or payload_type in formats[index]
-        if mid in ("a", "b") and index is not None:
-            assert index == "ab".index(mid)
 
 
 def test_mid_of() -> None:

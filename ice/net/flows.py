@@ -125,16 +125,19 @@ class Flows:
     def datagram_receiver(self, flow: FlowId) -> Callable[[bytes, TransportAddress], None]:
         """What a UDP socket calls for each datagram.
 
-        A first byte of 128 to 191 is RTP (`ice.net.demux`); what is asked of each packet is asked in place.
+        A first byte that begins with the bits 10 is RTP (`ice.net.demux`); what is asked of each packet is
+        asked in place.
         """
         arrived, media, now = self._owner.arrived, self._media, self._now
 
         def on_datagram(data: bytes, remote: TransportAddress) -> None:
             expected = media.get(flow)
-            if expected is not None and expected[0] is remote and data and 127 < data[0] < 192:
-                expected[1](data, now())
-            else:
-                arrived(flow, remote, data)
+            if expected is not None and data and data[0] >> 6 == 0b10:
+                sender, receive = expected
+                if sender is remote:
+                    receive(data, now())
+                    return
+            arrived(flow, remote, data)
 
         return on_datagram
 
@@ -234,7 +237,7 @@ class Flows:
         def on_frame(packet: bytes) -> None:
             nonlocal speaks_rtp
             expected = media.get(flow)
-            if expected is not None and 127 < packet[0] < 192 and not self._unknown_frames:
+            if expected is not None and packet[0] >> 6 == 0b10 and not self._unknown_frames:
                 speaks_rtp = True
                 expected[1](packet, now())
                 return

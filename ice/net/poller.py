@@ -115,18 +115,17 @@ class _EpollPoller(Poller):
         return epoll
 
     def _wake(self) -> None:
-        readers, writers = self._readers, self._writers
+        readers, writers, writing = self._readers, self._writers, select.EPOLLOUT
         for _ in range(ROUNDS):
             ready = () if self._epoll is None else self._epoll.poll(0, _MOST_READY)
             if not ready:
                 return
             for descriptor, events in ready:
                 # A turn before may have let go of it.
-                turn = readers.get(descriptor) if events & ~select.EPOLLOUT else None
                 try:
-                    if turn is not None:
+                    if events != writing and (turn := readers.get(descriptor)) is not None:
                         turn()
-                    if events & select.EPOLLOUT and (turn := writers.get(descriptor)) is not None:
+                    if events & writing and (turn := writers.get(descriptor)) is not None:
                         turn()
                 except Exception as error:  # as with asyncio's own: one must not silence the others
                     self._loop.call_exception_handler(

@@ -70,16 +70,17 @@ class SelectedPath:
         RTP, RTCP and QUIC, which sends again what was lost, may be dropped on a slow connection
         (`dropped_stale`); anything else (DTLS) waits for it.
         """
-        if self._send_udp is not None:
-            departures = self._departures
+        send_udp, departures = self._send_udp, self._departures
+        if send_udp is not None:
             if departures is not None:
                 # In place of a call, which each packet of each call would cost.
-                if not departures.waiting:
+                waiting = departures.waiting
+                if not waiting:
                     departures.expect()
-                departures.waiting.append((self._send_udp, packet, self._destination, self._refused))
+                waiting.append((send_udp, packet, self._destination, self._refused))
                 self.sent_packets += 1
                 return True
-            if self._send_udp(packet, self._destination):
+            if send_udp(packet, self._destination):
                 self.sent_packets += 1
                 return True
         if self._tcp is not None:

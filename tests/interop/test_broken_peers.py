@@ -51,6 +51,7 @@ from tests.peers.broken.signalling import (
     UnreachableContact,
 )
 from tests.peers.broken.voice import Manners
+from tests.ua.interop.awake import Awake
 from ua.events import LogEntry
 from ua.interop.diagnosis import diagnose
 from ua.interop.event_lines import read_entry
@@ -114,7 +115,7 @@ async def tried(case: Case, folder: Path) -> Outcome:
             run=case.run,
             timeout_s=30.0,
         )
-        runner = Runner(Peer(**(known | case.peer)), folder, at_once=1, retries=0)
+        runner = Runner(Peer(**(known | case.peer)), folder, at_once=1, retries=0, standstill=Awake())
         (outcome,) = await runner.run([scenario])
     return outcome
 

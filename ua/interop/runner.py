@@ -30,7 +30,7 @@ from ua.interop.peer import Peer
 from ua.interop.ports import PortRangeNetwork
 from ua.interop.scenario import Scenario
 from ua.interop.stage import Stage
-from ua.interop.standstill import BUSY_S, Standstill, excused, words
+from ua.interop.standstill import Standstill, excused, words
 
 AT_ONCE: Final = 4
 RETRIES: Final = 1
@@ -179,13 +179,13 @@ class Runner:
             failure = outcome.failure
             if outcome.verdict is not Verdict.FAILED or failure is None:
                 return dataclasses.replace(outcome, reason=before) if outcome.flaky else outcome
-            if attempt >= attempts:
-                if stood < BUSY_S or not more:
-                    break
+            machine = excused(failure, stood, outcome.duration_s)
+            if attempt >= attempts and machine is not None and more:
                 attempts, more = attempts + 1, more - 1
+            if attempt >= attempts:
+                break
             said = (f"failed before: {failure.cause}: {failure.seen}", words(stood))
             attempt, before = attempt + 1, "; ".join(each for each in said if each)
-        machine = excused(failure, stood)
         if machine is None:
             return outcome
         return dataclasses.replace(outcome, verdict=Verdict.ERROR, failure=machine)

@@ -24,17 +24,27 @@ CAUSE: Final = "busy_machine"
 
 _NAP_S: Final = 0.02
 
-_OF_TIME: Final = frozenset(
+_HEARD: Final = frozenset(
     {
-        "bye_unanswered", "cancel_unanswered", "clock_drift", "connection_closed", "dtls_failed", "echoes",
-        "ice_unanswered", "jitter", "lossy", "lost_ack", "media_stopped", "missing_message", "never_bye",
-        "no_answer", "no_call", "no_early_media", "no_end", "no_media_path", "no_message", "no_notify",
-        "no_restart", "no_rtcp", "not_sending", "not_silent", "one_way_audio_in", "one_way_audio_out",
-        "packet_loss", "quality", "rtcp_not_heard", "sends_silence", "silent", "timeout", "unexpected",
-        "unreachable", "wrong_audio", "wrong_digits", "wrong_dtmf_clock", "wrong_path",
+        "clock_drift", "echoes", "jitter", "lossy", "not_silent", "packet_loss", "quality", "sends_silence",
+        "wrong_audio", "wrong_digits", "wrong_dtmf_clock",
     }
 )  # fmt: skip
-"""Causes of what came late, with holes or not in time; the others are of what the peer said."""
+"""Causes that a hole makes."""
+
+_AWAITED: Final = frozenset(
+    {
+        "bye_unanswered", "cancel_unanswered", "connection_closed", "dtls_failed", "ice_unanswered",
+        "lost_ack", "media_stopped", "missing_message", "never_bye", "no_answer", "no_call",
+        "no_early_media", "no_end", "no_media_path", "no_message", "no_notify", "no_restart", "no_rtcp",
+        "not_sending", "one_way_audio_in", "one_way_audio_out", "rtcp_not_heard", "silent", "timeout",
+        "unexpected", "unreachable", "wrong_path",
+    }
+)  # fmt: skip
+"""Causes of what did not come in time, and of a scenario whose time was over."""
+
+_SHARE: Final = 0.3
+"""Who stood still for less of a scenario has waited long enough for what did not come."""
 
 
 class Standstill:
@@ -61,9 +71,13 @@ class Standstill:
             self.slept(clock.now() - now, clock.worked() - worked)
 
 
-def excused(failure: Failure, stood_s: float) -> Failure | None:
-    """`failure` as one of this machine, which stood still for `stood_s`; None where it is of the peer."""
-    if stood_s < BUSY_S or failure.cause not in _OF_TIME:
+def excused(failure: Failure, stood_s: float, duration_s: float) -> Failure | None:
+    """`failure` as one of this machine, which stood still for `stood_s` of `duration_s`.
+
+    None where it is of the peer: this machine was there, or the peer has said what no machine can change.
+    """
+    enough = BUSY_S if failure.cause in _HEARD else max(BUSY_S, _SHARE * duration_s)
+    if stood_s < enough or failure.cause not in _HEARD | _AWAITED:
         return None
     return dataclasses.replace(
         failure,

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from ice.net.firewall import FirewallPolicy
+from tests.ua.interop.awake import Awake
 from tests.ua.interop.pbx import small_pbx
 from ua.interop.catalog import select
 from ua.interop.failure import Failure, Unmet
@@ -50,7 +51,7 @@ async def test_the_basic_scenarios_pass_with_the_small_pbx(tmp_path: Path) -> No
 
 async def run_one(tmp_path: Path, scenario: Scenario, **changes: object) -> Outcome:
     async with small_pbx(tmp_path, **changes) as peer:
-        (outcome,) = await Runner(peer, tmp_path / "run").run([scenario])
+        (outcome,) = await Runner(peer, tmp_path / "run", standstill=Awake()).run([scenario])
     return outcome
 
 
@@ -98,7 +99,7 @@ async def test_a_scenario_that_takes_too_long_says_where_it_stood(tmp_path: Path
             await stage.expect.that(lambda: False, "the moon is blue", "it is not", limit_s=60)
 
     async with small_pbx(tmp_path) as peer:
-        runner = Runner(peer, tmp_path / "run", retries=0, timeout_s=4.0)
+        runner = Runner(peer, tmp_path / "run", retries=0, timeout_s=4.0, standstill=Awake())
         (outcome,) = await runner.run([made(waits, timeout_s=40.0)])
     assert outcome.failure is not None
     assert outcome.failure.cause == "timeout"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ua.interop.awake import Awake
 from tests.ua.interop.pbx import small_pbx
 from ua.interop.failure import Failure, Unmet
 from ua.interop.outcome import Outcome, Verdict
@@ -44,19 +45,30 @@ def test_the_running_loop_is_watched() -> None:
         assert runner.run(main()) >= 0.2
 
 
-def test_only_what_time_can_break_is_excused() -> None:
-    late = Failure(cause="quality", expected="the score is >=4", seen="it is 3.1")
-    told = excused(late, 0.8)
+def failure(cause: str) -> Failure:
+    return Failure(cause=cause, expected="the score is >=4", seen="it is 3.1")
+
+
+def test_a_hole_is_excused_by_a_short_standstill() -> None:
+    told = excused(failure("quality"), 0.8, 20.0)
     assert told is not None
     assert (told.cause, told.expected) == ("busy_machine", "the score is >=4")
     assert told.seen == "it is 3.1 [quality]; this machine stood still for 0.8 s meanwhile"
-    assert excused(late, 0.05) is None
-    assert excused(Failure(cause="wrong_status", expected="486", seen="603"), 0.8) is None
+    assert excused(failure("quality"), 0.05, 20.0) is None
+
+
+def test_what_never_came_is_excused_by_a_long_one_alone() -> None:
+    assert excused(failure("no_call"), 0.8, 10.0) is None
+    assert excused(failure("no_call"), 3.5, 10.0) is not None
+
+
+def test_what_the_peer_said_is_not_excused() -> None:
+    assert excused(failure("wrong_status"), 9.0, 10.0) is None
 
 
 async def run(tmp_path: Path, cause: str, *stands_s: float, retries: int = 1) -> Outcome:
     """Run a scenario that fails as often as the machine stands still, each time for so long."""
-    standstill = Standstill()
+    standstill = Awake()
     pauses = list(stands_s)
 
     async def scenario(stage: Stage) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.certificates import Authority
+from tests.ua.interop.awake import Awake
 from tests.ua.interop.pbx import PASSWORD, USERS, peer_at
 from tests.ua.phones import account
 from ua.config.account import Account
@@ -104,7 +105,9 @@ def _transport(uri: str) -> SipTransport:
 
 async def tried(peer: Peer, folder: Path, scenario: str) -> Outcome:
     """Run it, once."""
-    (outcome,) = await Runner(peer, folder / "run", at_once=1, retries=0).run(select([scenario]))
+    (outcome,) = await Runner(peer, folder / "run", at_once=1, retries=0, standstill=Awake()).run(
+        select([scenario])
+    )
     return outcome
 
 

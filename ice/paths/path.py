@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from ice.net.demux import PacketKind, classify
@@ -14,6 +15,9 @@ _DROPPABLE = (PacketKind.RTP, PacketKind.QUIC, PacketKind.TURN_CHANNEL)
 
 MOST_EARLY = 50
 """So many packets of DTLS wait for a receiver."""
+
+MOST_RECENT = 5
+"""So many of RTP, the last ones: who hears a peer before all is ready for it does not miss how it begins."""
 
 PacketReceiver = Callable[[bytes, float], None]
 """Takes one packet and its arrival time in monotonic seconds."""
@@ -33,7 +37,7 @@ class SelectedPath:
         remote: the same, the remote address.
         receiver: takes what arrives, see `set_receiver`.
         sent_packets: packets that the system or the queue of the connection took.
-        received_packets: packets delivered or, without a receiver, discarded.
+        received_packets: packets delivered or, without a receiver, kept or discarded.
         unsent_packets: packets that found no path or that the system refused.
     """
 
@@ -53,6 +57,7 @@ class SelectedPath:
         self._dropped_before = 0
         self.receiver: PacketReceiver | None = None
         self._early: list[tuple[bytes, float]] = []
+        self._recent: deque[tuple[bytes, float]] = deque(maxlen=MOST_RECENT)
 
     @property
     def reliable(self) -> bool:
@@ -102,10 +107,11 @@ class SelectedPath:
         """Deliver arriving packets to `receiver` from now on; None discards them.
 
         Packets of DTLS that came before there was any receiver have waited for it: the peer may begin its
-        handshake before we know who it is (RFC 8842 §5.2).
+        handshake before we know who it is (RFC 8842 §5.2). So have the last ones of RTP.
         """
         self.receiver = receiver
-        early, self._early = self._early, []
+        early, self._early = [*self._early, *self._recent], []
+        self._recent.clear()
         if receiver is not None:
             for packet, at in early:
                 receiver(packet, at)
@@ -139,5 +145,13 @@ class SelectedPath:
         self.received_packets += 1
         if self.receiver is not None:
             self.receiver(packet, now)
-        elif len(self._early) < MOST_EARLY and classify(packet) is PacketKind.DTLS:
+        else:
+            self.keep(packet, now)
+
+    def keep(self, packet: bytes, now: float) -> None:
+        """Nobody takes an arrived packet yet."""
+        kind = classify(packet)
+        if kind is PacketKind.RTP:
+            self._recent.append((packet, now))
+        elif kind is PacketKind.DTLS and len(self._early) < MOST_EARLY:
             self._early.append((packet, now))

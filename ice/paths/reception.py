@@ -129,6 +129,8 @@ class Reception:
             receiver = path.receiver
             if receiver is not None:
                 receiver(packet, at)
+            else:
+                path.keep(packet, at)
 
         return receive
 

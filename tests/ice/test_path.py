@@ -9,7 +9,7 @@ import pytest
 
 from ice.net.departures import Departures
 from ice.net.network import CloseReceiver, FrameReceiver
-from ice.paths.path import SelectedPath
+from ice.paths.path import MOST_RECENT, SelectedPath
 from ice.paths.plain import PlainSource
 from ice.types import (
     Candidate,
@@ -114,6 +114,21 @@ def test_packets_arrive_before_any_selection() -> None:
     path.deliver(RTP, 2.0)
     assert received == [(RTP, 1.0)]
     assert path.received_packets == 3
+
+
+def test_the_last_packets_of_rtp_wait_for_who_takes_them() -> None:
+    path = SelectedPath(1)
+    received: list[tuple[bytes, float]] = []
+    packets = [(RTP + bytes([number]), float(number)) for number in range(MOST_RECENT + 3)]
+    for packet, at in packets:
+        path.deliver(packet, at)
+    path.set_receiver(lambda packet, at: received.append((packet, at)))
+    assert received == packets[-MOST_RECENT:]
+    path.set_receiver(None)
+    path.deliver(RTP, 20.0)
+    path.set_receiver(None)
+    path.set_receiver(lambda packet, at: received.append((packet, at)))
+    assert received == packets[-MOST_RECENT:], "who wants none gets none later"
 
 
 def test_udp() -> None:

@@ -120,8 +120,9 @@ async def measure(
 
 async def _media_ms(watcher: Watcher) -> float:
     await until(lambda: watcher.call.media_ms is not None, "voice goes both ways", _MEDIA_S)
-    assert watcher.call.media_ms is not None
-    return watcher.call.media_ms
+    media_ms = watcher.call.media_ms
+    assert media_ms is not None
+    return media_ms
 
 
 async def _ours(case: Case, programs: Programs, host: Namespace, watcher: Watcher) -> AsyncIterator[Call]:

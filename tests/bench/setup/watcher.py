@@ -6,7 +6,6 @@ The same for every phone, for it looks at packets and asks nobody: RTP by itself
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import struct
@@ -17,7 +16,10 @@ from media.rtp.packet import is_rtcp
 _TCP, _UDP = 6, 17
 _ETH_P_IP = 0x0800
 _SO_TIMESTAMPNS = 35
-"""asm-generic/socket.h; Python has no name for it."""
+_SO_RCVBUFFORCE = 33
+"""asm-generic/socket.h; Python has no names for them."""
+
+_KEPT_BYTES = 8 << 20
 
 _LONGEST_FRAME = 2048
 """Media has no longer ones: a connection whose frame is longer is none of media."""
@@ -111,27 +113,33 @@ class SetUp:
 class Watcher:
     """Sees the packets of an interface; needs root. Made within the namespace that it is to see.
 
+    The system keeps them, with their times, until somebody asks: whoever reads each at once takes the
+    processor from those who are watched.
+
     Args:
         interface: its name.
-
-    Attributes:
-        call: what was seen since the last `again`.
     """
 
     def __init__(self, interface: str) -> None:
-        self.call = SetUp()
+        self._call = SetUp()
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _KEPT_BYTES)
         self._socket.bind((interface, _ETH_P_IP))
-        asyncio.get_running_loop().add_reader(self._socket, self._read)
 
     def again(self) -> None:
         """The next call begins."""
-        self.call = SetUp()
+        self._read()
+        self._call = SetUp()
+
+    @property
+    def call(self) -> SetUp:
+        """What was seen since the last `again`."""
+        self._read()
+        return self._call
 
     def close(self) -> None:
         """See nothing more."""
-        asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
 
     def _read(self) -> None:
@@ -146,4 +154,4 @@ class Watcher:
                     if kind == _SO_TIMESTAMPNS
                     for seconds, nanoseconds in [struct.unpack("@ll", data)]
                 )
-                self.call.see(packet, at)
+                self._call.see(packet, at)

@@ -73,3 +73,15 @@ def test_a_session_tells_it_with_its_counters_for_its_own_codec() -> None:
     assert OPUS.ie > G711_WITH_CONCEALMENT.ie
     assert other < plain
     assert bench.session.statistics.recent_mos == other
+
+
+def test_scores_and_levels_are_known_where_nobody_looked_before() -> None:
+    bench, seen = Bench(), Bench()
+    bench.session._on_counters = lambda _draw: None
+    for each in (bench, seen):
+        each.talk(100, level=0x10)
+    figures = bench.session.statistics
+    assert not bench.counters
+    assert figures == seen.session.statistics
+    assert figures.recent_mos is not None
+    assert figures.level_received_dbfs == seen.counters[-1].level_received_dbfs > -20

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from ua.call.outcome import CallLog
 from ua.events import EventLog, LogEntry
 
 
@@ -47,3 +48,13 @@ def test_who_keeps_nothing_tells_subscribers_all_the_same() -> None:
     log.record(4.0, "bob", "call", "state", state="ended")
     assert [entry.at for entry in told] == [2.0, 3.0]
     assert log.entries == ()
+
+
+def test_a_log_knows_whether_it_has_readers() -> None:
+    log = EventLog(keep_bytes=0)
+    of_call = CallLog(log)
+    found = [EventLog().has_readers, of_call.has_readers]
+    end = log.subscribe(lambda _: None)
+    found.append(of_call.has_readers)
+    end()
+    assert [*found, log.has_readers] == [True, False, True, False]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ice.candidates.candidate import base_of
 from ice.config import IceConfig
-from ice.messages import StateChanged
+from ice.messages import RestartFailed, StateChanged
 from ice.types import CandidateType, Role, SessionState, TcpType, Transport, TransportAddress
 from tests.net import upheaval
 from tests.net.ice_host import IceHost
@@ -272,6 +272,9 @@ def _move(
     _, ended_after_s = _call(scene, a, b)
     states = {a.agent.state, b.agent.state}
     moved = states == {SessionState.COMPLETED}
+    if moved and a.said(RestartFailed) and b.said(RestartFailed):
+        # What was lost came back while new descriptions were exchanged, and they led to nothing better.
+        return Move(possible=True, moved=True, by_restart=False), _disagreements(a, b)
     possible = _another_path(number, config)
     faults = []
     if moved:

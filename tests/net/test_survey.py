@@ -28,6 +28,12 @@ def test_200_networks() -> None:
     assert summary.failed_after_s["max"] <= DEADLINE_S
 
 
+def test_a_path_that_comes_back_during_a_restart_in_vain_is_no_new_one() -> None:
+    finding = examine(909002312)
+    assert finding.faults == ()
+    assert finding.move == Move(possible=True, moved=True, by_restart=False)
+
+
 def test_agents_that_try_one_pair_only_miss_paths() -> None:
     findings = [examine(number, IceConfig(max_pairs=1)) for number in numbers_of(1, 50)]
     assert summarise(findings).missed > 2
